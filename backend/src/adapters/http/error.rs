@@ -1,0 +1,105 @@
+//! How a use case failed -> what the client is told. One match, no catch-all: a new failure does not compile until it has
+//! its status. A failure of ours is logged here, and nowhere else.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::problem::{FieldProblem, Problem};
+use crate::application::failure::{Conflict, Failure};
+use crate::application::input::{At, Fault, Invalid};
+use crate::application::ports::StoreError;
+use crate::domain::order::OrderError;
+use crate::domain::organisation::OrganisationError;
+use crate::domain::product::ProductError;
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        let detail = failure.to_string();
+        match failure {
+            // RFC 9110 15.5.5
+            Failure::Absent(_) => Self::new(StatusCode::NOT_FOUND, "absent").detail(detail),
+            // RFC 9110 15.5.4: who it is is known, and that is not enough. No challenge: no other token would help
+            Failure::Refused(_) => Self::new(StatusCode::FORBIDDEN, "no-right").detail(detail),
+            Failure::ReasonRequired => Self::new(StatusCode::FORBIDDEN, "admin-reason-required")
+                .detail("say why in the header X-Admin-Reason: it is put on record"),
+            Failure::Invalid(invalid) => invalid.into(),
+            // RFC 9110 15.5.10
+            Failure::Conflict(conflict) => Self::new(StatusCode::CONFLICT, reason(conflict)).detail(detail),
+            // RFC 9110 15.5.13
+            Failure::PreconditionFailed => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "precondition-failed").detail(detail)
+            }
+            // RFC 6585 3
+            Failure::PreconditionRequired => {
+                Self::new(StatusCode::PRECONDITION_REQUIRED, "precondition-required")
+                    .detail("send the ETag of what is to be changed in the header If-Match")
+            }
+            // draft-ietf-httpapi-idempotency-key-header 2.7
+            Failure::InProgress => {
+                Self::new(StatusCode::CONFLICT, "request-in-progress").detail(detail).retry_after(1)
+            }
+            Failure::KeyReused => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused").detail(detail)
+            }
+            Failure::Store(error) => error.into(),
+        }
+    }
+}
+
+fn reason(conflict: Conflict) -> &'static str {
+    match conflict {
+        Conflict::Order(OrderError::Shipped) => "order-shipped",
+        Conflict::Order(OrderError::Cancelled) => "order-cancelled",
+        Conflict::Order(OrderError::SharedAlready) => "shared-already",
+        Conflict::Order(OrderError::SharedWithTooMany) => "shared-with-too-many",
+        Conflict::Order(OrderError::NotShared) => "not-shared",
+        Conflict::Product(ProductError::Withdrawn) => "product-withdrawn",
+        Conflict::Product(ProductError::OutOfStock { .. }) => "out-of-stock",
+        Conflict::Organisation(OrganisationError::TooDeep) => "organisation-too-deep",
+        Conflict::Organisation(OrganisationError::AcceptedAlready) => "accepted-already",
+        Conflict::MemberAlready => "member-already",
+    }
+}
+
+impl From<Invalid> for Problem {
+    fn from(invalid: Invalid) -> Self {
+        match invalid {
+            Invalid::Syntax { at: (line, column) } => Self::new(StatusCode::BAD_REQUEST, "body-malformed")
+                .detail(format!("the body is not JSON: see line {line}, column {column}")),
+            // RFC 9110 15.5.21
+            Invalid::Fields(faults) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "fields-invalid")
+                .errors(faults.into_iter().map(FieldProblem::from).collect()),
+        }
+    }
+}
+
+impl From<Fault> for FieldProblem {
+    fn from(fault: Fault) -> Self {
+        let detail = fault.detail;
+        match fault.at {
+            At::Body(pointer) => Self { pointer: Some(pointer), detail, ..Self::default() },
+            At::Query(parameter) => Self { parameter: Some(parameter), detail, ..Self::default() },
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    /// What went wrong on our side is the log's; the client learns when to come back.
+    fn from(error: StoreError) -> Self {
+        let cause: &dyn std::error::Error = &error;
+        if let StoreError::Unavailable(_) = error {
+            tracing::warn!(error = cause, "the storage does not answer");
+            // RFC 9110 15.6.4
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "storage-unavailable").retry_after(1)
+        } else {
+            tracing::error!(error = cause, "the storage failed");
+            Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal")
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        Problem::from(self).into_response()
+    }
+}

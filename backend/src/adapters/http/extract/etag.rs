@@ -1,0 +1,59 @@
+//! Entity tags (RFC 9110 8.8.3): the version of what is shown, in quotes.
+
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::{ETAG, IF_NONE_MATCH};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+/// `If-None-Match` (RFC 9110 13.1.2): the versions that the client has.
+pub(in super::super) struct IfNoneMatch {
+    any: bool,
+    versions: Vec<i64>,
+}
+
+impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let lines = parts.headers.get_all(IF_NONE_MATCH).iter();
+        let lines: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
+        // compared weakly (RFC 9110 13.1.2)
+        let versions = lines.iter().flat_map(|line| line.split(',')).filter_map(|tag| {
+            let tag = tag.trim();
+            version(tag.strip_prefix("W/").unwrap_or(tag))
+        });
+        Ok(Self { any: lines == ["*"], versions: versions.collect() })
+    }
+}
+
+impl IfNoneMatch {
+    /// What is shown, with its tag; or 304 if the client has it.
+    pub(in super::super) fn show(&self, current: i64, shown: impl IntoResponse) -> Response {
+        if self.any || self.versions.contains(&current) {
+            tagged(current, StatusCode::NOT_MODIFIED)
+        } else {
+            tagged(current, shown)
+        }
+    }
+}
+
+/// With the tag of this version.
+pub(in super::super) fn tagged(version: i64, response: impl IntoResponse) -> Response {
+    let mut response = response.into_response();
+    if let Ok(tag) = HeaderValue::try_from(format!("\"{version}\"")) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    response
+}
+
+/// The versions in a list of strong tags.
+pub(super) fn versions(list: &str) -> impl Iterator<Item = i64> {
+    list.split(',').filter_map(|tag| version(tag.trim()))
+}
+
+fn version(tag: &str) -> Option<i64> {
+    tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
+}

@@ -1,0 +1,105 @@
+//! The body, taken in but not looked at: use cases read it once the right is decided.
+
+use std::marker::PhantomData;
+
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
+
+use crate::adapters::http::app::App;
+use crate::adapters::http::problem::Problem;
+use crate::application::input::{Fault, Invalid};
+
+/// A JSON body that ought to be a `T`.
+pub(in super::super) struct Sent<T> {
+    bytes: Bytes,
+    kind: PhantomData<fn() -> T>,
+}
+
+impl<T> FromRequest<App> for Sent<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let kind =
+            request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/json") {
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type-unsupported")
+                .detail("the body must be application/json"));
+        }
+        let limit = app.limits.body;
+        let bytes = to_bytes(request.into_body(), limit).await.map_err(|_| {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large")
+                .detail(format!("the body must have at most {limit} bytes, and come whole"))
+        })?;
+        Ok(Self { bytes, kind: PhantomData })
+    }
+}
+
+impl<T> Sent<T> {
+    /// What tells this body from another.
+    pub(in super::super) fn fingerprint(&self) -> String {
+        format!("{:x}", Sha256::digest(&self.bytes))
+    }
+}
+
+impl<T: DeserializeOwned> Sent<T> {
+    /// Reads it. Members that are not known are refused: nobody should believe that they did something.
+    pub(in super::super) fn read(&self) -> Result<T, Invalid> {
+        let mut json = serde_json::Deserializer::from_slice(&self.bytes);
+        let read = serde_path_to_error::deserialize(&mut json);
+        let value = read.map_err(|error| fault(error.path(), error.inner()))?;
+        json.end().map_err(|error| Invalid::Syntax { at: (error.line(), error.column()) })?;
+        Ok(value)
+    }
+}
+
+fn fault(path: &serde_path_to_error::Path, error: &serde_json::Error) -> Invalid {
+    use serde_path_to_error::Segment;
+    if !error.is_data() {
+        return Invalid::Syntax { at: (error.line(), error.column()) };
+    }
+    let pointer = path.iter().fold(String::new(), |pointer, segment| match segment {
+        Segment::Seq { index } => format!("{pointer}/{index}"),
+        // RFC 6901 3
+        Segment::Map { key } => format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1")),
+        Segment::Enum { .. } | Segment::Unknown => pointer,
+    });
+    let text = error.to_string();
+    let text = text.split(" at line ").next().unwrap_or_default();
+    // serde names the member in the text, and the object that ought to have it, or not, in the path
+    for (what, detail) in [
+        ("missing field", "is missing"),
+        ("unknown field", "must not be sent"),
+        ("duplicate field", "comes twice"),
+    ] {
+        if let Some(member) = text.strip_prefix(what).and_then(|rest| rest.split('`').nth(1)) {
+            let named = pointer.rsplit('/').next() == Some(member);
+            let pointer = if named { pointer } else { format!("{pointer}/{member}") };
+            return Fault::body(pointer, &detail).alone();
+        }
+    }
+    Fault::body(pointer, &text).alone()
+}
+
+/// Collects what is wrong with a body, so that the client learns all of it at once.
+#[derive(Default)]
+pub(in super::super) struct Faults(Vec<Fault>);
+
+impl Faults {
+    /// The value, or one fault more.
+    pub(in super::super) fn take<T, E: ToString>(&mut self, pointer: &str, value: Result<T, E>) -> Option<T> {
+        value.map_err(|error| self.0.push(Fault::body(pointer, &error))).ok()
+    }
+
+    /// What `make` makes of the values that were taken. It gives `None` only if one of them was a fault.
+    pub(in super::super) fn end<T>(self, value: Option<T>) -> Result<T, Invalid> {
+        match value {
+            Some(value) if self.0.is_empty() => Ok(value),
+            _ => Err(Invalid::Fields(self.0)),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! One log line and one count for every request. Never a token, an assertion, a body or a query.
+
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use portcullis_principal::{AssertionError, PrincipalId};
+use sha2::{Digest as _, Sha256};
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span, info, info_span};
+use uuid::Uuid;
+
+use super::app::App;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// What the logs call the request: the gateway's name for it, or one of our own.
+#[derive(Clone, Debug)]
+pub(super) struct RequestId(pub(super) String);
+
+/// Names the request, and sends its name and its trace back with the response.
+pub(super) async fn request_id(mut request: Request, next: Next) -> Response {
+    let sent = request.headers().get(REQUEST_ID).filter(|id| id.len() <= 128).and_then(|id| id.to_str().ok());
+    let id = sent.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
+    let trace = request.headers().get(TRACE_PARENT).filter(|trace| trace_id(trace).is_some()).cloned();
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let mut response = next.run(request).await;
+    if let Ok(id) = HeaderValue::try_from(id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    if let Some(trace) = trace {
+        response.headers_mut().insert(TRACE_PARENT, trace);
+    }
+    response
+}
+
+pub(super) async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let _under_way = app.metrics.begun();
+    let method = request.method().as_str().to_owned();
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let id = request.extensions().get::<RequestId>().map_or("", |id| id.0.as_str());
+    let span = info_span!(
+        "request",
+        request_id = id,
+        trace_id = request.headers().get(TRACE_PARENT).and_then(trace_id),
+        method,
+        route,
+        // filled in by whoever finds out
+        subject = Empty,
+        operation = Empty,
+        right = Empty,
+    );
+    let response = next.run(request).instrument(span.clone()).await;
+    let took = begun.elapsed();
+    let status = response.status().as_u16();
+    app.metrics.answered(&method, &route, status, took);
+    let decision = match status {
+        401 => "unauthenticated",
+        403 => "refused",
+        404 => "absent",
+        400..500 => "rejected",
+        500.. => "failed",
+        _ => "allowed",
+    };
+    let refused = response.extensions().get::<AssertionError>().map(tracing::field::display);
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    span.in_scope(|| info!(status, decision, assertion = refused, duration_ms, "answered"));
+    response
+}
+
+/// Says in the log who it is, hashed if so configured.
+pub(super) fn subject(app: &App, who: &PrincipalId) {
+    let span = Span::current();
+    match &app.subject_salt {
+        None => span.record("subject", tracing::field::display(who)),
+        Some(salt) => {
+            let mut hash = Sha256::new();
+            for part in [salt, who.issuer(), who.subject()] {
+                hash.update((part.len() as u64).to_be_bytes());
+                hash.update(part);
+            }
+            span.record("subject", format!("{:x}", hash.finalize()))
+        }
+    };
+}
+
+/// The trace of a `traceparent` (W3C Trace Context 3.2): `00-<32 hex>-<16 hex>-<2 hex>`.
+fn trace_id(header: &HeaderValue) -> Option<&str> {
+    let parts: Vec<&str> = header.to_str().ok()?.split('-').collect();
+    let hex = |part: &str, length| {
+        part.len() == length && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    match parts[..] {
+        [version, trace, span, flags]
+            if hex(version, 2) && hex(trace, 32) && hex(span, 16) && hex(flags, 2) && version != "ff" =>
+        {
+            Some(trace)
+        }
+        _ => None,
+    }
+}

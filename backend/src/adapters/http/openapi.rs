@@ -1,0 +1,253 @@
+//! The OpenAPI document, made of [`ROUTES`] and of the types that the handlers take in and show.
+
+use std::sync::LazyLock;
+
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use utoipa::ToSchema;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    ComponentsBuilder, Content, HttpMethod, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, PathsBuilder,
+    Ref, RefOr, Required, Response, ResponseBuilder, Schema,
+};
+
+use super::problem::Problem;
+use super::routes::{Access, Answer, ROUTES, Route, Takes};
+
+/// How a type is described: by a reference to it, and what it and its parts are put among the document's components.
+pub(super) type SchemaOf = fn(&mut Schemas) -> RefOr<Schema>;
+
+/// The document's components.
+pub(super) type Schemas = Vec<(String, RefOr<Schema>)>;
+
+/// Describes `T`.
+pub(super) fn schema_of<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
+    let name = T::name().into_owned();
+    T::schemas(schemas);
+    schemas.push((name.clone(), T::schema()));
+    RefOr::Ref(Ref::from_schema_name(name))
+}
+
+/// Describes anything.
+pub(super) fn any_object(_: &mut Schemas) -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::Object).into()
+}
+
+/// The document.
+pub fn document() -> OpenApi {
+    let mut schemas = Schemas::new();
+    let problem = Content::new(Some(schema_of::<Problem>(&mut schemas)));
+    let paths = ROUTES.iter().fold(PathsBuilder::new(), |paths, route| {
+        paths.path(route.path, item(route, &problem, &mut schemas))
+    });
+    let token = Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(
+        "A token of a provider that the gateway knows. The gateway takes it; the service never sees it.",
+    ));
+    let components = ComponentsBuilder::new()
+        .schemas_from_iter(schemas)
+        .security_scheme("token", SecurityScheme::Http(token.build()));
+    OpenApiBuilder::new()
+        .info(
+            InfoBuilder::new()
+                .title("Shop")
+                .version(env!("CARGO_PKG_VERSION"))
+                .description(Some(
+                    "Orders and products behind the Portcullis gateway. Who somebody is and which roles an endpoint needs is \
+                     decided there; whose an order or a product is, here. Every refusal is a problem document (RFC 9457).",
+                )),
+        )
+        .paths(paths)
+        .components(Some(components.build()))
+        .build()
+}
+
+/// The document as it is served and written: JSON with line breaks, for people and for diffs.
+pub fn text() -> &'static str {
+    static TEXT: LazyLock<String> = LazyLock::new(|| {
+        let mut text = document().to_pretty_json().unwrap_or_default();
+        text.push('\n');
+        text
+    });
+    &TEXT
+}
+
+/// `GET /openapi.json`
+pub(super) async fn serve(_: Option<portcullis_principal::Principal>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], text())
+}
+
+fn item(route: &Route, problem: &Content, schemas: &mut Schemas) -> PathItem {
+    let method = match route.method {
+        "GET" => HttpMethod::Get,
+        "PUT" => HttpMethod::Put,
+        "DELETE" => HttpMethod::Delete,
+        _ => HttpMethod::Post,
+    };
+    let mut operation = OperationBuilder::new()
+        .operation_id(Some(route.id))
+        .summary(Some(route.summary))
+        .tag(route.path.split('/').nth(1).unwrap_or_default());
+    for parameter in
+        path_parameters(route.path).chain(route.takes.iter().flat_map(|takes| takes.parameters()))
+    {
+        operation = operation.parameter(parameter);
+    }
+    if let Some(body) = route.body {
+        let content = Content::new(Some(body(schemas)));
+        let body =
+            RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True));
+        operation = operation.request_body(Some(body.build()));
+    }
+    let (status, answer) = success(route, schemas);
+    operation = operation.response(status.as_str(), answer);
+    for status in refusals(route) {
+        let status = StatusCode::from_u16(status).unwrap_or_default();
+        let response = ResponseBuilder::new()
+            .description(status.canonical_reason().unwrap_or_default())
+            .content("application/problem+json", problem.clone());
+        operation = operation.response(status.as_str(), response);
+    }
+    operation = operation.security(match route.access {
+        Access::Principal => SecurityRequirement::new::<_, [&str; 0], &str>("token", []),
+        Access::Anybody => SecurityRequirement::default(),
+    });
+    PathItem::new(method, operation)
+}
+
+fn success(route: &Route, schemas: &mut Schemas) -> (StatusCode, Response) {
+    let (status, content) = match route.answer {
+        Answer::Shown(schema) => (StatusCode::OK, Some(schema(schemas))),
+        Answer::Created(schema) => (StatusCode::CREATED, Some(schema(schemas))),
+        Answer::Page(schema) => {
+            let items = ArrayBuilder::new().items(schema(schemas));
+            let page = ObjectBuilder::new().property("items", items).required("items");
+            (StatusCode::OK, Some(page.into()))
+        }
+        Answer::Nothing => (StatusCode::NO_CONTENT, None),
+    };
+    let mut response = ResponseBuilder::new().description(status.canonical_reason().unwrap_or_default());
+    let mut header = |name, description| {
+        let header =
+            HeaderBuilder::new().schema(Some(text_schema(None))).description(Some(description)).build();
+        response = std::mem::take(&mut response).header(name, header);
+    };
+    if let Answer::Created(_) = route.answer {
+        header("Location", "Where it is");
+    }
+    if let Answer::Page(_) = route.answer {
+        header("Link", "The next page, `rel=\"next\"` (RFC 8288)");
+    }
+    let versioned = [Takes::IfMatch, Takes::RequiredIfMatch, Takes::IfNoneMatch, Takes::IdempotencyKey];
+    if content.is_some() && route.takes.iter().any(|takes| versioned.contains(takes)) {
+        header("ETag", "Its version (RFC 9110 8.8.3)");
+    }
+    if let Some(schema) = content {
+        response = response.content("application/json", Content::new(Some(schema)));
+    }
+    (status, response.build())
+}
+
+/// Every status that the operation can end in besides its success, once each.
+fn refusals(route: &Route) -> Vec<u16> {
+    let mut statuses = route.refusals.to_vec();
+    // a bad assertion is refused even where none is needed
+    statuses.extend([401, 503]);
+    if route.path.contains('{') {
+        statuses.push(404);
+        if route.access == Access::Principal {
+            statuses.push(403);
+        }
+    }
+    if route.body.is_some() {
+        statuses.extend([400, 413, 415, 422]);
+    }
+    for takes in route.takes {
+        statuses.extend_from_slice(match takes {
+            Takes::Page | Takes::Search => &[422],
+            Takes::IfNoneMatch => &[],
+            Takes::IfMatch => &[412],
+            Takes::RequiredIfMatch => &[412, 428],
+            Takes::IdempotencyKey => &[400, 409],
+            Takes::AdminReason => &[400, 403],
+        });
+    }
+    statuses.sort_unstable();
+    statuses.dedup();
+    statuses
+}
+
+fn path_parameters(path: &str) -> impl Iterator<Item = Parameter> {
+    let names = path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
+    names.map(|name| {
+        ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Path)
+            .required(Required::True)
+            .schema(Some(text_schema(Some("uuid"))))
+            .build()
+    })
+}
+
+impl Takes {
+    fn parameters(self) -> Vec<Parameter> {
+        let parameter = |name, place, required, description| {
+            ParameterBuilder::new()
+                .name(name)
+                .parameter_in(place)
+                .required(if required { Required::True } else { Required::False })
+                .description(Some(description))
+                .schema(Some(text_schema(None)))
+                .build()
+        };
+        let (header, query) = (ParameterIn::Header, ParameterIn::Query);
+        match self {
+            Self::Page => {
+                let limit =
+                    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(100));
+                let limit = ParameterBuilder::new()
+                    .name("limit")
+                    .parameter_in(query.clone())
+                    .description(Some("How many at most; 20 unless said otherwise"))
+                    .schema(Some(limit));
+                vec![limit.build(), parameter("after", query, false, "From the link to the next page")]
+            }
+            Self::Search => vec![parameter("q", query, false, "Part of the name or the description")],
+            Self::IfNoneMatch => vec![parameter(
+                "If-None-Match",
+                header,
+                false,
+                "The ETag that one has: 304 if it is the same",
+            )],
+            Self::IfMatch => vec![parameter("If-Match", header, false, "The ETag of what is to be changed")],
+            Self::RequiredIfMatch => {
+                vec![parameter("If-Match", header, true, "The ETag of what is to be changed")]
+            }
+            Self::IdempotencyKey => {
+                vec![parameter(
+                    "Idempotency-Key",
+                    header,
+                    false,
+                    "One's own name for the request, to send it again safely",
+                )]
+            }
+            Self::AdminReason => {
+                vec![parameter(
+                    "X-Admin-Reason",
+                    header,
+                    false,
+                    "Why an admin does what they have no right to",
+                )]
+            }
+        }
+    }
+}
+
+fn text_schema(format: Option<&str>) -> Schema {
+    let format = format.map(|format| SchemaFormat::Custom(format.to_owned()));
+    ObjectBuilder::new().schema_type(Type::String).format(format).into()
+}

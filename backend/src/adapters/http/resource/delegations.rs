@@ -1,0 +1,134 @@
+//! Delegations.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse as _, Response};
+use portcullis_principal::Principal;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::parts::{PersonBody, PersonJson, read_time, shown_time};
+use crate::adapters::http::extract::{Faults, Identifier, PageQuery, Sent, page_of};
+use crate::adapters::http::problem::Problem;
+use crate::application::grant_delegation::{Grant, grant_delegation};
+use crate::application::input::Invalid;
+use crate::application::list_delegations::list_delegations;
+use crate::application::read_delegation::read_delegation;
+use crate::application::revoke_delegation::revoke_delegation;
+use crate::application::{Caller, Shop};
+use crate::domain::delegation::{Delegation, Scope};
+use crate::domain::id::DelegationId;
+
+/// Whom the caller lets act on the caller's orders, how, and until when.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct DelegationBody {
+    /// Whom.
+    delegate: PersonBody,
+    /// How.
+    scope: ScopeJson,
+    /// Until just before: at most a year from now.
+    #[schema(format = "date-time")]
+    until: String,
+}
+
+/// For reading, or for everything that acts on an order.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+enum ScopeJson {
+    Reading,
+    Everything,
+}
+
+impl DelegationBody {
+    fn meaning(self, caller: &Principal) -> Result<Grant, Invalid> {
+        let mut faults = Faults::default();
+        let delegate = self.delegate.meaning("/delegate", caller, &mut faults);
+        let until = faults.take("/until", read_time(&self.until));
+        let scope = match self.scope {
+            ScopeJson::Reading => Scope::Reading,
+            ScopeJson::Everything => Scope::Everything,
+        };
+        faults.end(delegate.zip(until).map(|(delegate, until)| Grant { delegate, scope, until }))
+    }
+}
+
+/// A delegation.
+#[derive(Serialize, ToSchema)]
+pub(in super::super) struct DelegationJson {
+    /// Its name for machines.
+    #[schema(format = "uuid")]
+    id: String,
+    /// Whose orders.
+    grantor: PersonJson,
+    /// Who may act on them.
+    delegate: PersonJson,
+    /// How.
+    scope: ScopeJson,
+    /// Since when.
+    #[schema(format = "date-time")]
+    granted_at: String,
+    /// Until just before.
+    #[schema(format = "date-time")]
+    until: String,
+}
+
+impl From<&Delegation> for DelegationJson {
+    fn from(delegation: &Delegation) -> Self {
+        Self {
+            id: delegation.id.to_string(),
+            grantor: (&delegation.grantor).into(),
+            delegate: (&delegation.delegate).into(),
+            scope: match delegation.scope {
+                Scope::Reading => ScopeJson::Reading,
+                Scope::Everything => ScopeJson::Everything,
+            },
+            granted_at: shown_time(delegation.granted_at),
+            until: shown_time(delegation.until),
+        }
+    }
+}
+
+/// `POST /delegations`
+pub(in super::super) async fn grant(
+    caller: Caller,
+    State(shop): State<Shop>,
+    sent: Sent<DelegationBody>,
+) -> Result<Response, Problem> {
+    let delegation = grant_delegation(&shop, &caller, || sent.read()?.meaning(&caller.principal)).await?;
+    let location = format!("/delegations/{}", delegation.id);
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(DelegationJson::from(&delegation))).into_response())
+}
+
+/// `GET /delegations`
+pub(in super::super) async fn list(
+    caller: Caller,
+    State(shop): State<Shop>,
+    query: PageQuery<DelegationId>,
+) -> Result<Response, Problem> {
+    let page = query.page()?;
+    let delegations = list_delegations(&shop, &caller, page).await?;
+    let items: Vec<_> = delegations.iter().map(DelegationJson::from).collect();
+    Ok(page_of(&query, page.limit, delegations.last().map(|delegation| delegation.id.to_string()), items))
+}
+
+/// `GET /delegations/{delegation_id}`
+pub(in super::super) async fn read(
+    caller: Caller,
+    State(shop): State<Shop>,
+    Identifier(id): Identifier<DelegationId>,
+) -> Result<Json<DelegationJson>, Problem> {
+    Ok(Json((&read_delegation(&shop, &caller, id).await?).into()))
+}
+
+/// `DELETE /delegations/{delegation_id}`
+pub(in super::super) async fn revoke(
+    caller: Caller,
+    State(shop): State<Shop>,
+    Identifier(id): Identifier<DelegationId>,
+) -> Result<StatusCode, Problem> {
+    revoke_delegation(&shop, &caller, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,119 @@
+//! Memberships: one's own places in organisations.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::organisations::OrganisationJson;
+use super::parts::{PersonJson, shown_time};
+use crate::adapters::http::extract::{Identifier, PageQuery, page_of};
+use crate::adapters::http::problem::Problem;
+use crate::application::accept_membership::accept_membership;
+use crate::application::end_membership::end_membership;
+use crate::application::list_memberships::list_memberships;
+use crate::application::{Caller, Shop};
+use crate::domain::id::MembershipId;
+use crate::domain::organisation::{Membership, Role};
+
+/// What somebody is in a node, and by that in every node below it.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RoleJson {
+    /// Belongs to it.
+    Member,
+    /// Edits its products.
+    Editor,
+    /// Edits its products, reads the orders of everybody below, and says who belongs to it.
+    Manager,
+}
+
+impl From<RoleJson> for Role {
+    fn from(role: RoleJson) -> Self {
+        match role {
+            RoleJson::Member => Self::Member,
+            RoleJson::Editor => Self::Editor,
+            RoleJson::Manager => Self::Manager,
+        }
+    }
+}
+
+/// Somebody's place in a node.
+#[derive(Serialize, ToSchema)]
+pub(in super::super) struct MembershipJson {
+    /// Its name for machines.
+    #[schema(format = "uuid")]
+    id: String,
+    /// In which node.
+    #[schema(format = "uuid")]
+    organisation_id: String,
+    /// Whose.
+    member: PersonJson,
+    /// As what.
+    role: RoleJson,
+    /// Since when it counts; an invitation counts for nothing.
+    #[schema(format = "date-time")]
+    accepted_at: Option<String>,
+}
+
+/// One's own place in a node, with the node.
+#[derive(Serialize, ToSchema)]
+pub(in super::super) struct OwnMembershipJson {
+    #[serde(flatten)]
+    membership: MembershipJson,
+    /// The node.
+    organisation: OrganisationJson,
+}
+
+impl From<&Membership> for MembershipJson {
+    fn from(membership: &Membership) -> Self {
+        Self {
+            id: membership.id.to_string(),
+            organisation_id: membership.organisation.to_string(),
+            member: (&membership.member).into(),
+            role: match membership.role {
+                Role::Member => RoleJson::Member,
+                Role::Editor => RoleJson::Editor,
+                Role::Manager => RoleJson::Manager,
+            },
+            accepted_at: membership.accepted_at.map(shown_time),
+        }
+    }
+}
+
+/// `GET /memberships`
+pub(in super::super) async fn list(
+    caller: Caller,
+    State(shop): State<Shop>,
+    query: PageQuery<MembershipId>,
+) -> Result<Response, Problem> {
+    let page = query.page()?;
+    let memberships = list_memberships(&shop, &caller, page).await?;
+    let items = memberships.iter().map(|(membership, organisation)| OwnMembershipJson {
+        membership: membership.into(),
+        organisation: organisation.into(),
+    });
+    let last = memberships.last().map(|(membership, _)| membership.id.to_string());
+    Ok(page_of(&query, page.limit, last, items.collect::<Vec<_>>()))
+}
+
+/// `POST /memberships/{membership_id}/acceptance`
+pub(in super::super) async fn accept(
+    caller: Caller,
+    State(shop): State<Shop>,
+    Identifier(id): Identifier<MembershipId>,
+) -> Result<Json<MembershipJson>, Problem> {
+    Ok(Json((&accept_membership(&shop, &caller, id).await?).into()))
+}
+
+/// `DELETE /memberships/{membership_id}`
+pub(in super::super) async fn end(
+    caller: Caller,
+    State(shop): State<Shop>,
+    Identifier(id): Identifier<MembershipId>,
+) -> Result<StatusCode, Problem> {
+    end_membership(&shop, &caller, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

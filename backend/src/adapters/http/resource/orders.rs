@@ -1,0 +1,268 @@
+//! Orders.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse as _, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::parts::{MoneyJson, PersonBody, shown_time};
+use crate::adapters::http::extract::{
+    Faults, IdempotencyHeader, Identifier, Identifiers, IfNoneMatch, PageQuery, Sent, page_of, tagged,
+};
+use crate::adapters::http::problem::Problem;
+use crate::application::cancel_order::cancel_order;
+use crate::application::failure::Failure;
+use crate::application::input::{Fault, Invalid};
+use crate::application::list_orders::list_orders;
+use crate::application::place_order::{Repeatable, Wish, place_order};
+use crate::application::ports::IdempotencyKey;
+use crate::application::precondition::Precondition;
+use crate::application::read_order::read_order;
+use crate::application::share_order::share_order;
+use crate::application::ship_order::ship_order;
+use crate::application::unshare_order::unshare_order;
+use crate::application::{Caller, Shop};
+use crate::domain::id::{CoOwnerId, OrderId, ProductId};
+use crate::domain::order::{MAX_LINES, MAX_QUANTITY, Order, OrderState, Quantity};
+
+/// What is to be bought. There is no member for the customer: that is the caller.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct OrderBody {
+    /// 1 to 100, each product once.
+    lines: Vec<LineBody>,
+}
+
+/// Some pieces of one product.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct LineBody {
+    /// Of what.
+    #[schema(format = "uuid")]
+    product_id: String,
+    /// How many: 1 to 10000.
+    #[schema(minimum = 1, maximum = 10_000)]
+    quantity: u32,
+}
+
+impl OrderBody {
+    fn meaning(self) -> Result<Vec<Wish>, Invalid> {
+        if self.lines.is_empty() || self.lines.len() > MAX_LINES {
+            return Err(Fault::body("/lines", &format!("must have 1 to {MAX_LINES} lines")).alone());
+        }
+        let mut faults = Faults::default();
+        let wishes = self.lines.into_iter().enumerate().map(|(n, line)| {
+            let product = line.product_id.parse::<ProductId>().map_err(|_| "must be the id of a product");
+            let product = faults.take(&format!("/lines/{n}/product_id"), product);
+            let quantity =
+                Quantity::new(line.quantity).ok_or_else(|| format!("must be from 1 to {MAX_QUANTITY}"));
+            let quantity = faults.take(&format!("/lines/{n}/quantity"), quantity);
+            Some(Wish { product: product?, quantity: quantity? })
+        });
+        let wishes: Vec<_> = wishes.collect();
+        faults.end(wishes.into_iter().collect())
+    }
+}
+
+/// An order.
+#[derive(Serialize, ToSchema)]
+pub(in super::super) struct OrderJson {
+    /// Its name for machines.
+    #[schema(format = "uuid")]
+    id: String,
+    /// Who placed it: the subject, within `customer_issuer`.
+    customer_id: String,
+    /// The provider that vouches for the customer.
+    customer_issuer: String,
+    /// How far it is.
+    state: OrderStateJson,
+    /// When it was placed.
+    #[schema(format = "date-time")]
+    placed_at: String,
+    /// When it was cancelled.
+    #[schema(format = "date-time")]
+    cancelled_at: Option<String>,
+    /// What was bought.
+    lines: Vec<LineJson>,
+    /// What it costs.
+    total: MoneyJson,
+    /// With whom it is shared.
+    co_owners: Vec<CoOwnerJson>,
+}
+
+/// How far an order is.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+enum OrderStateJson {
+    Placed,
+    PartlyShipped,
+    Shipped,
+    Cancelled,
+}
+
+/// Some pieces of one product.
+#[derive(Serialize, ToSchema)]
+struct LineJson {
+    /// Of what.
+    product_id: String,
+    /// Who ships it: the subject, within `seller_issuer`.
+    seller_id: String,
+    /// The provider that vouches for the seller.
+    seller_issuer: String,
+    /// How many.
+    quantity: u32,
+    /// Of one piece, when it was bought.
+    price: MoneyJson,
+    /// When it was sent on its way.
+    #[schema(format = "date-time")]
+    shipped_at: Option<String>,
+}
+
+/// Somebody with whom the order is shared.
+#[derive(Serialize, ToSchema)]
+struct CoOwnerJson {
+    /// Names the share.
+    id: String,
+    /// The provider that vouches for the subject.
+    issuer: String,
+    /// The subject within that issuer.
+    subject: String,
+}
+
+impl TryFrom<&Order> for OrderJson {
+    type Error = Problem;
+
+    fn try_from(order: &Order) -> Result<Self, Problem> {
+        let lines = order.lines.iter().map(|line| LineJson {
+            product_id: line.product.to_string(),
+            seller_id: line.seller.subject().to_owned(),
+            seller_issuer: line.seller.issuer().to_owned(),
+            quantity: line.quantity.get(),
+            price: line.price.into(),
+            shipped_at: line.shipped_at.map(shown_time),
+        });
+        let co_owners = order.co_owners.iter().map(|co_owner| CoOwnerJson {
+            id: co_owner.id.to_string(),
+            issuer: co_owner.who.issuer().to_owned(),
+            subject: co_owner.who.subject().to_owned(),
+        });
+        // an order whose lines have no sum cannot have been placed
+        let total = order.total().map_err(|error| {
+            tracing::error!(order = %order.id, %error, "a stored order has no total");
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal")
+        })?;
+        Ok(Self {
+            id: order.id.to_string(),
+            customer_id: order.customer.subject().to_owned(),
+            customer_issuer: order.customer.issuer().to_owned(),
+            state: match order.state() {
+                OrderState::Placed => OrderStateJson::Placed,
+                OrderState::PartlyShipped => OrderStateJson::PartlyShipped,
+                OrderState::Shipped => OrderStateJson::Shipped,
+                OrderState::Cancelled => OrderStateJson::Cancelled,
+            },
+            placed_at: shown_time(order.placed_at),
+            cancelled_at: order.cancelled_at.map(shown_time),
+            lines: lines.collect(),
+            total: total.into(),
+            co_owners: co_owners.collect(),
+        })
+    }
+}
+
+fn shown(order: &Order) -> Result<Response, Problem> {
+    Ok(tagged(order.version, Json(OrderJson::try_from(order)?)))
+}
+
+fn created(location: String, order: &Order) -> Result<Response, Problem> {
+    Ok((StatusCode::CREATED, [(LOCATION, location)], shown(order)?).into_response())
+}
+
+/// `POST /orders`
+pub(in super::super) async fn place(
+    caller: Caller,
+    State(shop): State<Shop>,
+    IdempotencyHeader(key): IdempotencyHeader,
+    sent: Sent<OrderBody>,
+) -> Result<Response, Problem> {
+    let repeatable = key.map(|key| Repeatable {
+        key: IdempotencyKey { who: caller.principal.id().clone(), method: "POST", route: "/orders", key },
+        fingerprint: sent.fingerprint(),
+    });
+    let order = place_order(&shop, &caller, repeatable, || sent.read()?.meaning()).await?;
+    created(format!("/orders/{}", order.id), &order)
+}
+
+/// `GET /orders`
+pub(in super::super) async fn list(
+    caller: Caller,
+    State(shop): State<Shop>,
+    query: PageQuery<OrderId>,
+) -> Result<Response, Problem> {
+    let page = query.page()?;
+    let orders = list_orders(&shop, &caller, page).await?;
+    let items = orders.iter().map(OrderJson::try_from).collect::<Result<_, _>>()?;
+    Ok(page_of(&query, page.limit, orders.last().map(|order| order.id.to_string()), items))
+}
+
+/// `GET /orders/{order_id}`
+pub(in super::super) async fn read(
+    caller: Caller,
+    State(shop): State<Shop>,
+    Identifier(id): Identifier<OrderId>,
+    if_none_match: IfNoneMatch,
+) -> Result<Response, Problem> {
+    let order = read_order(&shop, &caller, id).await?;
+    Ok(if_none_match.show(order.version, Json(OrderJson::try_from(&order)?)))
+}
+
+/// `POST /orders/{order_id}/cancellation`
+pub(in super::super) async fn cancel(
+    caller: Caller,
+    State(shop): State<Shop>,
+    Identifier(id): Identifier<OrderId>,
+    precondition: Precondition,
+) -> Result<Response, Problem> {
+    shown(&cancel_order(&shop, &caller, id, precondition).await?)
+}
+
+/// `POST /orders/{order_id}/shipment`
+pub(in super::super) async fn ship(
+    caller: Caller,
+    State(shop): State<Shop>,
+    Identifier(id): Identifier<OrderId>,
+    precondition: Precondition,
+) -> Result<Response, Problem> {
+    shown(&ship_order(&shop, &caller, id, precondition).await?)
+}
+
+/// `POST /orders/{order_id}/co-owners`
+pub(in super::super) async fn share(
+    caller: Caller,
+    State(shop): State<Shop>,
+    Identifier(id): Identifier<OrderId>,
+    precondition: Precondition,
+    sent: Sent<PersonBody>,
+) -> Result<Response, Problem> {
+    let input = || {
+        let mut faults = Faults::default();
+        let who = sent.read()?.meaning("", &caller.principal, &mut faults);
+        faults.end(who)
+    };
+    let order = share_order(&shop, &caller, id, precondition, input).await?;
+    let share = order.co_owners.last().ok_or(Failure::Absent("co-owner"))?.id;
+    created(format!("/orders/{id}/co-owners/{share}"), &order)
+}
+
+/// `DELETE /orders/{order_id}/co-owners/{co_owner_id}`
+pub(in super::super) async fn unshare(
+    caller: Caller,
+    State(shop): State<Shop>,
+    Identifiers(id, share): Identifiers<OrderId, CoOwnerId>,
+    precondition: Precondition,
+) -> Result<Response, Problem> {
+    shown(&unshare_order(&shop, &caller, id, share, precondition).await?)
+}

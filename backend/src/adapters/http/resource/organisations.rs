@@ -1,0 +1,137 @@
+//! Organisations: the nodes of the trees, and who belongs to them.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse as _, Response};
+use portcullis_principal::Principal;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::memberships::{MembershipJson, RoleJson};
+use super::parts::PersonBody;
+use crate::adapters::http::extract::{Faults, Identifier, PageQuery, Sent, page_of};
+use crate::adapters::http::problem::Problem;
+use crate::application::add_department::add_department;
+use crate::application::found_organisation::found_organisation;
+use crate::application::input::{Fault, Invalid};
+use crate::application::invite_member::{Invitation, invite_member};
+use crate::application::read_members::read_members;
+use crate::application::read_organisation::read_organisation;
+use crate::application::{Caller, Shop};
+use crate::domain::id::{MembershipId, OrganisationId};
+use crate::domain::organisation::Organisation;
+use crate::domain::text::Text;
+
+/// A new company or department.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct OrganisationBody {
+    /// What it is to be called.
+    name: String,
+}
+
+impl OrganisationBody {
+    fn meaning(self) -> Result<Text<200>, Invalid> {
+        Text::new(self.name).map_err(|error| Fault::body("/name", &error).alone())
+    }
+}
+
+/// Whom to offer a place, and as what.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct InvitationBody {
+    /// Whom.
+    member: PersonBody,
+    /// As what.
+    role: RoleJson,
+}
+
+impl InvitationBody {
+    fn meaning(self, caller: &Principal) -> Result<Invitation, Invalid> {
+        let mut faults = Faults::default();
+        let member = self.member.meaning("/member", caller, &mut faults);
+        faults.end(member.map(|member| Invitation { member, role: self.role.into() }))
+    }
+}
+
+/// A node of an organisation.
+#[derive(Serialize, ToSchema)]
+pub(in super::super) struct OrganisationJson {
+    /// Its name for machines.
+    #[schema(format = "uuid")]
+    id: String,
+    /// What it is called.
+    name: String,
+    /// The node above it; none for a company.
+    #[schema(format = "uuid")]
+    parent_id: Option<String>,
+}
+
+impl From<&Organisation> for OrganisationJson {
+    fn from(organisation: &Organisation) -> Self {
+        Self {
+            id: organisation.id.to_string(),
+            name: organisation.name.as_str().to_owned(),
+            parent_id: organisation.parent.map(|id| id.to_string()),
+        }
+    }
+}
+
+fn created(organisation: &Organisation) -> Response {
+    let location = format!("/organisations/{}", organisation.id);
+    (StatusCode::CREATED, [(LOCATION, location)], Json(OrganisationJson::from(organisation))).into_response()
+}
+
+/// `POST /organisations`
+pub(in super::super) async fn found(
+    caller: Caller,
+    State(shop): State<Shop>,
+    sent: Sent<OrganisationBody>,
+) -> Result<Response, Problem> {
+    Ok(created(&found_organisation(&shop, &caller, || sent.read()?.meaning()).await?))
+}
+
+/// `GET /organisations/{organisation_id}`
+pub(in super::super) async fn read(
+    caller: Caller,
+    State(shop): State<Shop>,
+    Identifier(id): Identifier<OrganisationId>,
+) -> Result<Json<OrganisationJson>, Problem> {
+    Ok(Json((&read_organisation(&shop, &caller, id).await?).into()))
+}
+
+/// `POST /organisations/{organisation_id}/departments`
+pub(in super::super) async fn add(
+    caller: Caller,
+    State(shop): State<Shop>,
+    Identifier(id): Identifier<OrganisationId>,
+    sent: Sent<OrganisationBody>,
+) -> Result<Response, Problem> {
+    Ok(created(&add_department(&shop, &caller, id, || sent.read()?.meaning()).await?))
+}
+
+/// `GET /organisations/{organisation_id}/members`
+pub(in super::super) async fn members(
+    caller: Caller,
+    State(shop): State<Shop>,
+    Identifier(id): Identifier<OrganisationId>,
+    query: PageQuery<MembershipId>,
+) -> Result<Response, Problem> {
+    let members = read_members(&shop, &caller, id, || query.page()).await?;
+    let items: Vec<_> = members.iter().map(MembershipJson::from).collect();
+    Ok(page_of(&query, query.page()?.limit, members.last().map(|member| member.id.to_string()), items))
+}
+
+/// `POST /organisations/{organisation_id}/members`
+pub(in super::super) async fn invite(
+    caller: Caller,
+    State(shop): State<Shop>,
+    Identifier(id): Identifier<OrganisationId>,
+    sent: Sent<InvitationBody>,
+) -> Result<Response, Problem> {
+    let membership = invite_member(&shop, &caller, id, || sent.read()?.meaning(&caller.principal)).await?;
+    let location = format!("/memberships/{}", membership.id);
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(MembershipJson::from(&membership))).into_response())
+}

@@ -1,0 +1,185 @@
+//! Products.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse as _, Response};
+use portcullis_principal::Principal;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::parts::MoneyJson;
+use crate::adapters::http::extract::{Faults, Identifier, IfNoneMatch, PageQuery, Sent, page_of, tagged};
+use crate::adapters::http::problem::Problem;
+use crate::application::add_product::{NewProduct, add_product};
+use crate::application::input::Invalid;
+use crate::application::list_products::list_products;
+use crate::application::precondition::Precondition;
+use crate::application::read_product::read_product;
+use crate::application::update_product::update_product;
+use crate::application::withdraw_product::withdraw_product;
+use crate::application::{Caller, Shop};
+use crate::domain::id::ProductId;
+use crate::domain::product::{MAX_STOCK, Product, ProductDetails};
+use crate::domain::text::Text;
+
+/// What is to be offered. There is no member for the seller: that is the caller.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct NewProductBody {
+    /// The organisation that it is to belong to, in which the caller is an editor.
+    #[schema(format = "uuid")]
+    organisation_id: Option<String>,
+    /// What it is called.
+    name: String,
+    /// What there is to know about it.
+    description: Option<String>,
+    /// Of one piece.
+    price: MoneyJson,
+    /// How many pieces there are.
+    #[schema(minimum = 0, maximum = 1_000_000)]
+    stock: u32,
+}
+
+/// What is said about a product from now on.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct ProductBody {
+    /// What it is called.
+    name: String,
+    /// What there is to know about it.
+    description: Option<String>,
+    /// Of one piece.
+    price: MoneyJson,
+    /// How many pieces there are.
+    #[schema(minimum = 0, maximum = 1_000_000)]
+    stock: u32,
+}
+
+impl NewProductBody {
+    fn meaning(self) -> Result<NewProduct, Invalid> {
+        let Self { organisation_id, name, description, price, stock } = self;
+        let mut faults = Faults::default();
+        let organisation = organisation_id.map(|id| id.parse()).transpose();
+        let organisation =
+            faults.take("/organisation_id", organisation.map_err(|_| "must be the id of an organisation"));
+        let details = details(ProductBody { name, description, price, stock }, &mut faults);
+        faults.end(
+            organisation.zip(details).map(|(organisation, details)| NewProduct { organisation, details }),
+        )
+    }
+}
+
+impl ProductBody {
+    fn meaning(self) -> Result<ProductDetails, Invalid> {
+        let mut faults = Faults::default();
+        let details = details(self, &mut faults);
+        faults.end(details)
+    }
+}
+
+fn details(body: ProductBody, faults: &mut Faults) -> Option<ProductDetails> {
+    let name = faults.take("/name", Text::new(body.name));
+    let description = faults.take("/description", body.description.map(Text::new).transpose());
+    let price = body.price.meaning("/price", faults);
+    let stock = (body.stock <= MAX_STOCK).then_some(body.stock);
+    let stock = faults.take("/stock", stock.ok_or_else(|| format!("must be at most {MAX_STOCK}")));
+    Some(ProductDetails { name: name?, description: description?, price: price?, stock: stock? })
+}
+
+/// A product.
+#[derive(Serialize, ToSchema)]
+pub(in super::super) struct ProductJson {
+    /// Its name for machines.
+    #[schema(format = "uuid")]
+    id: String,
+    /// Who offers it: the subject, within `seller_issuer`.
+    seller_id: String,
+    /// The provider that vouches for the seller.
+    seller_issuer: String,
+    /// The organisation that it belongs to.
+    #[schema(format = "uuid")]
+    organisation_id: Option<String>,
+    /// What it is called.
+    name: String,
+    /// What there is to know about it.
+    description: Option<String>,
+    /// Of one piece.
+    price: MoneyJson,
+    /// How many pieces there are.
+    stock: u32,
+}
+
+impl From<&Product> for ProductJson {
+    fn from(product: &Product) -> Self {
+        let details = &product.details;
+        Self {
+            id: product.id.to_string(),
+            seller_id: product.seller.subject().to_owned(),
+            seller_issuer: product.seller.issuer().to_owned(),
+            organisation_id: product.organisation.map(|id| id.to_string()),
+            name: details.name.as_str().to_owned(),
+            description: details.description.as_ref().map(|text| text.as_str().to_owned()),
+            price: details.price.into(),
+            stock: details.stock,
+        }
+    }
+}
+
+/// `GET /products`
+pub(in super::super) async fn list(
+    _: Option<Principal>,
+    State(shop): State<Shop>,
+    query: PageQuery<ProductId>,
+) -> Result<Response, Problem> {
+    let (page, search) = (query.page()?, query.search()?);
+    let products = list_products(&shop, search.as_ref().map(Text::as_str), page).await?;
+    let items = products.iter().map(ProductJson::from).collect();
+    Ok(page_of(&query, page.limit, products.last().map(|product| product.id.to_string()), items))
+}
+
+/// `POST /products`
+pub(in super::super) async fn add(
+    caller: Caller,
+    State(shop): State<Shop>,
+    sent: Sent<NewProductBody>,
+) -> Result<Response, Problem> {
+    let product = add_product(&shop, &caller, || sent.read()?.meaning()).await?;
+    let shown = tagged(product.version, Json(ProductJson::from(&product)));
+    Ok((StatusCode::CREATED, [(LOCATION, format!("/products/{}", product.id))], shown).into_response())
+}
+
+/// `GET /products/{product_id}`
+pub(in super::super) async fn read(
+    _: Option<Principal>,
+    State(shop): State<Shop>,
+    Identifier(id): Identifier<ProductId>,
+    if_none_match: IfNoneMatch,
+) -> Result<Response, Problem> {
+    let product = read_product(&shop, id).await?;
+    Ok(if_none_match.show(product.version, Json(ProductJson::from(&product))))
+}
+
+/// `PUT /products/{product_id}`
+pub(in super::super) async fn update(
+    caller: Caller,
+    State(shop): State<Shop>,
+    Identifier(id): Identifier<ProductId>,
+    precondition: Precondition,
+    sent: Sent<ProductBody>,
+) -> Result<Response, Problem> {
+    let product = update_product(&shop, &caller, id, precondition, || sent.read()?.meaning()).await?;
+    Ok(tagged(product.version, Json(ProductJson::from(&product))))
+}
+
+/// `DELETE /products/{product_id}`
+pub(in super::super) async fn withdraw(
+    caller: Caller,
+    State(shop): State<Shop>,
+    Identifier(id): Identifier<ProductId>,
+    precondition: Precondition,
+) -> Result<StatusCode, Problem> {
+    withdraw_product(&shop, &caller, id, precondition).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

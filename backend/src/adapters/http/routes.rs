@@ -1,0 +1,353 @@
+//! [`ROUTES`]: the one list of what the service offers. The router, the OpenAPI document and the endpoint walk are made of it.
+//! It says who is asked for a principal, never which roles one needs: that is the role table's affair, at the gateway.
+
+use axum::routing::{MethodRouter, delete, get, post, put};
+
+use super::app::App;
+use super::openapi::{self, SchemaOf, schema_of};
+use super::resource::PersonBody;
+use super::resource::audit::{self, AuditRecordJson};
+use super::resource::delegations::{self, DelegationBody, DelegationJson};
+use super::resource::me::{self, MeJson};
+use super::resource::memberships::{self, MembershipJson, OwnMembershipJson};
+use super::resource::orders::{self, OrderBody, OrderJson};
+use super::resource::organisations::{self, InvitationBody, OrganisationBody, OrganisationJson};
+use super::resource::products::{self, NewProductBody, ProductBody, ProductJson};
+
+use Access::{Anybody, Principal};
+use Takes::{AdminReason, IdempotencyKey, IfMatch, IfNoneMatch, Page, RequiredIfMatch, Search};
+
+/// Everything that the service offers.
+pub static ROUTES: &[Route] = &[
+    Route::new("POST", "/orders", "place_order", "Place an order", Principal, || post(orders::place))
+        .body(schema_of::<OrderBody>)
+        .created(schema_of::<OrderJson>)
+        .takes(&[IdempotencyKey])
+        .refuses(&[409]),
+    Route::new(
+        "GET",
+        "/orders",
+        "list_orders",
+        "See the orders that are one's own or shared with one",
+        Principal,
+        || get(orders::list),
+    )
+    .page(schema_of::<OrderJson>)
+    .takes(&[Page, AdminReason]),
+    Route::new("GET", "/orders/{order_id}", "read_order", "See an order", Principal, || get(orders::read))
+        .shown(schema_of::<OrderJson>)
+        .takes(&[IfNoneMatch, AdminReason]),
+    Route::new(
+        "POST",
+        "/orders/{order_id}/cancellation",
+        "cancel_order",
+        "Cancel an order",
+        Principal,
+        || post(orders::cancel),
+    )
+    .shown(schema_of::<OrderJson>)
+    .takes(&[IfMatch, AdminReason])
+    .refuses(&[409]),
+    Route::new(
+        "POST",
+        "/orders/{order_id}/shipment",
+        "ship_order",
+        "Ship what one sells of an order",
+        Principal,
+        || post(orders::ship),
+    )
+    .shown(schema_of::<OrderJson>)
+    .takes(&[IfMatch, AdminReason])
+    .refuses(&[409]),
+    Route::new(
+        "POST",
+        "/orders/{order_id}/co-owners",
+        "share_order",
+        "Share an order with somebody",
+        Principal,
+        || post(orders::share),
+    )
+    .body(schema_of::<PersonBody>)
+    .created(schema_of::<OrderJson>)
+    .takes(&[IfMatch])
+    .refuses(&[409]),
+    Route::new(
+        "DELETE",
+        "/orders/{order_id}/co-owners/{co_owner_id}",
+        "unshare_order",
+        "Share an order with somebody no more",
+        Principal,
+        || delete(orders::unshare),
+    )
+    .shown(schema_of::<OrderJson>)
+    .takes(&[IfMatch]),
+    Route::new("GET", "/products", "list_products", "See and search the products", Anybody, || {
+        get(products::list)
+    })
+    .page(schema_of::<ProductJson>)
+    .takes(&[Page, Search]),
+    Route::new("POST", "/products", "add_product", "Offer a product", Principal, || post(products::add))
+        .body(schema_of::<NewProductBody>)
+        .created(schema_of::<ProductJson>)
+        .refuses(&[403]),
+    Route::new("GET", "/products/{product_id}", "read_product", "See a product", Anybody, || {
+        get(products::read)
+    })
+    .shown(schema_of::<ProductJson>)
+    .takes(&[IfNoneMatch]),
+    Route::new("PUT", "/products/{product_id}", "update_product", "Change a product", Principal, || {
+        put(products::update)
+    })
+    .body(schema_of::<ProductBody>)
+    .shown(schema_of::<ProductJson>)
+    .takes(&[RequiredIfMatch, AdminReason])
+    .refuses(&[409]),
+    Route::new(
+        "DELETE",
+        "/products/{product_id}",
+        "withdraw_product",
+        "Offer a product no more",
+        Principal,
+        || delete(products::withdraw),
+    )
+    .takes(&[RequiredIfMatch, AdminReason])
+    .refuses(&[409]),
+    Route::new(
+        "POST",
+        "/delegations",
+        "grant_delegation",
+        "Let somebody act on one's orders for a while",
+        Principal,
+        || post(delegations::grant),
+    )
+    .body(schema_of::<DelegationBody>)
+    .created(schema_of::<DelegationJson>),
+    Route::new(
+        "GET",
+        "/delegations",
+        "list_delegations",
+        "See the delegations that one granted or was granted",
+        Principal,
+        || get(delegations::list),
+    )
+    .page(schema_of::<DelegationJson>)
+    .takes(&[Page]),
+    Route::new(
+        "GET",
+        "/delegations/{delegation_id}",
+        "read_delegation",
+        "See a delegation",
+        Principal,
+        || get(delegations::read),
+    )
+    .shown(schema_of::<DelegationJson>),
+    Route::new(
+        "DELETE",
+        "/delegations/{delegation_id}",
+        "revoke_delegation",
+        "End a delegation",
+        Principal,
+        || delete(delegations::revoke),
+    ),
+    Route::new("POST", "/organisations", "found_organisation", "Found a company", Principal, || {
+        post(organisations::found)
+    })
+    .body(schema_of::<OrganisationBody>)
+    .created(schema_of::<OrganisationJson>),
+    Route::new(
+        "GET",
+        "/organisations/{organisation_id}",
+        "read_organisation",
+        "See a company or department",
+        Principal,
+        || get(organisations::read),
+    )
+    .shown(schema_of::<OrganisationJson>),
+    Route::new(
+        "POST",
+        "/organisations/{organisation_id}/departments",
+        "add_department",
+        "Add a department",
+        Principal,
+        || post(organisations::add),
+    )
+    .body(schema_of::<OrganisationBody>)
+    .created(schema_of::<OrganisationJson>)
+    .refuses(&[409]),
+    Route::new(
+        "GET",
+        "/organisations/{organisation_id}/members",
+        "read_members",
+        "See who belongs to a company or department",
+        Principal,
+        || get(organisations::members),
+    )
+    .page(schema_of::<MembershipJson>)
+    .takes(&[Page]),
+    Route::new(
+        "POST",
+        "/organisations/{organisation_id}/members",
+        "invite_member",
+        "Offer somebody a place in a company or department",
+        Principal,
+        || post(organisations::invite),
+    )
+    .body(schema_of::<InvitationBody>)
+    .created(schema_of::<MembershipJson>)
+    .refuses(&[409]),
+    Route::new(
+        "GET",
+        "/memberships",
+        "list_memberships",
+        "See where one belongs or is invited",
+        Principal,
+        || get(memberships::list),
+    )
+    .page(schema_of::<OwnMembershipJson>)
+    .takes(&[Page]),
+    Route::new(
+        "POST",
+        "/memberships/{membership_id}/acceptance",
+        "accept_membership",
+        "Take the place that one was offered",
+        Principal,
+        || post(memberships::accept),
+    )
+    .shown(schema_of::<MembershipJson>)
+    .refuses(&[409]),
+    Route::new(
+        "DELETE",
+        "/memberships/{membership_id}",
+        "end_membership",
+        "Leave, decline, or make somebody leave",
+        Principal,
+        || delete(memberships::end),
+    ),
+    Route::new("GET", "/audit", "read_audit", "See what admins did by the bypass", Principal, || {
+        get(audit::list)
+    })
+    .page(schema_of::<AuditRecordJson>)
+    .takes(&[Page]),
+    Route::new("GET", "/me", "read_me", "See who one is", Principal, || get(me::read))
+        .shown(schema_of::<MeJson>),
+    Route::new("GET", "/openapi.json", "read_openapi", "See this document", Anybody, || get(openapi::serve))
+        .shown(openapi::any_object),
+];
+
+/// One operation.
+pub struct Route {
+    /// In capitals. `HEAD` comes with `GET`.
+    pub method: &'static str,
+    /// Its template: a row of the gateway's role table has the same.
+    pub path: &'static str,
+    /// Its name for programs.
+    pub id: &'static str,
+    /// What it does.
+    pub summary: &'static str,
+    /// Whom it answers.
+    pub access: Access,
+    pub(super) body: Option<SchemaOf>,
+    pub(super) answer: Answer,
+    pub(super) refusals: &'static [u16],
+    pub(super) takes: &'static [Takes],
+    handler: fn() -> MethodRouter<App>,
+}
+
+/// Whom an operation answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody: the row is `public`.
+    Anybody,
+    /// Whoever the gateway vouches for.
+    Principal,
+}
+
+/// The shape of a success.
+#[derive(Clone, Copy)]
+pub(super) enum Answer {
+    /// 200 and this.
+    Shown(SchemaOf),
+    /// 200 and a page of these.
+    Page(SchemaOf),
+    /// 201, where it is, and this.
+    Created(SchemaOf),
+    /// 204.
+    Nothing,
+}
+
+/// What an operation takes besides the path and the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// `limit` and `after`.
+    Page,
+    /// `q`.
+    Search,
+    /// `If-None-Match`.
+    IfNoneMatch,
+    /// `If-Match`, if the client likes.
+    IfMatch,
+    /// `If-Match`, or 428.
+    RequiredIfMatch,
+    /// `Idempotency-Key`.
+    IdempotencyKey,
+    /// `X-Admin-Reason`.
+    AdminReason,
+}
+
+impl Route {
+    const fn new(
+        method: &'static str,
+        path: &'static str,
+        id: &'static str,
+        summary: &'static str,
+        access: Access,
+        handler: fn() -> MethodRouter<App>,
+    ) -> Self {
+        Self {
+            method,
+            path,
+            id,
+            summary,
+            access,
+            body: None,
+            answer: Answer::Nothing,
+            refusals: &[],
+            takes: &[],
+            handler,
+        }
+    }
+
+    const fn body(mut self, schema: SchemaOf) -> Self {
+        self.body = Some(schema);
+        self
+    }
+
+    const fn shown(mut self, schema: SchemaOf) -> Self {
+        self.answer = Answer::Shown(schema);
+        self
+    }
+
+    const fn page(mut self, schema: SchemaOf) -> Self {
+        self.answer = Answer::Page(schema);
+        self
+    }
+
+    const fn created(mut self, schema: SchemaOf) -> Self {
+        self.answer = Answer::Created(schema);
+        self
+    }
+
+    const fn takes(mut self, takes: &'static [Takes]) -> Self {
+        self.takes = takes;
+        self
+    }
+
+    const fn refuses(mut self, statuses: &'static [u16]) -> Self {
+        self.refusals = statuses;
+        self
+    }
+
+    pub(super) fn handler(&self) -> MethodRouter<App> {
+        (self.handler)()
+    }
+}

@@ -1,0 +1,86 @@
+//! One transaction on either database, and the few ways in which the other files talk to it.
+
+use async_trait::async_trait;
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, Row as _};
+
+use super::dialect::Dialect;
+use super::store::Claim;
+use crate::application::ports::{StoreError, Transaction};
+
+pub(super) type Statement = Query<'static, Any, AnyArguments>;
+
+/// Rolled back if it is dropped.
+pub(super) struct SqlTransaction {
+    tx: sqlx::Transaction<'static, Any>,
+    dialect: &'static Dialect,
+    writes: bool,
+    /// Given back when the transaction has ended.
+    _claim: Option<Claim>,
+}
+
+impl SqlTransaction {
+    pub(super) fn new(
+        tx: sqlx::Transaction<'static, Any>,
+        dialect: &'static Dialect,
+        writes: bool,
+        claim: Option<Claim>,
+    ) -> Self {
+        Self { tx, dialect, writes, _claim: claim }
+    }
+
+    /// How many rows it touched.
+    pub(super) async fn execute(&mut self, statement: Statement) -> Result<u64, StoreError> {
+        let done = statement.execute(&mut *self.tx).await;
+        Ok(done.map_err(|error| self.dialect.error(error))?.rows_affected())
+    }
+
+    pub(super) async fn fetch_optional(
+        &mut self,
+        statement: Statement,
+    ) -> Result<Option<AnyRow>, StoreError> {
+        statement.fetch_optional(&mut *self.tx).await.map_err(|error| self.dialect.error(error))
+    }
+
+    pub(super) async fn fetch_all(&mut self, statement: Statement) -> Result<Vec<AnyRow>, StoreError> {
+        statement.fetch_all(&mut *self.tx).await.map_err(|error| self.dialect.error(error))
+    }
+
+    /// Where other writers are at work, keeps what is about to be loaded from them. `statement` ends in `FOR UPDATE`.
+    pub(super) async fn lock(&mut self, statement: &'static str, id: String) -> Result<(), StoreError> {
+        if self.writes && self.dialect.locks_rows {
+            self.fetch_optional(sqlx::query(statement).bind(id)).await?;
+        }
+        Ok(())
+    }
+
+    /// Changes exactly one row, which must be the one that was loaded.
+    pub(super) async fn change_one(&mut self, statement: Statement) -> Result<(), StoreError> {
+        match self.execute(statement).await? {
+            1 => Ok(()),
+            _ => Err(StoreError::Stale),
+        }
+    }
+}
+
+#[async_trait]
+impl Transaction for SqlTransaction {
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        let dialect = self.dialect;
+        self.tx.commit().await.map_err(|error| dialect.error(error))
+    }
+}
+
+/// A column, by its name.
+pub(super) fn column<'r, T>(row: &'r AnyRow, name: &str) -> Result<T, StoreError>
+where
+    T: sqlx::Decode<'r, Any> + sqlx::Type<Any>,
+{
+    row.try_get(name).map_err(broken)
+}
+
+/// What is stored cannot be understood.
+pub(super) fn broken(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
+    StoreError::Broken(error.into())
+}

@@ -1,0 +1,101 @@
+//! The door of every use case: a transaction, and the permits that are given out in it. The only caller of
+//! [`ownership::decide`], and the one place where the admin's bypass is put on record.
+
+use portcullis_principal::Principal;
+use tracing::Span;
+
+use super::failure::Failure;
+use super::ports::{IdempotencyKey, Transaction};
+use super::shop::Shop;
+use crate::domain::audit::AuditRecord;
+use crate::domain::id::AuditId;
+use crate::domain::ownership::{self, ADMIN_ROLE, Act, Owned as _, Permit};
+use crate::domain::text::Text;
+use crate::domain::time::Timestamp;
+use uuid::Uuid;
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Who it is.
+    pub principal: Principal,
+    /// Why, if they are an admin and said so.
+    pub reason: Option<Text<500>>,
+    /// The request, as the logs call it.
+    pub request_id: Option<String>,
+}
+
+impl Caller {
+    /// Whether the bypass is open to them.
+    pub(super) fn is_admin(&self) -> bool {
+        self.principal.roles().iter().any(|role| role == ADMIN_ROLE)
+    }
+}
+
+/// One use case at work: a transaction, and what the permits in it are decided by.
+pub(super) struct Session<'a> {
+    pub(super) tx: Box<dyn Transaction>,
+    pub(super) caller: &'a Caller,
+    pub(super) now: Timestamp,
+    shop: &'a Shop,
+}
+
+impl<'a> Session<'a> {
+    /// For use cases that only look. An admin's look may be recorded, so it writes.
+    pub(super) async fn read(shop: &'a Shop, caller: &'a Caller) -> Result<Self, Failure> {
+        let tx = if caller.is_admin() { shop.store.write().await? } else { shop.store.read().await? };
+        Ok(Self { tx, caller, now: shop.clock.now(), shop })
+    }
+
+    /// For use cases that change something.
+    pub(super) async fn write(shop: &'a Shop, caller: &'a Caller) -> Result<Self, Failure> {
+        let tx = shop.store.write().await?;
+        Ok(Self { tx, caller, now: shop.clock.now(), shop })
+    }
+
+    /// For use cases that must not be done twice under this key.
+    pub(super) async fn write_alone(
+        shop: &'a Shop,
+        caller: &'a Caller,
+        key: &IdempotencyKey,
+    ) -> Result<Self, Failure> {
+        let tx = shop.store.write_alone(key).await?.ok_or(Failure::InProgress)?;
+        Ok(Self { tx, caller, now: shop.clock.now(), shop })
+    }
+
+    /// May the caller do `A` to this? The bypass is recorded in the same transaction: no record, no deed.
+    pub(super) async fn admit<A: Act>(&mut self, on: A::On) -> Result<Permit<A>, Failure> {
+        let (span, kind, name) = (Span::current(), on.kind(), on.name());
+        span.record("operation", A::OPERATION.id());
+        let relations = self.tx.relations(self.caller.principal.id(), on.bond()).await?;
+        let permit = match ownership::decide::<A>(on, &self.caller.principal, &relations, self.now) {
+            Ok(permit) => permit,
+            Err(refused) => {
+                span.record("right", "none");
+                let hidden = self.shop.settings.hide_existence;
+                return Err(if hidden { Failure::Absent(kind) } else { refused.into() });
+            }
+        };
+        span.record("right", permit.right().id());
+        if permit.right().is_bypass() {
+            if self.shop.settings.admin_reason_required && self.caller.reason.is_none() {
+                return Err(Failure::ReasonRequired);
+            }
+            let record = AuditRecord {
+                id: AuditId(Uuid::now_v7()),
+                at: self.now,
+                who: self.caller.principal.id().clone(),
+                operation: A::OPERATION,
+                resource: name,
+                reason: self.caller.reason.clone(),
+                request_id: self.caller.request_id.clone(),
+            };
+            self.tx.record(&record).await?;
+        }
+        Ok(permit)
+    }
+
+    pub(super) async fn commit(self) -> Result<(), Failure> {
+        Ok(self.tx.commit().await?)
+    }
+}

@@ -1,0 +1,97 @@
+//! Place an order. There is no ownership question: it becomes the caller's, whatever the body says.
+
+use uuid::Uuid;
+
+use super::admission::{Caller, Session};
+use super::failure::Failure;
+use super::input::{Fault, Input};
+use super::ports::{Answer, IdempotencyKey};
+use super::shop::Shop;
+use crate::domain::id::{OrderId, ProductId};
+use crate::domain::order::{Order, OrderLine, Quantity};
+use crate::domain::ownership::ReadOrder;
+use crate::domain::product::StockChange;
+
+/// What is to be bought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// Of what.
+    pub product: ProductId,
+    /// How many.
+    pub quantity: Quantity,
+}
+
+/// Under what the request may be sent again, and what tells its body from another.
+#[derive(Clone, Debug)]
+pub struct Repeatable {
+    /// The key.
+    pub key: IdempotencyKey,
+    /// Of the body.
+    pub fingerprint: String,
+}
+
+/// Places the order, or gives the answer that was given under the same key.
+///
+/// # Errors
+/// See [`Failure`]. Stock that is not there is a conflict; a product that is not there, a fault of the body.
+pub async fn place_order(
+    shop: &Shop,
+    caller: &Caller,
+    repeatable: Option<Repeatable>,
+    input: impl Input<Vec<Wish>>,
+) -> Result<Order, Failure> {
+    let mut session = match &repeatable {
+        Some(repeatable) => Session::write_alone(shop, caller, &repeatable.key).await?,
+        None => Session::write(shop, caller).await?,
+    };
+    if let Some(repeatable) = &repeatable
+        && let Some(answer) = session.tx.answer(&repeatable.key).await?
+    {
+        return replay(session, &answer, repeatable).await;
+    }
+    let (lines, taken) = buy(&mut session, &input()?).await?;
+    let order = Order::place(OrderId(Uuid::now_v7()), &caller.principal, lines, session.now)
+        .map_err(|error| Fault::body("/lines", &error).alone())?;
+    for change in taken {
+        session.tx.change_stock(change).await?;
+    }
+    session.tx.insert_order(&order).await?;
+    if let Some(Repeatable { key, fingerprint }) = repeatable {
+        session.tx.keep_answer(&key, &Answer { fingerprint, order: order.id }).await?;
+    }
+    session.commit().await?;
+    Ok(order.into_inner())
+}
+
+/// The answer of the first time, to those who may still see it.
+async fn replay(mut session: Session<'_>, answer: &Answer, again: &Repeatable) -> Result<Order, Failure> {
+    let order = session.tx.order(answer.order).await?.ok_or(Failure::Absent("order"))?;
+    let permit = session.admit::<ReadOrder>(order).await?;
+    if answer.fingerprint != again.fingerprint {
+        return Err(Failure::KeyReused);
+    }
+    session.commit().await?;
+    Ok(permit.into_inner().as_placed())
+}
+
+/// The lines in the order of the wishes. Products are loaded in the order of their ids, so that two buyers of the same
+/// things wait for each other in one direction only.
+async fn buy(
+    session: &mut Session<'_>,
+    wishes: &[Wish],
+) -> Result<(Vec<OrderLine>, Vec<StockChange>), Failure> {
+    let mut places: Vec<usize> = (0..wishes.len()).collect();
+    places.sort_by_key(|place| wishes[*place].product);
+    let mut bought = Vec::with_capacity(wishes.len());
+    for place in places {
+        let wish = &wishes[place];
+        let product = session.tx.product(wish.product).await?.ok_or_else(|| {
+            Fault::body(format!("/lines/{place}/product_id"), &"must be a product of the shop").alone()
+        })?;
+        let (line, taken) = product.sell(wish.quantity)?;
+        bought.push((place, line, taken));
+    }
+    let taken = bought.iter().map(|(_, _, taken)| *taken).collect();
+    bought.sort_by_key(|(place, ..)| *place);
+    Ok((bought.into_iter().map(|(_, line, _)| line).collect(), taken))
+}

@@ -1,0 +1,23 @@
+//! See the audit records. Whether one is an auditor is the role table's affair; nobody owns a record.
+
+use super::admission::{Caller, Session};
+use super::failure::Failure;
+use super::ports::Page;
+use super::shop::Shop;
+use crate::domain::audit::AuditRecord;
+use crate::domain::id::AuditId;
+
+/// The records, the latest first.
+///
+/// # Errors
+/// See [`Failure`].
+pub async fn read_audit(
+    shop: &Shop,
+    caller: &Caller,
+    page: Page<AuditId>,
+) -> Result<Vec<AuditRecord>, Failure> {
+    let mut session = Session::read(shop, caller).await?;
+    let records = session.tx.audit_records(page).await?;
+    session.commit().await?;
+    Ok(records)
+}

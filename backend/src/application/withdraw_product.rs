@@ -1,0 +1,27 @@
+//! Offer a product no more.
+
+use super::admission::{Caller, Session};
+use super::failure::Failure;
+use super::precondition::Precondition;
+use super::shop::Shop;
+use crate::domain::id::ProductId;
+use crate::domain::ownership::WithdrawProduct;
+
+/// Withdraws the product.
+///
+/// # Errors
+/// See [`Failure`]. The precondition is required.
+pub async fn withdraw_product(
+    shop: &Shop,
+    caller: &Caller,
+    id: ProductId,
+    precondition: Precondition,
+) -> Result<(), Failure> {
+    let mut session = Session::write(shop, caller).await?;
+    let product = session.tx.product(id).await?.ok_or(Failure::Absent("product"))?;
+    let permit = session.admit::<WithdrawProduct>(product).await?;
+    precondition.require(permit.on().version)?;
+    let product = permit.withdraw(session.now)?;
+    session.tx.update_product(&product).await?;
+    session.commit().await
+}

@@ -1,0 +1,27 @@
+//! The audit record of an admin's bypass.
+
+use portcullis_principal::PrincipalId;
+
+use super::id::AuditId;
+use super::ownership::Operation;
+use super::text::Text;
+use super::time::Timestamp;
+
+/// Who did what, to what, when and why. Records are only ever added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditRecord {
+    /// Its name for machines.
+    pub id: AuditId,
+    /// When.
+    pub at: Timestamp,
+    /// The admin.
+    pub who: PrincipalId,
+    /// Which operation.
+    pub operation: Operation,
+    /// On what, such as `order 0190…`.
+    pub resource: String,
+    /// Why, in the admin's words.
+    pub reason: Option<Text<500>>,
+    /// The request, as the logs call it.
+    pub request_id: Option<String>,
+}

@@ -1,0 +1,274 @@
+//! An order: what a customer bought, at the price of that moment, and with whom it is shared.
+
+use std::num::NonZeroU32;
+
+use portcullis_principal::{Principal, PrincipalId};
+
+use super::id::{CoOwnerId, OrderId, ProductId};
+use super::money::{Money, MoneyError};
+use super::ownership::{AddCoOwner, CancelOrder, Permit, RemoveCoOwner, ShipOrder, Warranted};
+use super::product::StockChange;
+use super::time::Timestamp;
+
+/// How many products one order can have.
+pub const MAX_LINES: usize = 100;
+/// How many pieces of one product one order can have.
+pub const MAX_QUANTITY: u32 = 10_000;
+/// With how many people one order can be shared.
+pub const MAX_CO_OWNERS: usize = 20;
+
+/// A number of pieces: 1 to [`MAX_QUANTITY`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Quantity(NonZeroU32);
+
+impl Quantity {
+    /// `None` if there is no such quantity.
+    pub fn new(pieces: u32) -> Option<Self> {
+        NonZeroU32::new(pieces).filter(|pieces| pieces.get() <= MAX_QUANTITY).map(Self)
+    }
+
+    /// The number.
+    pub fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
+/// Some pieces of one product.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderLine {
+    /// Of what.
+    pub product: ProductId,
+    /// Who ships it.
+    pub seller: PrincipalId,
+    /// How many.
+    pub quantity: Quantity,
+    /// Of one piece, when it was bought.
+    pub price: Money,
+    /// When it was sent on its way.
+    pub shipped_at: Option<Timestamp>,
+}
+
+/// Somebody with whom the owner shares one order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoOwner {
+    /// Names the share.
+    pub id: CoOwnerId,
+    /// With whom.
+    pub who: PrincipalId,
+}
+
+/// An order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// Its name for machines.
+    pub id: OrderId,
+    /// Who placed it: its owner, for good.
+    pub customer: PrincipalId,
+    /// When.
+    pub placed_at: Timestamp,
+    /// What was bought: at least one line, each product once.
+    pub lines: Vec<OrderLine>,
+    /// With whom it is shared.
+    pub co_owners: Vec<CoOwner>,
+    /// When it was cancelled.
+    pub cancelled_at: Option<Timestamp>,
+    /// Counts the changes: the entity tag.
+    pub version: i64,
+}
+
+/// How far an order is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderState {
+    /// Nothing has been shipped.
+    Placed,
+    /// Some sellers have shipped.
+    PartlyShipped,
+    /// All sellers have shipped.
+    Shipped,
+    /// It will never be shipped.
+    Cancelled,
+}
+
+/// Why an order cannot be placed as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlaceError {
+    /// Nothing, or too much.
+    #[error("must have 1 to {MAX_LINES} lines")]
+    Lines,
+    /// Two lines for one product.
+    #[error("has the same product twice")]
+    ProductTwice,
+    /// The lines have no sum.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+}
+
+/// Why an order cannot be changed so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OrderError {
+    /// Too late.
+    #[error("the order has been shipped")]
+    Shipped,
+    /// Too late as well.
+    #[error("the order has been cancelled")]
+    Cancelled,
+    /// They have it already, or it is theirs.
+    #[error("the order is shared with them already")]
+    SharedAlready,
+    /// With more than [`MAX_CO_OWNERS`].
+    #[error("the order is shared with too many")]
+    SharedWithTooMany,
+    /// There is no such share.
+    #[error("the order is not shared with them")]
+    NotShared,
+}
+
+impl Order {
+    /// The caller's order of these lines.
+    ///
+    /// # Errors
+    /// If the lines do not make an order.
+    pub fn place(
+        id: OrderId,
+        customer: &Principal,
+        lines: Vec<OrderLine>,
+        now: Timestamp,
+    ) -> Result<Warranted<Self>, PlaceError> {
+        if lines.is_empty() || lines.len() > MAX_LINES {
+            return Err(PlaceError::Lines);
+        }
+        if lines
+            .iter()
+            .enumerate()
+            .any(|(n, line)| lines.iter().skip(n + 1).any(|o| o.product == line.product))
+        {
+            return Err(PlaceError::ProductTwice);
+        }
+        total(&lines)?;
+        Ok(Warranted::own(Self {
+            id,
+            customer: customer.id().clone(),
+            placed_at: now,
+            lines,
+            co_owners: Vec::new(),
+            cancelled_at: None,
+            version: 1,
+        }))
+    }
+
+    /// What it costs.
+    ///
+    /// # Errors
+    /// Never for an order that was placed.
+    pub fn total(&self) -> Result<Money, MoneyError> {
+        total(&self.lines)
+    }
+
+    /// How far it is.
+    pub fn state(&self) -> OrderState {
+        let shipped = self.lines.iter().filter(|line| line.shipped_at.is_some()).count();
+        match shipped {
+            _ if self.cancelled_at.is_some() => OrderState::Cancelled,
+            0 => OrderState::Placed,
+            n if n == self.lines.len() => OrderState::Shipped,
+            _ => OrderState::PartlyShipped,
+        }
+    }
+
+    /// The order as it was when it was placed, whatever has become of it: the answer to placing it, again.
+    #[must_use]
+    pub fn as_placed(mut self) -> Self {
+        self.lines.iter_mut().for_each(|line| line.shipped_at = None);
+        Self { co_owners: Vec::new(), cancelled_at: None, version: 1, ..self }
+    }
+}
+
+fn total(lines: &[OrderLine]) -> Result<Money, MoneyError> {
+    let mut amounts = lines.iter().map(|line| line.price.times(line.quantity.get()));
+    // no line, no currency: an order has at least one
+    let first = amounts.next().unwrap_or(Err(MoneyError::Overflow))?;
+    amounts.try_fold(first, |sum, amount| sum.plus(amount?))
+}
+
+impl Permit<CancelOrder> {
+    /// Cancels it and puts the pieces back.
+    ///
+    /// # Errors
+    /// Once anything of it has been shipped, or it is cancelled.
+    pub fn cancel(self, now: Timestamp) -> Result<(Warranted<Order>, Vec<StockChange>), OrderError> {
+        let order = self.change(|order| match order.state() {
+            OrderState::Placed => {
+                order.cancelled_at = Some(now);
+                order.version += 1;
+                Ok(())
+            }
+            OrderState::PartlyShipped | OrderState::Shipped => Err(OrderError::Shipped),
+            OrderState::Cancelled => Err(OrderError::Cancelled),
+        })?;
+        let back = order.lines.iter().map(|line| StockChange::back(line.product, line.quantity)).collect();
+        Ok((order, back))
+    }
+}
+
+impl Permit<ShipOrder> {
+    /// Sends on its way what the caller sells of it; with the admin's bypass, all of it.
+    ///
+    /// # Errors
+    /// If that has been done, or the order is cancelled.
+    pub fn ship(self, now: Timestamp) -> Result<Warranted<Order>, OrderError> {
+        let (by, bypass) = (self.by().clone(), self.right().is_bypass());
+        self.change(|order| {
+            if order.cancelled_at.is_some() {
+                return Err(OrderError::Cancelled);
+            }
+            let theirs = order.lines.iter_mut().filter(|line| bypass || line.seller == by);
+            let waiting: Vec<_> = theirs.filter(|line| line.shipped_at.is_none()).collect();
+            if waiting.is_empty() {
+                return Err(OrderError::Shipped);
+            }
+            for line in waiting {
+                line.shipped_at = Some(now);
+            }
+            order.version += 1;
+            Ok(())
+        })
+    }
+}
+
+impl Permit<AddCoOwner> {
+    /// Shares the order.
+    ///
+    /// # Errors
+    /// If it is theirs or shared with them already, or shared with too many.
+    pub fn share(self, id: CoOwnerId, with: PrincipalId) -> Result<Warranted<Order>, OrderError> {
+        self.change(|order| {
+            if order.customer == with || order.co_owners.iter().any(|co_owner| co_owner.who == with) {
+                return Err(OrderError::SharedAlready);
+            }
+            if order.co_owners.len() >= MAX_CO_OWNERS {
+                return Err(OrderError::SharedWithTooMany);
+            }
+            order.co_owners.push(CoOwner { id, who: with });
+            order.version += 1;
+            Ok(())
+        })
+    }
+}
+
+impl Permit<RemoveCoOwner> {
+    /// Shares the order with them no more.
+    ///
+    /// # Errors
+    /// If it is not shared so.
+    pub fn unshare(self, id: CoOwnerId) -> Result<Warranted<Order>, OrderError> {
+        self.change(|order| {
+            let before = order.co_owners.len();
+            order.co_owners.retain(|co_owner| co_owner.id != id);
+            if order.co_owners.len() == before {
+                return Err(OrderError::NotShared);
+            }
+            order.version += 1;
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,123 @@
+//! Wiring only: settings to adapters, adapters to the application, the application to the network.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use backend::adapters::clock::SystemClock;
+use backend::adapters::http::{App, Limits, Metrics, app, openapi, operations::operations};
+use backend::adapters::storage::SqlStore;
+use backend::application::{self, Shop};
+use backend::config::{Cli, Command, Settings};
+use backend::server::{Bounds, serve};
+use clap::Parser as _;
+use portcullis_principal::AssertionVerifier;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let Cli { command, settings } = Cli::parse();
+    match command.unwrap_or(Command::Serve) {
+        Command::Openapi => Ok(std::io::stdout().write_all(openapi::text().as_bytes())?),
+        Command::Migrate => {
+            log();
+            open(&settings).await?.close().await;
+            Ok(())
+        }
+        Command::Serve => {
+            log();
+            run(settings).await
+        }
+    }
+}
+
+/// JSON lines on the standard output, `RUST_LOG` says how many.
+fn log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
+    tracing_subscriber::fmt().json().flatten_event(true).with_span_list(false).with_env_filter(filter).init();
+}
+
+async fn run(settings: Settings) -> anyhow::Result<()> {
+    let verifier = verifier(&settings)?;
+    let store = Arc::new(open(&settings).await?);
+    let state = App {
+        shop: Shop {
+            store: Arc::clone(&store) as _,
+            clock: Arc::new(SystemClock),
+            settings: application::Settings {
+                admin_reason_required: settings.require_admin_reason,
+                hide_existence: settings.hide_existence,
+            },
+        },
+        verifier,
+        metrics: Metrics::new(),
+        limits: Limits {
+            body: settings.max_body,
+            time: settings.max_time,
+            concurrency: Arc::new(Semaphore::new(settings.max_concurrency)),
+        },
+        subject_salt: settings.subject_salt.map(Into::into),
+    };
+    let service = listen(settings.listen).await?;
+    let operators = listen(settings.operations_listen).await?;
+    tracing::info!(listen = %service.local_addr()?, operations = %operators.local_addr()?, "listening");
+
+    let bounds = Bounds { head: settings.max_head, grace: settings.grace };
+    let (stop, last) = (CancellationToken::new(), CancellationToken::new());
+    let operators = tokio::spawn(serve(operators, operations(state.clone()), bounds, last.clone()));
+    let service = tokio::spawn(serve(service, app(state), bounds, stop.clone()));
+    told_to_stop().await?;
+    tracing::info!("stopping");
+    stop.cancel();
+    service.await?;
+    // the operators see the service until its end
+    last.cancel();
+    operators.await?;
+    store.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn verifier(settings: &Settings) -> anyhow::Result<AssertionVerifier> {
+    let (issuer, audience) = (&settings.gateway_issuer, &settings.audience);
+    let verifier = match (&settings.gateway_jwks_file, &settings.gateway_jwks) {
+        (Some(file), _) => AssertionVerifier::from_jwks_file(file, issuer, audience)?,
+        (None, Some(jwks)) => AssertionVerifier::from_jwks(jwks, issuer, audience)?,
+        (None, None) => anyhow::bail!(
+            "the gateway's public keys are missing: set --gateway-jwks-file or --gateway-jwks (`portcullis keygen` makes them)"
+        ),
+    };
+    Ok(verifier.with_header(&settings.assertion_header))
+}
+
+/// The database with its schema up to date. One that does not answer yet is waited for.
+async fn open(settings: &Settings) -> anyhow::Result<SqlStore> {
+    let store = SqlStore::open(&settings.database_url)?;
+    let begun = Instant::now();
+    while let Err(error) = store.migrate().await {
+        if begun.elapsed() >= settings.database_wait {
+            return Err(error).context("the database cannot be used");
+        }
+        let cause: &dyn std::error::Error = &error;
+        tracing::warn!(error = cause, "the database cannot be used yet");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    Ok(store)
+}
+
+async fn listen(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+}
+
+async fn told_to_stop() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+    }
+}

@@ -1,0 +1,77 @@
+//! The arrows inside the crate: who may know whom.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What no file of a folder may mention. What is not listed is another layer's, so a new one is looked at.
+const FORBIDDEN: [(&str, &[&str]); 3] = [
+    (
+        "domain",
+        &[
+            "serde",
+            "sqlx",
+            "axum",
+            "tokio",
+            "http",
+            "hyper",
+            "utoipa",
+            "tracing",
+            "jiff",
+            "SystemTime",
+            "Instant",
+            "crate::application",
+            "crate::adapters",
+            "crate::config",
+        ],
+    ),
+    (
+        "application",
+        &[
+            "serde",
+            "sqlx",
+            "axum",
+            "tokio::",
+            "hyper",
+            "utoipa",
+            "jiff",
+            "SystemTime",
+            "crate::adapters",
+            "crate::config",
+        ],
+    ),
+    ("adapters/storage", &["axum", "crate::adapters::http", "crate::config"]),
+];
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// The code without its comments, which may name what they please.
+fn code(file: &Path) -> String {
+    let text = fs::read_to_string(file).unwrap();
+    text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_layer_knows_only_the_layers_below_it() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for (layer, forbidden) in FORBIDDEN {
+        let files = files(&source.join(layer));
+        assert!(!files.is_empty(), "{layer}");
+        for file in files {
+            let code = code(&file);
+            for word in forbidden {
+                assert!(!code.contains(word), "{} mentions {word}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn ownership_is_decided_at_one_door() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let deciders = files(&source).into_iter().filter(|file| code(file).contains("ownership::decide"));
+    let deciders: Vec<_> = deciders.map(|file| file.strip_prefix(&source).unwrap().to_owned()).collect();
+    assert_eq!(deciders, [PathBuf::from("application/admission.rs")]);
+}

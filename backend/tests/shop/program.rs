@@ -1,0 +1,137 @@
+//! The program as a whole: its ports, its log, its end.
+
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+use sqlx::{AnyConnection, Connection as _, Executor as _};
+
+use crate::support::http::lines;
+use crate::support::process::wait_for;
+use crate::support::{Database, Person, Process};
+
+async fn product(process: &Process, client: &Client, stock: u32) -> String {
+    let body = json!({ "name": "Tea", "price": { "cents": 250, "currency": "EUR" }, "stock": stock });
+    let request = process.request(client, &Person::seller("sam"), Method::POST, "/products").json(&body);
+    let answer: Value = request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap();
+    answer["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_have_a_port_of_their_own() {
+    let database = Database::sqlite().await;
+    let (process, client) = (Process::start(&database.url, &[]), Client::new());
+    product(&process, &client, 1).await;
+    for (path, expected) in
+        [("/livez", "alive"), ("/readyz", "ready"), ("/metrics", "backend_http_requests_total")]
+    {
+        let answer = client.get(format!("{}{path}", process.operations)).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        let text = answer.text().await.unwrap();
+        assert!(text.contains(expected), "{path}: {text}");
+        let answer = client.get(format!("{}{path}", process.address)).send().await.unwrap();
+        assert_eq!(answer.status(), 404, "{path} is not for the service's clients");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_says_who_did_what_by_which_right_and_never_an_assertion_a_query_or_a_body() {
+    let database = Database::sqlite().await;
+    let (process, client, root) = (Process::start(&database.url, &[]), Client::new(), Person::admin("root"));
+    let product = product(&process, &client, 5).await;
+    let order: Value = process
+        .request(&client, &Person::customer("alice"), Method::POST, "/orders")
+        .json(&lines(&product, 1))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let path = format!("/orders/{}?secret=s3cr3t", order["id"].as_str().unwrap());
+    let answer = process
+        .request(&client, &root, Method::GET, &path)
+        .header("x-request-id", "r-1")
+        .header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.headers()["x-request-id"], "r-1");
+    assert_eq!(answer.headers()["traceparent"], "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    let line = process.wait_for_line("r-1");
+    let span = &line["span"];
+    assert_eq!(line["status"], 200);
+    assert_eq!(line["decision"], "allowed");
+    assert_eq!(span["trace_id"], "0af7651916cd43dd8448eb211c80319c");
+    assert_eq!(span["route"], "/orders/{order_id}");
+    assert_eq!(span["subject"], format!("root of {}", root.issuer));
+    assert_eq!((&span["operation"], &span["right"]), (&json!("read-order"), &json!("admin-bypass")));
+    let log = process.log().join("\n");
+    for never in ["eyJ", "s3cr3t", "quantity", "Tea"] {
+        assert!(!log.contains(never), "{never} is in the log:\n{log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn subjects_are_hashed_in_the_log_if_so_configured() {
+    let database = Database::sqlite().await;
+    let process = Process::start(&database.url, &["--subject-salt", "pepper"]);
+    let client = Client::new();
+    let me = process
+        .request(&client, &Person::customer("alice"), Method::GET, "/me")
+        .header("x-request-id", "r-2");
+    assert_eq!(me.send().await.unwrap().status(), 200);
+    let line = process.wait_for_line("r-2");
+    assert_eq!(line["span"]["subject"].as_str().map(str::len), Some(64));
+    assert!(!process.log().join("\n").contains("alice"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_finishes_what_was_begun_and_takes_on_nothing_new() {
+    let database = Database::sqlite().await;
+    let (process, client) = (Process::start(&database.url, &["--max-time", "25"]), Client::new());
+    let product = product(&process, &client, 5).await;
+    // another program writes, so the order must wait
+    let mut other = AnyConnection::connect(&database.url).await.unwrap();
+    other.execute("BEGIN IMMEDIATE").await.unwrap();
+    let order = process
+        .request(&client, &Person::customer("alice"), Method::POST, "/orders")
+        .json(&lines(&product, 1));
+    let order = tokio::spawn(order.send());
+    let metrics = format!("{}/metrics", process.operations);
+    loop {
+        let text = Client::new().get(&metrics).send().await.unwrap().text().await.unwrap();
+        if text.contains("backend_http_requests_under_way 1") {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    process.terminate();
+    process.wait_for_line("\"stopping\"");
+    let address = process.address.strip_prefix("http://").unwrap().to_owned();
+    wait_for("the port to close", || std::net::TcpStream::connect(&address).is_err().then_some(()));
+    other.execute("ROLLBACK").await.unwrap();
+    assert_eq!(order.await.unwrap().unwrap().status(), 201);
+    assert!(process.wait().success());
+}
+
+#[test]
+fn a_program_without_keys_or_with_a_bad_setting_says_so_and_does_not_start() {
+    for (arguments, expected) in [
+        (&[][..], "gateway-jwks"),
+        (&["--gateway-jwks", "{}"], "JWKS"),
+        (&["--gateway-jwks-file", "/no/such/file"], "/no/such/file"),
+        (
+            &["--database-url", "mysql://x", "--gateway-jwks", &crate::support::gateway::public_jwks()],
+            "sqlite:",
+        ),
+        (&["--listen", "nowhere"], "--listen"),
+    ] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_backend"))
+            .args(arguments)
+            .env_remove("BACKEND_GATEWAY_JWKS")
+            .env_remove("BACKEND_GATEWAY_JWKS_FILE")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(expected), "{arguments:?}: {said}");
+    }
+}

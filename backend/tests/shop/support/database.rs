@@ -1,0 +1,103 @@
+//! Databases to test on: a SQLite file of one's own, a PostgreSQL database of one's own on the server that
+//! `PORTCULLIS_TEST_POSTGRES` names.
+
+use std::sync::Arc;
+
+use backend::adapters::storage::SqlStore;
+use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Executor as _};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// The environment variable with the URL of a PostgreSQL server on which databases can be made.
+pub const POSTGRES: &str = "PORTCULLIS_TEST_POSTGRES";
+
+pub struct Database {
+    pub url: String,
+    pub store: Arc<SqlStore>,
+    _keep: Keep,
+}
+
+enum Keep {
+    File { _directory: TempDir },
+    Server { server: String, name: String },
+}
+
+impl Database {
+    pub async fn sqlite() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", directory.path().join("shop.db").display());
+        Self::open(url, Keep::File { _directory: directory }).await
+    }
+
+    /// `None`, said aloud, where there is no server. With `CI=true` that is a failure.
+    pub async fn postgres() -> Option<Self> {
+        let Ok(server) = std::env::var(POSTGRES) else {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "{POSTGRES} must name a PostgreSQL server");
+            eprintln!("skipped: {POSTGRES} names no PostgreSQL server");
+            return None;
+        };
+        let name = format!("shop_{}", Uuid::now_v7().simple());
+        command(&server, format!("CREATE DATABASE {name}")).await;
+        let (base, query) =
+            server.split_once('?').map_or((&*server, None), |(base, query)| (base, Some(query)));
+        let (host, _) = base.rsplit_once('/').expect("the URL names a database");
+        let query = query.map_or_else(String::new, |query| format!("?{query}"));
+        let url = format!("{host}/{name}{query}");
+        Some(Self::open(url, Keep::Server { server, name }).await)
+    }
+
+    async fn open(url: String, keep: Keep) -> Self {
+        let store = SqlStore::open(&url).unwrap();
+        store.migrate().await.unwrap();
+        Self { url, store: Arc::new(store), _keep: keep }
+    }
+
+    /// Runs SQL past the service.
+    pub async fn execute(&self, sql: &'static str) -> Result<(), sqlx::Error> {
+        let mut connection = AnyConnection::connect(&self.url).await?;
+        connection.execute(sql).await?;
+        connection.close().await
+    }
+}
+
+async fn command(server: &str, sql: String) {
+    sqlx::any::install_default_drivers();
+    let mut connection = AnyConnection::connect(server).await.expect("the PostgreSQL server answers");
+    connection.execute(AssertSqlSafe(sql)).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+impl Drop for Keep {
+    fn drop(&mut self) {
+        if let Self::Server { server, name } = self {
+            let (server, sql) = (server.clone(), format!("DROP DATABASE {name} WITH (FORCE)"));
+            // the test's own runtime is on its way out
+            let dropping = std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(command(&server, sql));
+            });
+            let _ = dropping.join();
+        }
+    }
+}
+
+/// A test for each database.
+#[macro_export]
+macro_rules! on_each_database {
+    ($($name:ident),+ $(,)?) => {
+        mod on_sqlite { $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name($crate::support::Database::sqlite().await).await;
+            }
+        )+ }
+        mod on_postgres { $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                if let Some(database) = $crate::support::Database::postgres().await {
+                    super::$name(database).await;
+                }
+            }
+        )+ }
+    };
+}

@@ -1,0 +1,11 @@
+//! What the tests stand on.
+
+pub mod database;
+pub mod gateway;
+pub mod http;
+pub mod process;
+
+pub use database::Database;
+pub use gateway::Person;
+pub use http::Service;
+pub use process::Process;

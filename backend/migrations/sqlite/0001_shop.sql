@@ -98,6 +98,7 @@ CREATE TABLE audit_records (
     subject    TEXT NOT NULL,
     operation  TEXT NOT NULL,
     resource   TEXT NOT NULL,
+    outcome    TEXT NOT NULL CONSTRAINT audit_records_outcome CHECK (outcome IN ('done', 'rejected')),
     reason     TEXT,
     request_id TEXT
 ) STRICT;

@@ -21,6 +21,5 @@ pub async fn accept_membership(
     let permit = session.admit::<AcceptMembership>(membership).await?;
     let membership = permit.accept(session.now)?;
     session.tx.update_membership(&membership).await?;
-    session.commit().await?;
-    Ok(membership.into_inner())
+    session.done(membership.into_inner()).await
 }

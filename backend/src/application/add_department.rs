@@ -26,6 +26,5 @@ pub async fn add_department(
     let permit = session.admit::<AddDepartment>(parent).await?;
     let department = permit.add(OrganisationId(Uuid::now_v7()), input()?)?;
     session.tx.insert_organisation(&department).await?;
-    session.commit().await?;
-    Ok(department.into_inner())
+    session.done(department.into_inner()).await
 }

@@ -44,8 +44,7 @@ pub async fn add_product(
         },
     };
     session.tx.insert_product(&product).await?;
-    session.commit().await?;
-    Ok(product.into_inner())
+    session.done(product.into_inner()).await
 }
 
 async fn permit(session: &mut Session<'_>, id: OrganisationId) -> Result<Permit<AddProduct>, Failure> {

@@ -7,7 +7,7 @@ use tracing::Span;
 use super::failure::Failure;
 use super::ports::{IdempotencyKey, Transaction};
 use super::shop::Shop;
-use crate::domain::audit::AuditRecord;
+use crate::domain::audit::{AuditRecord, Outcome};
 use crate::domain::id::AuditId;
 use crate::domain::ownership::{self, ADMIN_ROLE, Act, Owned as _, Permit};
 use crate::domain::text::Text;
@@ -38,19 +38,24 @@ pub(super) struct Session<'a> {
     pub(super) caller: &'a Caller,
     pub(super) now: Timestamp,
     shop: &'a Shop,
+    /// What goes on record when the use case ends, however it ends.
+    bypasses: Vec<AuditRecord>,
 }
 
 impl<'a> Session<'a> {
+    fn new(shop: &'a Shop, caller: &'a Caller, tx: Box<dyn Transaction>) -> Self {
+        Self { tx, caller, now: shop.clock.now(), shop, bypasses: Vec::new() }
+    }
+
     /// For use cases that only look. An admin's look may be recorded, so it writes.
     pub(super) async fn read(shop: &'a Shop, caller: &'a Caller) -> Result<Self, Failure> {
         let tx = if caller.is_admin() { shop.store.write().await? } else { shop.store.read().await? };
-        Ok(Self { tx, caller, now: shop.clock.now(), shop })
+        Ok(Self::new(shop, caller, tx))
     }
 
     /// For use cases that change something.
     pub(super) async fn write(shop: &'a Shop, caller: &'a Caller) -> Result<Self, Failure> {
-        let tx = shop.store.write().await?;
-        Ok(Self { tx, caller, now: shop.clock.now(), shop })
+        Ok(Self::new(shop, caller, shop.store.write().await?))
     }
 
     /// For use cases that must not be done twice under this key.
@@ -60,12 +65,12 @@ impl<'a> Session<'a> {
         key: &IdempotencyKey,
     ) -> Result<Self, Failure> {
         let tx = shop.store.write_alone(key).await?.ok_or(Failure::InProgress)?;
-        Ok(Self { tx, caller, now: shop.clock.now(), shop })
+        Ok(Self::new(shop, caller, tx))
     }
 
-    /// May the caller do `A` to this? The bypass is recorded in the same transaction: no record, no deed.
+    /// May the caller do `A` to this?
     pub(super) async fn admit<A: Act>(&mut self, on: A::On) -> Result<Permit<A>, Failure> {
-        let (span, kind, name) = (Span::current(), on.kind(), on.name());
+        let (span, kind, resource) = (Span::current(), on.kind(), on.name());
         span.record("operation", A::OPERATION.id());
         let relations = self.tx.relations(self.caller.principal.id(), on.bond()).await?;
         let permit = match ownership::decide::<A>(on, &self.caller.principal, &relations, self.now) {
@@ -81,21 +86,41 @@ impl<'a> Session<'a> {
             if self.shop.settings.admin_reason_required && self.caller.reason.is_none() {
                 return Err(Failure::ReasonRequired);
             }
-            let record = AuditRecord {
+            self.bypasses.push(AuditRecord {
                 id: AuditId(Uuid::now_v7()),
                 at: self.now,
                 who: self.caller.principal.id().clone(),
                 operation: A::OPERATION,
-                resource: name,
+                resource,
+                outcome: Outcome::Done,
                 reason: self.caller.reason.clone(),
                 request_id: self.caller.request_id.clone(),
-            };
-            self.tx.record(&record).await?;
+            });
         }
         Ok(permit)
     }
 
-    pub(super) async fn commit(self) -> Result<(), Failure> {
-        Ok(self.tx.commit().await?)
+    /// Goes on if what was permitted can be done. If not, nothing has been written yet but what goes on record: what an
+    /// admin learns from a rejection is learned by the bypass too.
+    pub(super) async fn judged<T>(mut self, outcome: Result<T, Failure>) -> Result<(Self, T), Failure> {
+        match outcome {
+            Ok(done) => Ok((self, done)),
+            Err(failure) => {
+                if !self.bypasses.is_empty() {
+                    self.bypasses.iter_mut().for_each(|record| record.outcome = Outcome::Rejected);
+                    self.done(()).await?;
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// Ends the use case. The bypass is recorded in the same transaction: no record, no deed, and nothing to show for it.
+    pub(super) async fn done<T>(mut self, outcome: T) -> Result<T, Failure> {
+        for record in &self.bypasses {
+            self.tx.record(record).await?;
+        }
+        self.tx.commit().await?;
+        Ok(outcome)
     }
 }

@@ -22,14 +22,13 @@ pub async fn cancel_order(
     let mut session = Session::write(shop, caller).await?;
     let order = session.tx.order(id).await?.ok_or(Failure::Absent("order"))?;
     let permit = session.admit::<CancelOrder>(order).await?;
-    precondition.check(permit.on().version)?;
-    let (order, mut back) = permit.cancel(session.now)?;
+    let outcome = precondition.check(permit.on().version).and_then(|()| Ok(permit.cancel(session.now)?));
+    let (mut session, (order, mut back)) = session.judged(outcome).await?;
     session.tx.update_order(&order).await?;
     // in the order of their ids, as buyers take them
     back.sort_by_key(|change: &StockChange| change.product());
     for change in back {
         session.tx.change_stock(change).await?;
     }
-    session.commit().await?;
-    Ok(order.into_inner())
+    session.done(order.into_inner()).await
 }

@@ -15,5 +15,5 @@ pub async fn end_membership(shop: &Shop, caller: &Caller, id: MembershipId) -> R
     let membership = session.tx.membership(id).await?.ok_or(Failure::Absent("membership"))?;
     let permit = session.admit::<EndMembership>(membership).await?;
     session.tx.delete_membership(&permit).await?;
-    session.commit().await
+    session.done(()).await
 }

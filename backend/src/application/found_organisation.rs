@@ -24,6 +24,5 @@ pub async fn found_organisation(
     let (company, manager) = Organisation::found(id, input()?, &caller.principal, membership, session.now);
     session.tx.insert_organisation(&company).await?;
     session.tx.insert_membership(&manager).await?;
-    session.commit().await?;
-    Ok(company.into_inner())
+    session.done(company.into_inner()).await
 }

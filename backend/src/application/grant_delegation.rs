@@ -42,6 +42,5 @@ pub async fn grant_delegation(
             }
         })?;
     session.tx.insert_delegation(&delegation).await?;
-    session.commit().await?;
-    Ok(delegation.into_inner())
+    session.done(delegation.into_inner()).await
 }

@@ -15,6 +15,9 @@ pub enum Invalid {
         /// Where it ends to be: line and column.
         at: (usize, usize),
     },
+    /// It says that it is something else.
+    #[error("the body is not said to be JSON")]
+    MediaType,
     /// It can be read, and these parts of it are not what they should be.
     #[error("{} fields are not what they should be", .0.len())]
     Fields(Vec<Fault>),

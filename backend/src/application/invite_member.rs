@@ -36,6 +36,5 @@ pub async fn invite_member(
     let Invitation { member, role } = input()?;
     let membership = permit.invite(MembershipId(Uuid::now_v7()), member, role);
     session.tx.insert_membership(&membership).await?;
-    session.commit().await?;
-    Ok(membership.into_inner())
+    session.done(membership.into_inner()).await
 }

@@ -18,6 +18,5 @@ pub async fn list_delegations(
 ) -> Result<Vec<Delegation>, Failure> {
     let mut session = Session::read(shop, caller).await?;
     let delegations = session.tx.delegations_of(caller.principal.id(), page).await?;
-    session.commit().await?;
-    Ok(delegations)
+    session.done(delegations).await
 }

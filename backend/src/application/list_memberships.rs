@@ -18,6 +18,5 @@ pub async fn list_memberships(
 ) -> Result<Vec<(Membership, Organisation)>, Failure> {
     let mut session = Session::read(shop, caller).await?;
     let memberships = session.tx.memberships_of(caller.principal.id(), page).await?;
-    session.commit().await?;
-    Ok(memberships)
+    session.done(memberships).await
 }

@@ -20,6 +20,5 @@ pub async fn list_orders(shop: &Shop, caller: &Caller, page: Page<OrderId>) -> R
     } else {
         session.tx.orders_of(caller.principal.id(), session.now, page).await?
     };
-    session.commit().await?;
-    Ok(orders)
+    session.done(orders).await
 }

@@ -59,8 +59,7 @@ pub async fn place_order(
     if let Some(Repeatable { key, fingerprint }) = repeatable {
         session.tx.keep_answer(&key, &Answer { fingerprint, order: order.id }).await?;
     }
-    session.commit().await?;
-    Ok(order.into_inner())
+    session.done(order.into_inner()).await
 }
 
 /// The answer of the first time, to those who may still see it.
@@ -70,8 +69,7 @@ async fn replay(mut session: Session<'_>, answer: &Answer, again: &Repeatable) -
     if answer.fingerprint != again.fingerprint {
         return Err(Failure::KeyReused);
     }
-    session.commit().await?;
-    Ok(permit.into_inner().as_placed())
+    session.done(permit.into_inner().as_placed()).await
 }
 
 /// The lines in the order of the wishes. Products are loaded in the order of their ids, so that two buyers of the same

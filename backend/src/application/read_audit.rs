@@ -18,6 +18,5 @@ pub async fn read_audit(
 ) -> Result<Vec<AuditRecord>, Failure> {
     let mut session = Session::read(shop, caller).await?;
     let records = session.tx.audit_records(page).await?;
-    session.commit().await?;
-    Ok(records)
+    session.done(records).await
 }

@@ -15,6 +15,5 @@ pub async fn read_delegation(shop: &Shop, caller: &Caller, id: DelegationId) -> 
     let mut session = Session::read(shop, caller).await?;
     let delegation = session.tx.delegation(id).await?.ok_or(Failure::Absent("delegation"))?;
     let permit = session.admit::<ReadDelegation>(delegation).await?;
-    session.commit().await?;
-    Ok(permit.into_inner())
+    session.done(permit.into_inner()).await
 }

@@ -23,6 +23,5 @@ pub async fn read_members(
     let organisation = session.tx.organisation(id).await?.ok_or(Failure::Absent("organisation"))?;
     let permit = session.admit::<ReadMembers>(organisation).await?;
     let members = session.tx.members_of(permit.on().id, page()?).await?;
-    session.commit().await?;
-    Ok(members)
+    session.done(members).await
 }

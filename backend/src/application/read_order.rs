@@ -15,6 +15,5 @@ pub async fn read_order(shop: &Shop, caller: &Caller, id: OrderId) -> Result<Ord
     let mut session = Session::read(shop, caller).await?;
     let order = session.tx.order(id).await?.ok_or(Failure::Absent("order"))?;
     let permit = session.admit::<ReadOrder>(order).await?;
-    session.commit().await?;
-    Ok(permit.into_inner())
+    session.done(permit.into_inner()).await
 }

@@ -19,6 +19,5 @@ pub async fn read_organisation(
     let mut session = Session::read(shop, caller).await?;
     let organisation = session.tx.organisation(id).await?.ok_or(Failure::Absent("organisation"))?;
     let permit = session.admit::<ReadOrganisation>(organisation).await?;
-    session.commit().await?;
-    Ok(permit.into_inner())
+    session.done(permit.into_inner()).await
 }

@@ -15,5 +15,5 @@ pub async fn revoke_delegation(shop: &Shop, caller: &Caller, id: DelegationId) -
     let delegation = session.tx.delegation(id).await?.ok_or(Failure::Absent("delegation"))?;
     let permit = session.admit::<RevokeDelegation>(delegation).await?;
     session.tx.delete_delegation(&permit).await?;
-    session.commit().await
+    session.done(()).await
 }

@@ -29,6 +29,5 @@ pub async fn share_order(
     precondition.check(permit.on().version)?;
     let order = permit.share(CoOwnerId(Uuid::now_v7()), input()?)?;
     session.tx.update_order(&order).await?;
-    session.commit().await?;
-    Ok(order.into_inner())
+    session.done(order.into_inner()).await
 }

@@ -21,9 +21,8 @@ pub async fn ship_order(
     let mut session = Session::write(shop, caller).await?;
     let order = session.tx.order(id).await?.ok_or(Failure::Absent("order"))?;
     let permit = session.admit::<ShipOrder>(order).await?;
-    precondition.check(permit.on().version)?;
-    let order = permit.ship(session.now)?;
+    let outcome = precondition.check(permit.on().version).and_then(|()| Ok(permit.ship(session.now)?));
+    let (mut session, order) = session.judged(outcome).await?;
     session.tx.update_order(&order).await?;
-    session.commit().await?;
-    Ok(order.into_inner())
+    session.done(order.into_inner()).await
 }

@@ -28,6 +28,5 @@ pub async fn unshare_order(
         other => other.into(),
     })?;
     session.tx.update_order(&order).await?;
-    session.commit().await?;
-    Ok(order.into_inner())
+    session.done(order.into_inner()).await
 }

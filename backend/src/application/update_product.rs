@@ -23,9 +23,8 @@ pub async fn update_product(
     let mut session = Session::write(shop, caller).await?;
     let product = session.tx.product(id).await?.ok_or(Failure::Absent("product"))?;
     let permit = session.admit::<UpdateProduct>(product).await?;
-    precondition.require(permit.on().version)?;
-    let product = permit.update(input()?)?;
+    let outcome = precondition.require(permit.on().version).and_then(|()| Ok(permit.update(input()?)?));
+    let (mut session, product) = session.judged(outcome).await?;
     session.tx.update_product(&product).await?;
-    session.commit().await?;
-    Ok(product.into_inner())
+    session.done(product.into_inner()).await
 }

@@ -20,8 +20,8 @@ pub async fn withdraw_product(
     let mut session = Session::write(shop, caller).await?;
     let product = session.tx.product(id).await?.ok_or(Failure::Absent("product"))?;
     let permit = session.admit::<WithdrawProduct>(product).await?;
-    precondition.require(permit.on().version)?;
-    let product = permit.withdraw(session.now)?;
+    let outcome = precondition.require(permit.on().version).and_then(|()| Ok(permit.withdraw(session.now)?));
+    let (mut session, product) = session.judged(outcome).await?;
     session.tx.update_product(&product).await?;
-    session.commit().await
+    session.done(()).await
 }

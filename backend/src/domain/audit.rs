@@ -7,6 +7,15 @@ use super::ownership::Operation;
 use super::text::Text;
 use super::time::Timestamp;
 
+/// What came of a bypass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done, or shown.
+    Done,
+    /// It was admitted, and turned out not to be possible.
+    Rejected,
+}
+
 /// Who did what, to what, when and why. Records are only ever added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRecord {
@@ -20,6 +29,8 @@ pub struct AuditRecord {
     pub operation: Operation,
     /// On what, such as `order 0190…`.
     pub resource: String,
+    /// What came of it.
+    pub outcome: Outcome,
     /// Why, in the admin's words.
     pub reason: Option<Text<500>>,
     /// The request, as the logs call it.

@@ -3,6 +3,36 @@
 //! [`decide`] is the only way to a [`Permit`], and a permit the only way to a [`Warranted`] change, which is all that the
 //! storage writes. So a use case that forgot the question does not compile. The permit holds the very aggregate that was
 //! asked about, so it cannot be used on another.
+//!
+//! A permit cannot be made by hand:
+//!
+//! ```compile_fail,E0451
+//! # use backend::domain::{order::Order, ownership::{CancelOrder, Permit, Right}};
+//! # use portcullis_principal::PrincipalId;
+//! fn forged(on: Order, by: PrincipalId) -> Permit<CancelOrder> {
+//!     Permit { on, by, right: Right::Owner }
+//! }
+//! ```
+//!
+//! nor be used for something else:
+//!
+//! ```compile_fail,E0599
+//! # use backend::domain::{order::Order, ownership::{Permit, ReadOrder, Warranted}, time::Timestamp};
+//! fn mistaken(permit: Permit<ReadOrder>, now: Timestamp) {
+//!     permit.cancel(now);
+//! }
+//! ```
+//!
+//! and an order that no permit has changed is not written:
+//!
+//! ```compile_fail,E0308
+//! # use backend::application::ports::{StoreError, Transaction};
+//! # use backend::domain::{order::Order, time::Timestamp};
+//! async fn forgotten(tx: &mut dyn Transaction, mut order: Order, now: Timestamp) -> Result<(), StoreError> {
+//!     order.cancelled_at = Some(now);
+//!     tx.update_order(&order).await
+//! }
+//! ```
 
 use std::ops::Deref;
 

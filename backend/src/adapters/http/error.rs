@@ -66,6 +66,9 @@ impl From<Invalid> for Problem {
         match invalid {
             Invalid::Syntax { at: (line, column) } => Self::new(StatusCode::BAD_REQUEST, "body-malformed")
                 .detail(format!("the body is not JSON: see line {line}, column {column}")),
+            // RFC 9110 15.5.16
+            Invalid::MediaType => Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type-unsupported")
+                .detail("the body must be application/json, and its Content-Type must say so"),
             // RFC 9110 15.5.21
             Invalid::Fields(faults) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "fields-invalid")
                 .errors(faults.into_iter().map(FieldProblem::from).collect()),

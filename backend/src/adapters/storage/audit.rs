@@ -4,19 +4,21 @@ use async_trait::async_trait;
 use sqlx::any::AnyRow;
 use sqlx::query;
 
-use super::rows::{before, id, optional_text, time, who};
+use super::rows::{before, id, optional_text, time, value, who, word};
 use super::transaction::{SqlTransaction, broken, column};
 use crate::application::ports::{Audit, Page, StoreError};
-use crate::domain::audit::AuditRecord;
+use crate::domain::audit::{AuditRecord, Outcome};
 use crate::domain::id::AuditId;
 use crate::domain::ownership::Operation;
+
+const OUTCOMES: [(Outcome, &str); 2] = [(Outcome::Done, "done"), (Outcome::Rejected, "rejected")];
 
 #[async_trait]
 impl Audit for SqlTransaction {
     async fn record(&mut self, record: &AuditRecord) -> Result<(), StoreError> {
         let statement = query(
-            "INSERT INTO audit_records (id, at, issuer, subject, operation, resource, reason, request_id)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "INSERT INTO audit_records (id, at, issuer, subject, operation, resource, outcome, reason, request_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         );
         let statement = statement
             .bind(record.id.to_string())
@@ -25,6 +27,7 @@ impl Audit for SqlTransaction {
             .bind(record.who.subject().to_owned())
             .bind(record.operation.id())
             .bind(record.resource.clone())
+            .bind(word(&OUTCOMES, &record.outcome))
             .bind(record.reason.as_ref().map(|reason| reason.as_str().to_owned()))
             .bind(record.request_id.clone());
         self.execute(statement).await.map(drop)
@@ -46,6 +49,7 @@ fn read(row: &AnyRow) -> Result<AuditRecord, StoreError> {
         who: who(row, "issuer", "subject")?,
         operation: *known.ok_or_else(|| broken(format!("`{operation}` is no operation")))?,
         resource: column(row, "resource")?,
+        outcome: value(&OUTCOMES, column(row, "outcome")?)?,
         reason: optional_text(row, "reason")?,
         request_id: column(row, "request_id")?,
     })

@@ -16,6 +16,7 @@ use crate::application::input::{Fault, Invalid};
 /// A JSON body that ought to be a `T`.
 pub(in super::super) struct Sent<T> {
     bytes: Bytes,
+    is_json: bool,
     kind: PhantomData<fn() -> T>,
 }
 
@@ -23,19 +24,15 @@ impl<T> FromRequest<App> for Sent<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let kind =
-            request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = request.headers().get(CONTENT_TYPE).map_or("", |kind| kind.to_str().unwrap_or_default());
         let kind = kind.split(';').next().unwrap_or_default().trim();
-        if !kind.eq_ignore_ascii_case("application/json") {
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type-unsupported")
-                .detail("the body must be application/json"));
-        }
+        let is_json = kind.eq_ignore_ascii_case("application/json");
         let limit = app.limits.body;
         let bytes = to_bytes(request.into_body(), limit).await.map_err(|_| {
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large")
                 .detail(format!("the body must have at most {limit} bytes, and come whole"))
         })?;
-        Ok(Self { bytes, kind: PhantomData })
+        Ok(Self { bytes, is_json, kind: PhantomData })
     }
 }
 
@@ -49,6 +46,9 @@ impl<T> Sent<T> {
 impl<T: DeserializeOwned> Sent<T> {
     /// Reads it. Members that are not known are refused: nobody should believe that they did something.
     pub(in super::super) fn read(&self) -> Result<T, Invalid> {
+        if !self.is_json {
+            return Err(Invalid::MediaType);
+        }
         let mut json = serde_json::Deserializer::from_slice(&self.bytes);
         let read = serde_path_to_error::deserialize(&mut json);
         let value = read.map_err(|error| fault(error.path(), error.inner()))?;

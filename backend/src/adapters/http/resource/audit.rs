@@ -10,7 +10,7 @@ use crate::adapters::http::extract::{PageQuery, page_of};
 use crate::adapters::http::problem::Problem;
 use crate::application::read_audit::read_audit;
 use crate::application::{Caller, Shop};
-use crate::domain::audit::AuditRecord;
+use crate::domain::audit::{AuditRecord, Outcome};
 use crate::domain::id::AuditId;
 
 /// Who did what by the bypass, to what, when and why.
@@ -28,10 +28,20 @@ pub(in super::super) struct AuditRecordJson {
     operation: &'static str,
     /// On what.
     resource: String,
+    /// Whether it was done, or admitted and then found not to be possible.
+    outcome: OutcomeJson,
     /// Why, in the admin's words.
     reason: Option<String>,
     /// The request, as the logs call it.
     request_id: Option<String>,
+}
+
+/// What came of a bypass.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+enum OutcomeJson {
+    Done,
+    Rejected,
 }
 
 impl From<&AuditRecord> for AuditRecordJson {
@@ -42,6 +52,10 @@ impl From<&AuditRecord> for AuditRecordJson {
             who: (&record.who).into(),
             operation: record.operation.id(),
             resource: record.resource.clone(),
+            outcome: match record.outcome {
+                Outcome::Done => OutcomeJson::Done,
+                Outcome::Rejected => OutcomeJson::Rejected,
+            },
             reason: record.reason.as_ref().map(|reason| reason.as_str().to_owned()),
             request_id: record.request_id.clone(),
         }

@@ -81,6 +81,12 @@ pub(super) async fn serve(_: Option<portcullis_principal::Principal>) -> impl In
     ([(CONTENT_TYPE, "application/json")], text())
 }
 
+/// `GET /docs`, in the development profile: a page to read the document and to try the service with a token.
+#[cfg(debug_assertions)]
+pub(super) async fn page(_: Option<portcullis_principal::Principal>) -> impl IntoResponse {
+    axum::response::Html(utoipa_scalar::Scalar::new(document()).to_html())
+}
+
 fn item(route: &Route, problem: &Content, schemas: &mut Schemas) -> PathItem {
     let method = match route.method {
         "GET" => HttpMethod::Get,

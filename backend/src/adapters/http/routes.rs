@@ -232,6 +232,9 @@ pub static ROUTES: &[Route] = &[
         .shown(schema_of::<MeJson>),
     Route::new("GET", "/openapi.json", "read_openapi", "See this document", Anybody, || get(openapi::serve))
         .shown(openapi::any_object),
+    #[cfg(debug_assertions)]
+    Route::new("GET", "/docs", "read_docs", "Read and try this document", Anybody, || get(openapi::page))
+        .shown(openapi::any_object),
 ];
 
 /// One operation.

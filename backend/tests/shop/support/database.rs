@@ -81,6 +81,33 @@ impl Drop for Keep {
     }
 }
 
+/// A test of a store for each store there is, the one in memory among them.
+#[macro_export]
+macro_rules! on_each_store {
+    ($($name:ident),+ $(,)?) => {
+        mod in_memory { $(
+            #[tokio::test]
+            async fn $name() {
+                super::$name(std::sync::Arc::new($crate::support::memory::MemoryStore::default())).await;
+            }
+        )+ }
+        mod on_sqlite { $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name($crate::support::Database::sqlite().await.store.clone()).await;
+            }
+        )+ }
+        mod on_postgres { $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                if let Some(database) = $crate::support::Database::postgres().await {
+                    super::$name(database.store.clone()).await;
+                }
+            }
+        )+ }
+    };
+}
+
 /// A test for each database.
 #[macro_export]
 macro_rules! on_each_database {

@@ -156,6 +156,12 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
+    /// The path of the next page (RFC 8288).
+    pub fn next_page(&self) -> Option<String> {
+        let link = self.header("link").strip_suffix(">; rel=\"next\"")?;
+        link.strip_prefix('<').map(str::to_owned)
+    }
+
     pub fn items(&self) -> &[Value] {
         self.body["items"].as_array().map_or(&[], Vec::as_slice)
     }

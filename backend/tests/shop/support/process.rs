@@ -72,14 +72,17 @@ impl Process {
     }
 
     pub fn terminate(&self) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.signal("-TERM");
     }
 
-    /// No farewell.
-    pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+    fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    /// SIGKILL: no farewell.
+    pub fn kill(&self) {
+        self.signal("-KILL");
     }
 
     pub fn wait(mut self) -> ExitStatus {

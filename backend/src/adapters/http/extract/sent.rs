@@ -70,17 +70,14 @@ fn fault(path: &serde_path_to_error::Path, error: &serde_json::Error) -> Invalid
     });
     let text = error.to_string();
     let text = text.split(" at line ").next().unwrap_or_default();
-    // serde names the member in the text, and the object that ought to have it, or not, in the path
-    for (what, detail) in [
-        ("missing field", "is missing"),
-        ("unknown field", "must not be sent"),
-        ("duplicate field", "comes twice"),
-    ] {
+    // a member that is missing or comes twice is named in the text alone; one that is not known, in the path already
+    for (what, detail) in [("missing field", "is missing"), ("duplicate field", "comes twice")] {
         if let Some(member) = text.strip_prefix(what).and_then(|rest| rest.split('`').nth(1)) {
-            let named = pointer.rsplit('/').next() == Some(member);
-            let pointer = if named { pointer } else { format!("{pointer}/{member}") };
-            return Fault::body(pointer, &detail).alone();
+            return Fault::body(format!("{pointer}/{member}"), &detail).alone();
         }
+    }
+    if text.starts_with("unknown field") {
+        return Fault::body(pointer, &"must not be sent").alone();
     }
     Fault::body(pointer, &text).alone()
 }

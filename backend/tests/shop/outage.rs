@@ -1,0 +1,93 @@
+//! The database goes away and comes back.
+
+use std::sync::Arc;
+
+use backend::adapters::storage::SqlStore;
+use sqlx::{AnyConnection, Connection as _, Executor as _};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::support::http::lines;
+use crate::support::{Database, Person, Service};
+
+/// A wire to the database that can be cut and mended.
+struct Wire {
+    address: String,
+    whole: watch::Sender<bool>,
+    relay: JoinHandle<()>,
+}
+
+impl Wire {
+    async fn to(server: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (whole, watched) = watch::channel(true);
+        let relay = tokio::spawn(async move {
+            loop {
+                let (mut client, _) = listener.accept().await.unwrap();
+                let (mut watched, server) = (watched.clone(), server.clone());
+                tokio::spawn(async move {
+                    if *watched.borrow()
+                        && let Ok(mut server) = TcpStream::connect(server).await
+                    {
+                        tokio::select! {
+                            _ = copy_bidirectional(&mut client, &mut server) => {}
+                            _ = watched.wait_for(|whole| !whole) => {}
+                        }
+                    }
+                });
+            }
+        });
+        Self { address, whole, relay }
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.relay.abort();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgres_that_is_gone_is_a_503_and_all_is_well_when_it_is_back() {
+    let Some(database) = Database::postgres().await else { return };
+    let (scheme_and_user, rest) =
+        database.url.rsplit_once('@').unwrap_or(("postgres://", &database.url[11..]));
+    let (server, name) = rest.split_once('/').unwrap();
+    let wire = Wire::to(server.to_owned()).await;
+    let store = Arc::new(SqlStore::open(&format!("{scheme_and_user}@{}/{name}", wire.address)).unwrap());
+    let shop = Service::new(store.clone());
+    let alice = Person::customer("alice");
+    let product = shop.product(&Person::seller("sam"), 250, 5).await;
+    let path = format!("/orders/{}", shop.order(&alice, &product, 1).await);
+
+    wire.whole.send_replace(false);
+    for answer in [shop.get(&alice, &path).await, shop.post(&alice, "/orders", lines(&product, 1)).await] {
+        let answer = answer.problem(503, "storage-unavailable");
+        assert_eq!(answer.header("retry-after"), "1");
+    }
+    wire.whole.send_replace(true);
+    shop.get(&alice, &path).await.is(200);
+    shop.order(&alice, &product, 1).await;
+    assert_eq!(shop.stock(&product).await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sqlite_file_that_another_program_holds_is_a_503_for_writers_and_all_is_well_afterwards() {
+    let database = Database::sqlite().await;
+    let shop = Service::new(database.store.clone());
+    let alice = Person::customer("alice");
+    let product = shop.product(&Person::seller("sam"), 250, 5).await;
+    let path = format!("/orders/{}", shop.order(&alice, &product, 1).await);
+
+    let mut other = AnyConnection::connect(&database.url).await.unwrap();
+    other.execute("BEGIN IMMEDIATE").await.unwrap();
+    shop.get(&alice, &path).await.is(200);
+    let refused = shop.post(&alice, "/orders", lines(&product, 1)).await.problem(503, "storage-unavailable");
+    assert_eq!(refused.header("retry-after"), "1");
+    other.execute("ROLLBACK").await.unwrap();
+    shop.order(&alice, &product, 1).await;
+    assert_eq!(shop.stock(&product).await, 3);
+}

@@ -1,0 +1,196 @@
+//! The use cases by themselves: no HTTP, no database, a clock that is set.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backend::application::add_product::{NewProduct, add_product};
+use backend::application::cancel_order::cancel_order;
+use backend::application::failure::{Conflict, Failure};
+use backend::application::found_organisation::found_organisation;
+use backend::application::grant_delegation::{Grant, grant_delegation};
+use backend::application::input::Invalid;
+use backend::application::place_order::{Wish, place_order};
+use backend::application::ports::Clock as _;
+use backend::application::precondition::Precondition;
+use backend::application::read_order::read_order;
+use backend::application::revoke_delegation::revoke_delegation;
+use backend::application::ship_order::ship_order;
+use backend::application::update_product::update_product;
+use backend::application::{Caller, Settings, Shop};
+use backend::domain::delegation::Scope;
+use backend::domain::id::ProductId;
+use backend::domain::money::Currency;
+use backend::domain::order::{MAX_LINES, MAX_QUANTITY, Order, OrderError, OrderState, Quantity};
+use backend::domain::product::{MAX_CENTS, ProductError};
+use backend::domain::text::Text;
+use proptest::prelude::*;
+
+use crate::support::Person;
+use crate::support::memory::{MemoryStore, SetClock};
+use crate::support::shop::{caller, details, new_product};
+
+fn shop() -> (Shop, SetClock) {
+    let clock = SetClock::at(1_700_000_000_000);
+    let store = Arc::new(MemoryStore::default());
+    (Shop { store, clock: Arc::new(clock.clone()), settings: Settings::default() }, clock)
+}
+
+fn wish(product: ProductId, quantity: u32) -> Wish {
+    Wish { product, quantity: Quantity::new(quantity).unwrap() }
+}
+
+async fn order(shop: &Shop, who: &Caller, wishes: Vec<Wish>) -> Result<Order, Failure> {
+    place_order(shop, who, None, || Ok(wishes)).await
+}
+
+async fn stock(shop: &Shop, product: ProductId) -> u32 {
+    shop.store.read().await.unwrap().product(product).await.unwrap().unwrap().details.stock
+}
+
+#[tokio::test]
+async fn the_price_is_the_products_at_the_moment_of_the_order() {
+    let (shop, _) = shop();
+    let (alice, sam) = (caller(&Person::customer("alice")), Person::seller("sam"));
+    let tea = new_product(&shop, &sam, 250, 10).await.id;
+    let before = order(&shop, &alice, vec![wish(tea, 2)]).await.unwrap();
+    let dearer = || Ok(details("Tea", 300, 8));
+    update_product(&shop, &caller(&sam), tea, Precondition::Any, dearer).await.unwrap();
+    let after = order(&shop, &alice, vec![wish(tea, 2)]).await.unwrap();
+    let before = read_order(&shop, &alice, before.id).await.unwrap();
+    assert_eq!((before.total().unwrap().cents, after.total().unwrap().cents), (500, 600));
+}
+
+#[tokio::test]
+async fn an_order_takes_stock_and_its_cancellation_gives_it_back() {
+    let (shop, _) = shop();
+    let (alice, sam) = (caller(&Person::customer("alice")), Person::seller("sam"));
+    let (tea, cup) = (new_product(&shop, &sam, 250, 10).await.id, new_product(&shop, &sam, 900, 1).await.id);
+    let both = order(&shop, &alice, vec![wish(cup, 1), wish(tea, 3)]).await.unwrap();
+    assert_eq!(both.lines.iter().map(|line| line.product).collect::<Vec<_>>(), [cup, tea]);
+    assert_eq!((stock(&shop, tea).await, stock(&shop, cup).await), (7, 0));
+    // one thing that is not there, and nothing is bought
+    let short = order(&shop, &alice, vec![wish(tea, 1), wish(cup, 1)]).await;
+    let out = Conflict::Product(ProductError::OutOfStock { left: 0 });
+    assert!(matches!(short, Err(Failure::Conflict(conflict)) if conflict == out), "{short:?}");
+    assert_eq!(stock(&shop, tea).await, 7);
+    cancel_order(&shop, &alice, both.id, Precondition::None).await.unwrap();
+    assert_eq!((stock(&shop, tea).await, stock(&shop, cup).await), (10, 1));
+    let twice = cancel_order(&shop, &alice, both.id, Precondition::None).await;
+    assert!(matches!(twice, Err(Failure::Conflict(Conflict::Order(OrderError::Cancelled)))), "{twice:?}");
+    assert_eq!(stock(&shop, tea).await, 10);
+}
+
+#[tokio::test]
+async fn each_seller_ships_what_is_theirs_and_what_is_shipped_is_not_cancelled() {
+    let (shop, _) = shop();
+    let alice = caller(&Person::customer("alice"));
+    let (sam, sue) = (Person::seller("sam"), Person::seller("sue"));
+    let (tea, cup) = (new_product(&shop, &sam, 250, 10).await.id, new_product(&shop, &sue, 900, 10).await.id);
+    let id = order(&shop, &alice, vec![wish(tea, 1), wish(cup, 1)]).await.unwrap().id;
+    let stranger = ship_order(&shop, &caller(&Person::seller("eve")), id, Precondition::None).await;
+    assert!(matches!(stranger, Err(Failure::Refused(_))), "{stranger:?}");
+    let owner = ship_order(&shop, &alice, id, Precondition::None).await;
+    assert!(matches!(owner, Err(Failure::Refused(_))), "{owner:?}");
+    let partly = ship_order(&shop, &caller(&sam), id, Precondition::None).await.unwrap();
+    assert_eq!(partly.state(), OrderState::PartlyShipped);
+    let again = ship_order(&shop, &caller(&sam), id, Precondition::None).await;
+    assert!(matches!(again, Err(Failure::Conflict(Conflict::Order(OrderError::Shipped)))), "{again:?}");
+    let late = cancel_order(&shop, &alice, id, Precondition::None).await;
+    assert!(matches!(late, Err(Failure::Conflict(Conflict::Order(OrderError::Shipped)))), "{late:?}");
+    let wholly = ship_order(&shop, &caller(&sue), id, Precondition::None).await.unwrap();
+    assert_eq!(wholly.state(), OrderState::Shipped);
+}
+
+#[tokio::test]
+async fn a_cancelled_order_is_not_shipped() {
+    let (shop, _) = shop();
+    let (alice, sam) = (caller(&Person::customer("alice")), Person::seller("sam"));
+    let tea = new_product(&shop, &sam, 250, 10).await.id;
+    let id = order(&shop, &alice, vec![wish(tea, 1)]).await.unwrap().id;
+    cancel_order(&shop, &alice, id, Precondition::None).await.unwrap();
+    let late = ship_order(&shop, &caller(&sam), id, Precondition::None).await;
+    assert!(matches!(late, Err(Failure::Conflict(Conflict::Order(OrderError::Cancelled)))), "{late:?}");
+}
+
+#[tokio::test]
+async fn a_delegation_ends_to_the_millisecond_and_at_once_when_it_is_revoked() {
+    let (shop, clock) = shop();
+    let (alice, bob) = (caller(&Person::customer("alice")), caller(&Person::customer("bob")));
+    let tea = new_product(&shop, &Person::seller("sam"), 250, 10).await.id;
+    let id = order(&shop, &alice, vec![wish(tea, 1)]).await.unwrap().id;
+    let grant = async |seconds| {
+        let until = clock.now().plus(Duration::from_secs(seconds));
+        let grant = Grant { delegate: bob.principal.id().clone(), scope: Scope::Reading, until };
+        grant_delegation(&shop, &alice, || Ok(grant)).await.unwrap().id
+    };
+    let may = async || read_order(&shop, &bob, id).await.is_ok();
+    assert!(!may().await);
+    grant(10).await;
+    assert!(may().await);
+    let cancelled = cancel_order(&shop, &bob, id, Precondition::None).await;
+    assert!(matches!(cancelled, Err(Failure::Refused(_))), "for reading only: {cancelled:?}");
+    clock.advance(9_999);
+    assert!(may().await);
+    clock.advance(1);
+    assert!(!may().await);
+    let second = grant(10).await;
+    assert!(may().await);
+    let by_the_delegate = revoke_delegation(&shop, &bob, second).await;
+    assert!(matches!(by_the_delegate, Err(Failure::Refused(_))), "{by_the_delegate:?}");
+    revoke_delegation(&shop, &alice, second).await.unwrap();
+    assert!(!may().await);
+}
+
+#[tokio::test]
+async fn a_delegation_is_to_somebody_else_in_the_future_and_for_at_most_a_year() {
+    let (shop, clock) = shop();
+    let (alice, bob) = (caller(&Person::customer("alice")), caller(&Person::customer("bob")));
+    for (delegate, hours, pointer) in [
+        (&alice, 1, Some("/delegate")),
+        (&bob, 0, Some("/until")),
+        (&bob, 366 * 24 + 1, Some("/until")),
+        (&bob, 366 * 24, None),
+    ] {
+        let delegate = delegate.principal.id().clone();
+        let grant =
+            Grant { delegate, scope: Scope::Reading, until: clock.now().plus(Duration::from_hours(hours)) };
+        let granted = grant_delegation(&shop, &alice, || Ok(grant)).await;
+        let fault = match granted {
+            Err(Failure::Invalid(Invalid::Fields(faults))) => Some(format!("{:?}", faults[0].at)),
+            other => other.map(|_| None).unwrap(),
+        };
+        assert_eq!(fault, pointer.map(|pointer| format!("Body({pointer:?})")));
+    }
+}
+
+#[tokio::test]
+async fn a_product_is_offered_in_the_name_of_an_organisation_by_its_editors_only() {
+    let (shop, _) = shop();
+    let (sam, eve) = (caller(&Person::seller("sam")), caller(&Person::seller("eve")));
+    let company = found_organisation(&shop, &sam, || Ok(Text::new("Company").unwrap())).await.unwrap();
+    let new = || Ok(NewProduct { organisation: Some(company.id), details: details("Tea", 250, 1) });
+    assert_eq!(add_product(&shop, &sam, new).await.unwrap().organisation, Some(company.id));
+    let stranger = add_product(&shop, &eve, new).await;
+    assert!(matches!(stranger, Err(Failure::Refused(_))), "{stranger:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn money_adds_up(lines in proptest::collection::vec((1..=MAX_CENTS, 1..=MAX_QUANTITY), 1..=MAX_LINES)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let total = runtime.block_on(async {
+            let (shop, _) = shop();
+            let (alice, sam) = (caller(&Person::customer("alice")), Person::seller("sam"));
+            let mut wishes = Vec::new();
+            for (cents, quantity) in &lines {
+                wishes.push(wish(new_product(&shop, &sam, *cents, MAX_QUANTITY).await.id, *quantity));
+            }
+            order(&shop, &alice, wishes).await.unwrap().total().unwrap()
+        });
+        let expected: i128 = lines.iter().map(|(cents, quantity)| i128::from(*cents) * i128::from(*quantity)).sum();
+        prop_assert_eq!(i128::from(total.cents), expected);
+        prop_assert_eq!(total.currency, Currency::new("EUR").unwrap());
+    }
+}

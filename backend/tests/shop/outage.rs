@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use backend::adapters::storage::SqlStore;
+use backend::application::ports::{Store as _, StoreError};
 use sqlx::{AnyConnection, Connection as _, Executor as _};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -68,7 +69,9 @@ async fn a_postgres_that_is_gone_is_a_503_and_all_is_well_when_it_is_back() {
         let answer = answer.problem(503, "storage-unavailable");
         assert_eq!(answer.header("retry-after"), "1");
     }
+    assert!(matches!(store.ready().await, Err(StoreError::Unavailable(_))));
     wire.whole.send_replace(true);
+    store.ready().await.unwrap();
     shop.get(&alice, &path).await.is(200);
     shop.order(&alice, &product, 1).await;
     assert_eq!(shop.stock(&product).await, 3);

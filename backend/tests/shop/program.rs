@@ -1,5 +1,7 @@
 //! The program as a whole: its ports, its log, its end.
 
+use backend::adapters::storage::SqlStore;
+use backend::application::ports::Store as _;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Connection as _, Executor as _};
@@ -134,4 +136,24 @@ fn a_program_without_keys_or_with_a_bad_setting_says_so_and_does_not_start() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && said.contains(expected), "{arguments:?}: {said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrate_brings_the_schema_up_to_date_and_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", directory.path().join("new.db").display());
+    for _ in 0..2 {
+        let backend = env!("CARGO_BIN_EXE_backend");
+        let status =
+            std::process::Command::new(backend).arg("migrate").env("DATABASE_URL", &url).status().unwrap();
+        assert!(status.success());
+    }
+    SqlStore::open(&url).unwrap().ready().await.unwrap();
+}
+
+#[test]
+fn the_document_is_written_on_demand() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_backend")).arg("openapi").output().unwrap();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["paths"]["/orders"]["post"]["operationId"], "place_order");
 }

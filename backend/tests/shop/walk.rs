@@ -1,1 +1,336 @@
+//! The endpoint walk: every operation of `ROUTES` as everybody there is. After each refusal everything is read again and is
+//! unchanged. The outcome is a committed file, so a change of who may do what is a diff.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use backend::adapters::http::App;
+use backend::adapters::storage::SqlStore;
+use backend::application::Settings;
+use backend::application::ports::{Clock as _, Page, Store as _};
+use backend::{Access, ROUTES};
+use jiff::Timestamp as Instant;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::http::{Answer, lines, state};
+use crate::support::memory::SetClock;
+use crate::support::{Database, Person, Service};
+
+/// Everybody who comes along, and what the service is set to when they do.
+const WALKERS: [(&str, Setting); 20] = [
+    ("nobody", Setting::Default),
+    ("forger", Setting::Default),
+    ("stranger", Setting::Default),
+    ("namesake", Setting::Default),
+    ("owner", Setting::Default),
+    ("seller", Setting::Default),
+    ("co-owner", Setting::Default),
+    ("delegate-reading", Setting::Default),
+    ("delegate-everything", Setting::Default),
+    ("delegate-ended", Setting::Default),
+    ("delegate-revoked", Setting::Default),
+    ("manager", Setting::Default),
+    ("editor", Setting::Default),
+    ("member", Setting::Default),
+    ("invited", Setting::Default),
+    ("admin", Setting::Default),
+    ("admin-with-reason", Setting::Default),
+    ("admin", Setting::ReasonRequired),
+    ("admin-with-reason", Setting::ReasonRequired),
+    ("stranger", Setting::ExistenceHidden),
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Setting {
+    Default,
+    ReasonRequired,
+    ExistenceHidden,
+}
+
+impl Setting {
+    fn settings(self) -> Settings {
+        Settings {
+            admin_reason_required: self == Self::ReasonRequired,
+            hide_existence: self == Self::ExistenceHidden,
+        }
+    }
+
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Default => "",
+            Self::ReasonRequired => " (reason required)",
+            Self::ExistenceHidden => " (existence hidden)",
+        }
+    }
+}
+
+/// One of everything, and everybody's relation to it.
+pub struct World {
+    store: Arc<SqlStore>,
+    clock: SetClock,
+    issuer: String,
+    order: String,
+    co_owner: String,
+    product: String,
+    delegation: String,
+    organisation: String,
+    membership: String,
+}
+
+impl World {
+    fn person(&self, name: &str) -> Person {
+        let roles: &[&str] = if name.starts_with("admin") { &["admin"] } else { &["customer", "seller"] };
+        Person::new(name.trim_end_matches("-with-reason"), roles).of(&self.issuer)
+    }
+
+    fn service(&self, setting: Setting) -> Service {
+        let mut app: App = state(self.store.clone(), setting.settings());
+        app.shop.clock = Arc::new(self.clock.clone());
+        Service::of(app)
+    }
+
+    async fn new(store: Arc<SqlStore>) -> Self {
+        let clock = SetClock::at(Instant::now().as_millisecond());
+        let mut world = Self {
+            store,
+            clock,
+            issuer: format!("https://{}.example", Uuid::now_v7()),
+            order: String::new(),
+            co_owner: String::new(),
+            product: String::new(),
+            delegation: String::new(),
+            organisation: String::new(),
+            membership: String::new(),
+        };
+        let shop = world.service(Setting::Default);
+        let (owner, seller, manager) =
+            (world.person("owner"), world.person("seller"), world.person("manager"));
+
+        world.organisation =
+            shop.post(&manager, "/organisations", json!({ "name": "Company" })).await.created();
+        let members = format!("/organisations/{}/members", world.organisation);
+        for (name, role) in [
+            ("seller", "editor"),
+            ("editor", "editor"),
+            ("member", "member"),
+            ("owner", "member"),
+            ("invited", "manager"),
+        ] {
+            let invitation = json!({ "member": { "subject": name }, "role": role });
+            let membership = shop.post(&manager, &members, invitation).await.created();
+            if name == "invited" {
+                world.membership = membership;
+            } else {
+                let acceptance = format!("/memberships/{membership}/acceptance");
+                shop.call(&world.person(name), "POST", &acceptance, &[], None).await.is(200);
+            }
+        }
+
+        let price = json!({ "cents": 250, "currency": "EUR" });
+        let product =
+            json!({ "name": "Tea", "price": price, "stock": 9, "organisation_id": world.organisation });
+        world.product = shop.post(&seller, "/products", product).await.created();
+        world.order = shop.order(&owner, &world.product, 1).await;
+        let share = json!({ "subject": "co-owner" });
+        let shared = shop.post(&owner, &format!("/orders/{}/co-owners", world.order), share).await.is(201);
+        shared.body["co_owners"][0]["id"].as_str().unwrap().clone_into(&mut world.co_owner);
+
+        for (name, scope, seconds) in [
+            ("delegate-ended", "everything", 1),
+            ("delegate-revoked", "everything", 3_600),
+            ("delegate-everything", "everything", 3_600),
+            ("delegate-reading", "reading", 3_600),
+        ] {
+            let until = (Instant::from_millisecond(world.clock.now().0).unwrap()
+                + jiff::SignedDuration::from_secs(seconds))
+            .to_string();
+            let grant = json!({ "delegate": { "subject": name }, "scope": scope, "until": until });
+            world.delegation = shop.post(&owner, "/delegations", grant).await.created();
+            if name == "delegate-revoked" {
+                shop.call(&owner, "DELETE", &format!("/delegations/{}", world.delegation), &[], None)
+                    .await
+                    .is(204);
+            }
+        }
+        world.clock.advance(1_000);
+        world
+    }
+
+    /// The request that ought to succeed for somebody. An operation that is not here fails the walk.
+    fn request(&self, operation: &str) -> (String, Vec<(&'static str, &'static str)>, Option<Value>) {
+        let price = json!({ "cents": 300, "currency": "EUR" });
+        let (order, product) = (format!("/orders/{}", self.order), format!("/products/{}", self.product));
+        let organisation = format!("/organisations/{}", self.organisation);
+        let membership = format!("/memberships/{}", self.membership);
+        let delegation = format!("/delegations/{}", self.delegation);
+        let any_version = vec![("if-match", "*")];
+        match operation {
+            "place_order" => ("/orders".to_owned(), vec![], Some(lines(&self.product, 1))),
+            "list_orders" => ("/orders".to_owned(), vec![], None),
+            "read_order" => (order, vec![], None),
+            "cancel_order" => (format!("{order}/cancellation"), vec![], None),
+            "ship_order" => (format!("{order}/shipment"), vec![], None),
+            "share_order" => (format!("{order}/co-owners"), vec![], Some(json!({ "subject": "friend" }))),
+            "unshare_order" => (format!("{order}/co-owners/{}", self.co_owner), vec![], None),
+            "list_products" => ("/products".to_owned(), vec![], None),
+            "add_product" => (
+                "/products".to_owned(),
+                vec![],
+                Some(
+                    json!({ "name": "Cup", "price": price, "stock": 1, "organisation_id": self.organisation }),
+                ),
+            ),
+            "read_product" => (product, vec![], None),
+            "update_product" => {
+                (product, any_version, Some(json!({ "name": "Tea", "price": price, "stock": 9 })))
+            }
+            "withdraw_product" => (product, any_version, None),
+            "grant_delegation" => {
+                let until = Instant::from_millisecond(self.clock.now().0).unwrap()
+                    + jiff::SignedDuration::from_hours(1);
+                let delegate = json!({ "subject": "friend" });
+                let grant = json!({ "delegate": delegate, "scope": "reading", "until": until.to_string() });
+                ("/delegations".to_owned(), vec![], Some(grant))
+            }
+            "list_delegations" => ("/delegations".to_owned(), vec![], None),
+            "read_delegation" | "revoke_delegation" => (delegation, vec![], None),
+            "found_organisation" => ("/organisations".to_owned(), vec![], Some(json!({ "name": "Another" }))),
+            "read_organisation" => (organisation, vec![], None),
+            "add_department" => {
+                (format!("{organisation}/departments"), vec![], Some(json!({ "name": "Department" })))
+            }
+            "read_members" => (format!("{organisation}/members"), vec![], None),
+            "invite_member" => {
+                let invitation = json!({ "member": { "subject": "friend" }, "role": "member" });
+                (format!("{organisation}/members"), vec![], Some(invitation))
+            }
+            "list_memberships" => ("/memberships".to_owned(), vec![], None),
+            "accept_membership" => (format!("{membership}/acceptance"), vec![], None),
+            "end_membership" => (membership, vec![], None),
+            "read_audit" => ("/audit".to_owned(), vec![], None),
+            "read_me" => ("/me".to_owned(), vec![], None),
+            "read_openapi" => ("/openapi.json".to_owned(), vec![], None),
+            "read_docs" => ("/docs".to_owned(), vec![], None),
+            other => panic!("the operation {other} is not in the walk's table"),
+        }
+    }
+
+    async fn send(&self, walker: &str, setting: Setting, method: &str, operation: &str) -> Answer {
+        let (path, mut headers, body) = self.request(operation);
+        let shop = self.service(setting);
+        match walker {
+            "nobody" => shop.send(method, &path, &headers, body.unwrap_or_default().to_string()).await,
+            "forger" => {
+                let forged = self.person("owner").assertion_for(method, "/elsewhere", "shop", 0);
+                headers.extend([("x-auth-subject", "owner"), ("x-auth-roles", "admin")]);
+                headers.push(("x-auth-principal", &forged));
+                shop.send(method, &path, &headers, body.unwrap_or_default().to_string()).await
+            }
+            "namesake" => {
+                let namesake = self.person("owner").of("https://elsewhere.example");
+                shop.call(&namesake, method, &path, &headers, body).await
+            }
+            _ => {
+                if walker.ends_with("with-reason") {
+                    headers.push(("x-admin-reason", "a customer called"));
+                }
+                shop.call(&self.person(walker), method, &path, &headers, body).await
+            }
+        }
+    }
+
+    /// Everything there is, but the audit records.
+    async fn everything(&self) -> String {
+        let mut tx = self.store.read().await.unwrap();
+        let (owner, all) = (self.person("owner").id(), || Page { after: None, limit: 100 });
+        let everything = (
+            tx.order(self.order.parse().unwrap()).await.unwrap(),
+            tx.orders_of(&owner, self.clock.now(), Page { after: None, limit: 100 }).await.unwrap(),
+            tx.products(None, Page { after: None, limit: 100 }).await.unwrap(),
+            tx.delegations_of(&owner, Page { after: None, limit: 100 }).await.unwrap(),
+            tx.organisation(self.organisation.parse().unwrap()).await.unwrap(),
+            tx.members_of(self.organisation.parse().unwrap(), all()).await.unwrap(),
+        );
+        format!("{everything:#?}")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_as_everybody_is_the_committed_walk_and_what_is_refused_is_not_done() {
+    let database = Database::sqlite().await;
+    let mut world = World::new(database.store.clone()).await;
+    let mut walk = String::new();
+    for route in ROUTES {
+        let mut outcomes: BTreeMap<u16, Vec<String>> = BTreeMap::new();
+        for (walker, setting) in WALKERS {
+            let before = world.everything().await;
+            let answer = world.send(walker, setting, route.method, route.id).await;
+            let status = answer.status.as_u16();
+            let changed = world.everything().await != before;
+            assert!(
+                !changed || status < 300,
+                "{walker} was refused {} and it was done: {answer:?}",
+                route.id
+            );
+            if walker == "nobody" || walker == "forger" {
+                let public = route.access == Access::Anybody && walker == "nobody";
+                assert_eq!(status == 401, !public, "{} as {walker}", route.id);
+            }
+            outcomes.entry(status).or_default().push(format!("{walker}{}", setting.suffix()));
+            if changed {
+                world = World::new(database.store.clone()).await;
+            }
+        }
+        writeln!(walk, "{} {} ({})", route.method, route.path, route.id).unwrap();
+        for (status, walkers) in outcomes {
+            writeln!(walk, "    {status}  {}", walkers.join(", ")).unwrap();
+        }
+    }
+    insta::assert_snapshot!("walk", walk);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_gets_the_same_403_whatever_else_is_wrong_and_the_same_404_where_existence_is_hidden() {
+    let database = Database::sqlite().await;
+    let world = World::new(database.store.clone()).await;
+    let stranger = world.person("stranger");
+    let absent = Uuid::nil().to_string();
+    for route in ROUTES.iter().filter(|route| route.path.contains('{') && route.access == Access::Principal) {
+        let (path, _, body) = world.request(route.id);
+        let mut plain: BTreeMap<u16, Value> = BTreeMap::new();
+        for (headers, body) in [
+            (vec![("if-match", "*")], body.clone()),
+            (vec![], body.clone()),
+            (vec![("if-match", "\"99\"")], body.clone()),
+            (vec![("if-none-match", "*")], body.clone()),
+            (vec![("idempotency-key", "k")], body.clone()),
+            (vec![("content-type", "text/plain")], body.clone()),
+            (vec![("if-match", "*")], Some(json!("not an object"))),
+            (vec![("if-match", "*")], Some(json!({ "unknown": true }))),
+            (vec![("if-match", "*")], None),
+        ] {
+            let answer = world.service(Setting::Default);
+            let answer = answer
+                .call(&stranger, route.method, &path, &headers, body.clone())
+                .await
+                .problem(403, "no-right");
+            assert_eq!(*plain.entry(403).or_insert_with(|| answer.body.clone()), answer.body, "{}", route.id);
+
+            let hidden = world.service(Setting::ExistenceHidden);
+            let there = hidden
+                .call(&stranger, route.method, &path, &headers, body.clone())
+                .await
+                .problem(404, "absent");
+            let id = path.split('/').nth(2).unwrap();
+            let nowhere =
+                hidden.call(&stranger, route.method, &path.replace(id, &absent), &headers, body).await;
+            assert_eq!(there.body, nowhere.problem(404, "absent").body, "{}", route.id);
+        }
+        let bad_query = format!("{path}?limit=0&after=x");
+        let answer =
+            world.service(Setting::Default).call(&stranger, route.method, &bad_query, &[], body).await;
+        answer.problem(403, "no-right");
+    }
+}

@@ -1,6 +1,7 @@
 //! HTTP: requests to use cases, their outcomes to responses.
 
 mod app;
+mod docs;
 pub mod error;
 mod extract;
 mod guard;

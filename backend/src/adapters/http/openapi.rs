@@ -42,7 +42,8 @@ pub(super) fn any_object(_: &mut Schemas) -> RefOr<Schema> {
 pub fn document() -> OpenApi {
     let mut schemas = Schemas::new();
     let problem = Content::new(Some(schema_of::<Problem>(&mut schemas)));
-    let paths = ROUTES.iter().fold(PathsBuilder::new(), |paths, route| {
+    let documented = ROUTES.iter().filter(|route| !matches!(route.answer, Answer::ForPeople));
+    let paths = documented.fold(PathsBuilder::new(), |paths, route| {
         paths.path(route.path, item(route, &problem, &mut schemas))
     });
     let token = Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(
@@ -79,12 +80,6 @@ pub fn text() -> &'static str {
 /// `GET /openapi.json`
 pub(super) async fn serve(_: Option<portcullis_principal::Principal>) -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], text())
-}
-
-/// `GET /docs`, in the development profile: a page to read the document and to try the service with a token.
-#[cfg(debug_assertions)]
-pub(super) async fn page(_: Option<portcullis_principal::Principal>) -> impl IntoResponse {
-    axum::response::Html(utoipa_scalar::Scalar::new(document()).to_html())
 }
 
 fn item(route: &Route, problem: &Content, schemas: &mut Schemas) -> PathItem {
@@ -135,6 +130,7 @@ fn success(route: &Route, schemas: &mut Schemas) -> (StatusCode, Response) {
             (StatusCode::OK, Some(page.into()))
         }
         Answer::Nothing => (StatusCode::NO_CONTENT, None),
+        Answer::ForPeople => (StatusCode::OK, None),
     };
     let mut response = ResponseBuilder::new().description(status.canonical_reason().unwrap_or_default());
     let mut header = |name, description| {

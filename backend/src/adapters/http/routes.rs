@@ -4,6 +4,7 @@
 use axum::routing::{MethodRouter, delete, get, post, put};
 
 use super::app::App;
+use super::docs;
 use super::openapi::{self, SchemaOf, schema_of};
 use super::resource::PersonBody;
 use super::resource::audit::{self, AuditRecordJson};
@@ -232,9 +233,8 @@ pub static ROUTES: &[Route] = &[
         .shown(schema_of::<MeJson>),
     Route::new("GET", "/openapi.json", "read_openapi", "See this document", Anybody, || get(openapi::serve))
         .shown(openapi::any_object),
-    #[cfg(debug_assertions)]
-    Route::new("GET", "/docs", "read_docs", "Read and try this document", Anybody, || get(openapi::page))
-        .shown(openapi::any_object),
+    Route::new("GET", "/docs", "read_docs", "Read and try the document", Anybody, || get(docs::page))
+        .for_people(),
 ];
 
 /// One operation.
@@ -276,6 +276,8 @@ pub(super) enum Answer {
     Created(SchemaOf),
     /// 204.
     Nothing,
+    /// A page for people: no part of the document.
+    ForPeople,
 }
 
 /// What an operation takes besides the path and the body.
@@ -337,6 +339,11 @@ impl Route {
 
     const fn created(mut self, schema: SchemaOf) -> Self {
         self.answer = Answer::Created(schema);
+        self
+    }
+
+    const fn for_people(mut self) -> Self {
+        self.answer = Answer::ForPeople;
         self
     }
 

@@ -1,0 +1,46 @@
+//! The development identity provider as a process: for demos and tests, never for production.
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::Parser;
+use dev_idp::{Config, DevIdp, StartError};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Development identity provider, for demos and tests. NEVER FOR PRODUCTION: its users, passwords and client secrets are
+/// published, and it signs whatever it is told to.
+///
+/// When it is ready it prints one line of JSON with its addresses. It ends on SIGTERM and Ctrl-C.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Address to listen on; port 0 is a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8090")]
+    listen: SocketAddr,
+    /// Issuer of the tokens; `http://` and the address listened on if there is none
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Arguments { listen, issuer } = Arguments::parse();
+    match run(Config { listen, issuer }).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("dev-idp: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(config: Config) -> Result<(), StartError> {
+    let mut terminate = signal(SignalKind::terminate()).expect("SIGTERM can be listened for");
+    let idp = DevIdp::start(config).await?;
+    eprintln!("dev-idp: {}", dev_idp::WARNING);
+    println!("{}", serde_json::to_string(&idp.ready()).expect("addresses can be written as JSON"));
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    Ok(())
+}

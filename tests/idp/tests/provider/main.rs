@@ -1,0 +1,4 @@
+//! The provider from outside, over real sockets.
+mod grants;
+mod metadata;
+mod support;

@@ -181,7 +181,8 @@ fn refused<T>(outcome: &Result<T, Failure>) -> bool {
 }
 
 impl World {
-    /// Ann has founded a company with a department and a team in it. Each world has people of its own.
+    /// Ann has founded a company with a department and a team in it, and Ben manages it with her. Each world has people of
+    /// its own.
     async fn new(store: Arc<dyn Store>) -> Self {
         let issuer = format!("https://{}.example", Uuid::now_v7());
         let people: Vec<_> = PEOPLE.iter().map(|name| caller(&Person::customer(name).of(&issuer))).collect();
@@ -192,9 +193,15 @@ impl World {
         let company = found_organisation(&shop, &people[0], name).await.unwrap().id;
         let department = add_department(&shop, &people[0], company, name).await.unwrap().id;
         let team = add_department(&shop, &people[0], department, name).await.unwrap().id;
+        let member = people[1].principal.id().clone();
+        let invitation = Invitation { member, role: Role::Manager };
+        let peer = invite_member(&shop, &people[0], company, || Ok(invitation)).await.unwrap().id;
+        accept_membership(&shop, &people[1], peer).await.unwrap();
         let mut tx = shop.store.read().await.unwrap();
-        let founder = tx.members_of(company, Page { after: None, limit: 1 }).await.unwrap()[0].id;
-        let model = Model { memberships: vec![Some((0, 0, MANAGER, true))], ..Model::default() };
+        let founder = tx.members_of(company, Page { after: None, limit: 2 }).await.unwrap()[1].id;
+        drop(tx);
+        let memberships = vec![Some((0, 0, MANAGER, true)), Some((0, 1, MANAGER, true))];
+        let model = Model { memberships, ..Model::default() };
         Self {
             people,
             shop,
@@ -204,7 +211,7 @@ impl World {
             nodes: vec![company, department, team],
             orders: Vec::new(),
             delegations: Vec::new(),
-            memberships: vec![founder],
+            memberships: vec![founder, peer],
         }
     }
 
@@ -335,8 +342,8 @@ on_each_database![the_databases_queries_agree_with_the_rules];
 
 async fn the_databases_queries_agree_with_the_rules(database: Database) {
     let mut runner = TestRunner::deterministic();
-    for _ in 0..6 {
-        let steps = proptest::collection::vec(step(), 30).new_tree(&mut runner).unwrap().current();
+    for _ in 0..24 {
+        let steps = proptest::collection::vec(step(), 40).new_tree(&mut runner).unwrap().current();
         let mut world = World::new(database.store.clone()).await;
         for step in &steps {
             world.take(step).await;

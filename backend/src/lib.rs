@@ -16,5 +16,6 @@ pub mod config;
 pub mod domain;
 pub mod server;
 
-pub use adapters::http::routes::{Access, ROUTES, Route};
+pub use adapters::http::route::{Access, Route};
+pub use adapters::http::routes::ROUTES;
 pub use adapters::http::{App, app};

@@ -111,7 +111,7 @@ async fn open(settings: &Settings) -> anyhow::Result<SqlStore> {
     let store = SqlStore::open(&settings.database_url)?;
     let begun = Instant::now();
     while let Err(error) = store.migrate().await {
-        if begun.elapsed() >= settings.database_wait {
+        if !error.may_pass() || begun.elapsed() >= settings.database_wait {
             return Err(error).context("the database cannot be used");
         }
         let cause: &dyn std::error::Error = &error;

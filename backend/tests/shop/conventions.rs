@@ -316,3 +316,18 @@ async fn the_document_is_made_of_the_routes() {
         assert!(document["components"]["schemas"][name].is_object(), "{name}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_gateway_may_speak_http_2() {
+    let database = Database::sqlite().await;
+    let process = Process::start(&database.url, &[]);
+    for (client, version) in [
+        (Client::builder().http1_only(), reqwest::Version::HTTP_11),
+        (Client::builder().http2_prior_knowledge(), reqwest::Version::HTTP_2),
+    ] {
+        let request =
+            process.request(&client.build().unwrap(), &Person::customer("alice"), Method::GET, "/me");
+        let answer = request.send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.version()), (200, version));
+    }
+}

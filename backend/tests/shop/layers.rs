@@ -75,3 +75,24 @@ fn ownership_is_decided_at_one_door() {
     let deciders: Vec<_> = deciders.map(|file| file.strip_prefix(&source).unwrap().to_owned()).collect();
     assert_eq!(deciders, [PathBuf::from("application/admission.rs")]);
 }
+
+#[test]
+fn the_gateway_knows_nothing_of_level_3() {
+    let filter = Path::new(env!("CARGO_MANIFEST_DIR")).join("../filter");
+    let sources = files(&filter).into_iter().filter(|file| file.extension().is_some_and(|kind| kind == "rs"));
+    for file in sources {
+        let code = code(&file);
+        for word in [
+            "co_owner",
+            "co-owner",
+            "CoOwner",
+            "delegation",
+            "Delegation",
+            "organisation",
+            "Organisation",
+            "Bypass",
+        ] {
+            assert!(!code.contains(word), "{} mentions {word}", file.display());
+        }
+    }
+}

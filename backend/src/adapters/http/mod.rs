@@ -11,6 +11,7 @@ pub mod openapi;
 pub mod operations;
 pub mod problem;
 mod resource;
+pub mod route;
 pub mod routes;
 
 pub use app::{App, Limits, app};

@@ -17,7 +17,8 @@ use utoipa::openapi::{
 };
 
 use super::problem::Problem;
-use super::routes::{Access, Answer, ROUTES, Route, Takes};
+use super::route::{Access, Answer, Route, Takes};
+use super::routes::ROUTES;
 
 /// How a type is described: by a reference to it, and what it and its parts are put among the document's components.
 pub(super) type SchemaOf = fn(&mut Schemas) -> RefOr<Schema>;

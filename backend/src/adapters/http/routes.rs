@@ -1,11 +1,10 @@
 //! [`ROUTES`]: the one list of what the service offers. The router, the OpenAPI document and the endpoint walk are made of it.
 //! It says who is asked for a principal, never which roles one needs: that is the role table's affair, at the gateway.
 
-use axum::routing::{MethodRouter, delete, get, post, put};
+use axum::routing::{delete, get, post, put};
 
-use super::app::App;
 use super::docs;
-use super::openapi::{self, SchemaOf, schema_of};
+use super::openapi::{self, schema_of};
 use super::resource::PersonBody;
 use super::resource::audit::{self, AuditRecordJson};
 use super::resource::delegations::{self, DelegationBody, DelegationJson};
@@ -14,9 +13,9 @@ use super::resource::memberships::{self, MembershipJson, OwnMembershipJson};
 use super::resource::orders::{self, OrderBody, OrderJson};
 use super::resource::organisations::{self, InvitationBody, OrganisationBody, OrganisationJson};
 use super::resource::products::{self, NewProductBody, ProductBody, ProductJson};
-
-use Access::{Anybody, Principal};
-use Takes::{AdminReason, IdempotencyKey, IfMatch, IfNoneMatch, Page, RequiredIfMatch, Search};
+use super::route::Access::{Anybody, Principal};
+use super::route::Route;
+use super::route::Takes::{AdminReason, IdempotencyKey, IfMatch, IfNoneMatch, Page, RequiredIfMatch, Search};
 
 /// Everything that the service offers.
 pub static ROUTES: &[Route] = &[
@@ -236,128 +235,3 @@ pub static ROUTES: &[Route] = &[
     Route::new("GET", "/docs", "read_docs", "Read and try the document", Anybody, || get(docs::page))
         .for_people(),
 ];
-
-/// One operation.
-pub struct Route {
-    /// In capitals. `HEAD` comes with `GET`.
-    pub method: &'static str,
-    /// Its template: a row of the gateway's role table has the same.
-    pub path: &'static str,
-    /// Its name for programs.
-    pub id: &'static str,
-    /// What it does.
-    pub summary: &'static str,
-    /// Whom it answers.
-    pub access: Access,
-    pub(super) body: Option<SchemaOf>,
-    pub(super) answer: Answer,
-    pub(super) refusals: &'static [u16],
-    pub(super) takes: &'static [Takes],
-    handler: fn() -> MethodRouter<App>,
-}
-
-/// Whom an operation answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Everybody: the row is `public`.
-    Anybody,
-    /// Whoever the gateway vouches for.
-    Principal,
-}
-
-/// The shape of a success.
-#[derive(Clone, Copy)]
-pub(super) enum Answer {
-    /// 200 and this.
-    Shown(SchemaOf),
-    /// 200 and a page of these.
-    Page(SchemaOf),
-    /// 201, where it is, and this.
-    Created(SchemaOf),
-    /// 204.
-    Nothing,
-    /// A page for people: no part of the document.
-    ForPeople,
-}
-
-/// What an operation takes besides the path and the body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Takes {
-    /// `limit` and `after`.
-    Page,
-    /// `q`.
-    Search,
-    /// `If-None-Match`.
-    IfNoneMatch,
-    /// `If-Match`, if the client likes.
-    IfMatch,
-    /// `If-Match`, or 428.
-    RequiredIfMatch,
-    /// `Idempotency-Key`.
-    IdempotencyKey,
-    /// `X-Admin-Reason`.
-    AdminReason,
-}
-
-impl Route {
-    const fn new(
-        method: &'static str,
-        path: &'static str,
-        id: &'static str,
-        summary: &'static str,
-        access: Access,
-        handler: fn() -> MethodRouter<App>,
-    ) -> Self {
-        Self {
-            method,
-            path,
-            id,
-            summary,
-            access,
-            body: None,
-            answer: Answer::Nothing,
-            refusals: &[],
-            takes: &[],
-            handler,
-        }
-    }
-
-    const fn body(mut self, schema: SchemaOf) -> Self {
-        self.body = Some(schema);
-        self
-    }
-
-    const fn shown(mut self, schema: SchemaOf) -> Self {
-        self.answer = Answer::Shown(schema);
-        self
-    }
-
-    const fn page(mut self, schema: SchemaOf) -> Self {
-        self.answer = Answer::Page(schema);
-        self
-    }
-
-    const fn created(mut self, schema: SchemaOf) -> Self {
-        self.answer = Answer::Created(schema);
-        self
-    }
-
-    const fn for_people(mut self) -> Self {
-        self.answer = Answer::ForPeople;
-        self
-    }
-
-    const fn takes(mut self, takes: &'static [Takes]) -> Self {
-        self.takes = takes;
-        self
-    }
-
-    const fn refuses(mut self, statuses: &'static [u16]) -> Self {
-        self.refusals = statuses;
-        self
-    }
-
-    pub(super) fn handler(&self) -> MethodRouter<App> {
-        (self.handler)()
-    }
-}

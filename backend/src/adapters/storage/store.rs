@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
-use sqlx::{AnyPool, Executor as _, Row as _};
+use sqlx::migrate::MigrateError;
+use sqlx::{AnyConnection, AnyPool, Connection as _, Executor as _, Row as _};
 
 use super::dialect::Dialect;
 use super::postgres::POSTGRES;
@@ -23,6 +24,7 @@ const READERS: u32 = 8;
 /// SQLite or PostgreSQL.
 pub struct SqlStore {
     dialect: &'static Dialect,
+    url: String,
     readers: AnyPool,
     writers: AnyPool,
     claims: Claims,
@@ -42,7 +44,14 @@ pub enum OpenError {
     Url(#[source] sqlx::Error),
     /// The schema could not be brought up to date.
     #[error("the migrations could not be applied")]
-    Migration(#[from] sqlx::migrate::MigrateError),
+    Migration(#[from] MigrateError),
+}
+
+impl OpenError {
+    /// Whether the same may succeed later.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Migration(MigrateError::Execute(_)))
+    }
 }
 
 impl SqlStore {
@@ -77,12 +86,9 @@ impl SqlStore {
                 .connect_lazy(&url)
                 .map_err(OpenError::Url)
         };
-        Ok(Self {
-            dialect,
-            readers: pool(READERS, [dialect.greeting, dialect.reader_greeting])?,
-            writers: pool(dialect.writers, [dialect.greeting, &[]])?,
-            claims: Claims::default(),
-        })
+        let readers = pool(READERS, [dialect.greeting, dialect.reader_greeting])?;
+        let writers = pool(dialect.writers, [dialect.greeting, &[]])?;
+        Ok(Self { dialect, url, readers, writers, claims: Claims::default() })
     }
 
     /// Brings the schema up to date. Several may try at the same time.
@@ -90,7 +96,11 @@ impl SqlStore {
     /// # Errors
     /// If the database cannot be reached, or a migration fails or was changed after it was applied.
     pub async fn migrate(&self) -> Result<(), OpenError> {
-        Ok(self.dialect.migrations.run(&self.writers).await?)
+        // on a connection of its own, which no timeout of a request's cuts off
+        let mut connection = AnyConnection::connect(&self.url).await.map_err(MigrateError::from)?;
+        self.dialect.migrations.run(&mut connection).await?;
+        connection.close().await.map_err(MigrateError::from)?;
+        Ok(())
     }
 
     /// Ends the connections, once what is under way on them has ended.

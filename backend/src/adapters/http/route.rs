@@ -1,0 +1,131 @@
+//! One operation of the service, as data: how it is reached, what it takes and what it answers.
+
+use axum::routing::MethodRouter;
+
+use super::app::App;
+use super::openapi::SchemaOf;
+
+/// One operation.
+pub struct Route {
+    /// In capitals. `HEAD` comes with `GET`.
+    pub method: &'static str,
+    /// Its template: a row of the gateway's role table has the same.
+    pub path: &'static str,
+    /// Its name for programs.
+    pub id: &'static str,
+    /// What it does.
+    pub summary: &'static str,
+    /// Whom it answers.
+    pub access: Access,
+    pub(super) body: Option<SchemaOf>,
+    pub(super) answer: Answer,
+    pub(super) refusals: &'static [u16],
+    pub(super) takes: &'static [Takes],
+    handler: fn() -> MethodRouter<App>,
+}
+
+/// Whom an operation answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody: the row is `public`.
+    Anybody,
+    /// Whoever the gateway vouches for.
+    Principal,
+}
+
+/// The shape of a success.
+#[derive(Clone, Copy)]
+pub(super) enum Answer {
+    /// 200 and this.
+    Shown(SchemaOf),
+    /// 200 and a page of these.
+    Page(SchemaOf),
+    /// 201, where it is, and this.
+    Created(SchemaOf),
+    /// 204.
+    Nothing,
+    /// A page for people: no part of the document.
+    ForPeople,
+}
+
+/// What an operation takes besides the path and the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// `limit` and `after`.
+    Page,
+    /// `q`.
+    Search,
+    /// `If-None-Match`.
+    IfNoneMatch,
+    /// `If-Match`, if the client likes.
+    IfMatch,
+    /// `If-Match`, or 428.
+    RequiredIfMatch,
+    /// `Idempotency-Key`.
+    IdempotencyKey,
+    /// `X-Admin-Reason`.
+    AdminReason,
+}
+
+impl Route {
+    pub(super) const fn new(
+        method: &'static str,
+        path: &'static str,
+        id: &'static str,
+        summary: &'static str,
+        access: Access,
+        handler: fn() -> MethodRouter<App>,
+    ) -> Self {
+        Self {
+            method,
+            path,
+            id,
+            summary,
+            access,
+            body: None,
+            answer: Answer::Nothing,
+            refusals: &[],
+            takes: &[],
+            handler,
+        }
+    }
+
+    pub(super) const fn body(mut self, schema: SchemaOf) -> Self {
+        self.body = Some(schema);
+        self
+    }
+
+    pub(super) const fn shown(mut self, schema: SchemaOf) -> Self {
+        self.answer = Answer::Shown(schema);
+        self
+    }
+
+    pub(super) const fn page(mut self, schema: SchemaOf) -> Self {
+        self.answer = Answer::Page(schema);
+        self
+    }
+
+    pub(super) const fn created(mut self, schema: SchemaOf) -> Self {
+        self.answer = Answer::Created(schema);
+        self
+    }
+
+    pub(super) const fn for_people(mut self) -> Self {
+        self.answer = Answer::ForPeople;
+        self
+    }
+
+    pub(super) const fn takes(mut self, takes: &'static [Takes]) -> Self {
+        self.takes = takes;
+        self
+    }
+
+    pub(super) const fn refuses(mut self, statuses: &'static [u16]) -> Self {
+        self.refusals = statuses;
+        self
+    }
+
+    pub(super) fn handler(&self) -> MethodRouter<App> {
+        (self.handler)()
+    }
+}

@@ -10,9 +10,14 @@
 pub mod artifacts;
 pub mod envoy;
 pub mod error;
+pub mod folder;
 pub mod http;
+pub mod keycloak;
+pub mod keys;
 pub mod ports;
+pub mod postgres;
 pub mod process;
+mod tokens;
 pub mod tools;
 
 pub use error::Error;

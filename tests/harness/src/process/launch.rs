@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 
-use super::{Log, Process, keeper};
+use super::{Log, Process, User, keeper};
 use crate::{Error, Result};
 
 /// A command to be started as a [`Process`].
@@ -16,11 +16,15 @@ pub struct Launch {
     program: PathBuf,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
-    user: Option<String>,
+    user: Option<User>,
     stop_signal: Signal,
 }
 
 impl Launch {
+    /// The same for a script that starts its program as a child: written before the program.
+    pub(crate) const ENDS_WITH_PARENT: &str =
+        if cfg!(target_os = "linux") { "setpriv --pdeathsig KILL --" } else { "" };
+
     /// Runs `program`; `part` is its name in errors.
     pub fn new(part: impl Into<String>, program: impl Into<PathBuf>) -> Self {
         Self {
@@ -55,8 +59,8 @@ impl Launch {
 
     /// Runs as this user: only root may ask for it.
     #[must_use]
-    pub fn user(mut self, name: impl Into<String>) -> Self {
-        self.user = Some(name.into());
+    pub fn user(mut self, user: Option<User>) -> Self {
+        self.user = user;
         self
     }
 
@@ -87,8 +91,8 @@ impl Launch {
     fn command(&self) -> Command {
         let mut command = if cfg!(target_os = "linux") {
             let mut command = Command::new("setpriv");
-            if let Some(user) = &self.user {
-                command.args([&format!("--reuid={user}"), &format!("--regid={user}"), "--init-groups"]);
+            if let Some(User { uid, gid }) = self.user {
+                command.args([&format!("--reuid={uid}"), &format!("--regid={gid}"), "--clear-groups"]);
             }
             command.args(["--pdeathsig", "KILL", "--", "/bin/sh", "-c"]);
             command.args([r#"[ "$PPID" = "$0" ] && exec "$@""#, &std::process::id().to_string()]);

@@ -2,6 +2,7 @@
 mod keeper;
 mod launch;
 mod log;
+mod user;
 
 use std::process::{Child, ExitStatus};
 use std::thread;
@@ -14,6 +15,7 @@ use crate::{Error, Result};
 
 pub use self::launch::Launch;
 pub use self::log::Log;
+pub use self::user::User;
 
 /// How often something that is waited for is looked at.
 const POLL: Duration = Duration::from_millis(20);
@@ -71,6 +73,18 @@ impl Process {
                 return Err(Error::NotReady { part, seconds: within.as_secs(), tail });
             }
             tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Waits until it has done its work and ended.
+    ///
+    /// # Errors
+    /// It failed, or took longer: with the end of its log.
+    pub async fn finished(mut self, within: Duration) -> Result<()> {
+        let done = self.ready(within, async || false).await;
+        match self.ended {
+            Some(status) if status.success() => Ok(()),
+            _ => done,
         }
     }
 

@@ -12,6 +12,8 @@ pub struct Postgres {
     pub initdb: PathBuf,
     /// The server.
     pub server: PathBuf,
+    /// The client.
+    pub psql: PathBuf,
 }
 
 /// The newest PostgreSQL of the machine.
@@ -26,13 +28,16 @@ pub fn postgres() -> Result<Postgres> {
     packaged.sort_by_key(|path| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()));
     let on_path = on_path("initdb").and_then(|initdb| Some(initdb.parent()?.to_owned()));
     let folders = packaged.iter().rev().map(|version| version.join("bin")).chain(on_path);
-    let found = folders.map(|folder| programs(&folder)).find(|it| it.initdb.exists() && it.server.exists());
+    let found = folders
+        .map(|folder| programs(&folder))
+        .find(|it| [&it.initdb, &it.server, &it.psql].iter().all(|program| program.exists()));
     found.ok_or_else(|| Error::Missing {
-        what: "PostgreSQL (initdb, postgres)".to_owned(),
+        what: "PostgreSQL (initdb, postgres, psql)".to_owned(),
         mend: "apt-get install postgresql".to_owned(),
     })
 }
 
 fn programs(folder: &Path) -> Postgres {
-    Postgres { initdb: folder.join("initdb"), server: folder.join("postgres") }
+    let [initdb, server, psql] = ["initdb", "postgres", "psql"].map(|name| folder.join(name));
+    Postgres { initdb, server, psql }
 }

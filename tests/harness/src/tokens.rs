@@ -1,0 +1,32 @@
+//! Tokens as clients get them: from a token endpoint, for the demo users and services that every provider here knows.
+use dev_idp::{clients, users};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{Error, Result};
+
+/// The form that a token endpoint wants: password grant for a demo user, client credentials for a demo service.
+///
+/// # Errors
+/// Nobody is called `name`.
+pub(crate) fn grant(name: &str) -> Result<Vec<(&str, &str)>> {
+    if let Some(user) = users().iter().find(|user| user.name == name) {
+        let grant = vec![("grant_type", "password"), ("client_id", "shop-web")];
+        return Ok([grant, vec![("username", name), ("password", &user.password)]].concat());
+    }
+    let service = clients().iter().find(|client| client.id == name).and_then(|it| it.service.as_ref());
+    let nobody = || Error::Form(format!("no demo user or service is called `{name}`"));
+    let secret = &service.ok_or_else(nobody)?.secret;
+    Ok(vec![("grant_type", "client_credentials"), ("client_id", name), ("client_secret", secret)])
+}
+
+/// Sends `form` to a token endpoint and gives the access token.
+pub(crate) async fn fetch(
+    client: &reqwest::Client,
+    endpoint: &str,
+    form: &(impl Serialize + ?Sized),
+) -> Result<String> {
+    let answer: Value = client.post(endpoint).form(form).send().await?.json().await?;
+    let token = answer["access_token"].as_str();
+    token.map(str::to_owned).ok_or_else(|| Error::Form(format!("{endpoint} gave no token: {answer}")))
+}

@@ -68,6 +68,9 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
+    /// A development provider did not do what it was told.
+    #[error(transparent)]
+    Control(#[from] dev_idp::ControlError),
     /// A part did not answer.
     #[error("no answer: {0:?}")]
     Http(#[from] reqwest::Error),

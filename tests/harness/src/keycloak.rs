@@ -82,8 +82,13 @@ impl Keycloak {
         self.port.number()
     }
 
-    /// The process: its log, its id, its end.
-    pub fn process(&mut self) -> &mut Process {
+    /// The process: its log, its id.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// The process, to end it.
+    pub fn process_mut(&mut self) -> &mut Process {
         &mut self.process
     }
 

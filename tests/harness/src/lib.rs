@@ -17,6 +17,7 @@ pub mod keys;
 pub mod ports;
 pub mod postgres;
 pub mod process;
+pub mod stack;
 mod tokens;
 pub mod tools;
 

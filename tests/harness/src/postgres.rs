@@ -66,8 +66,13 @@ impl Postgres {
         Ok(format!("postgres://{OWNER}:{}@127.0.0.1:{}/{name}", self.password, self.port.number()))
     }
 
-    /// The process: its log, its id, its end.
-    pub fn process(&mut self) -> &mut Process {
+    /// The process: its log, its id.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// The process, to end it.
+    pub fn process_mut(&mut self) -> &mut Process {
         &mut self.process
     }
 

@@ -49,7 +49,7 @@ async fn envoy_restarts_on_its_ports_and_counts_anew() -> Result<()> {
     let url = envoy.url();
     http::client(false)?.get(&url).send().await?;
     assert_eq!(envoy.stats().await?.get("http.gateway.downstream_rq_2xx"), 1);
-    envoy.process().kill();
+    envoy.process_mut().kill();
     assert!(http::client(false)?.get(&url).send().await.is_err());
     envoy.restart().await?;
     assert_eq!(envoy.url(), url);

@@ -8,7 +8,7 @@ async fn postgres_serves_databases_of_its_own_over_a_restart() -> Result<()> {
     let mut postgres = Postgres::start().await?;
     let url = postgres.database("one").await?;
     assert!(url.starts_with("postgres://postgres:") && url.ends_with("/one"), "{url}");
-    postgres.process().kill();
+    postgres.process_mut().kill();
     postgres.restart().await?;
     assert!(postgres.database("one").await.is_err(), "the database is still there");
     postgres.database("two").await?;
@@ -31,7 +31,7 @@ async fn keycloak_has_the_demo_realm_and_changes_its_keys() -> Result<()> {
     keycloak.withdraw_first_keys().await?;
     assert!(!published(&keycloak).await?.contains(&first));
 
-    keycloak.process().kill();
+    keycloak.process_mut().kill();
     keycloak.restart().await?;
     assert_eq!(key_id(&keycloak.token("alice").await?), second, "the keys outlive a restart");
     Ok(())

@@ -81,8 +81,13 @@ impl Envoy {
         self.settings.admin.url()
     }
 
-    /// The process: its log, its id, its end.
-    pub fn process(&mut self) -> &mut Process {
+    /// The process: its log, its id.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// The process, to end it.
+    pub fn process_mut(&mut self) -> &mut Process {
         &mut self.process
     }
 

@@ -3,16 +3,13 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use jsonwebtoken::Algorithm;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::door::Door;
-use crate::keys::KeyInfo;
-use crate::mint::{Mint, sign};
+use crate::http::Controls;
 use crate::provider::Provider;
 
 /// How to start a provider. The default is right for tests: a free port of 127.0.0.1.
@@ -22,11 +19,13 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Its issuer, an http or https URL; `http://` and the bound address if there is none. Its path leads all endpoints.
     pub issuer: Option<String>,
+    /// Where its controls listen, on a loopback address; none if they are used from this process only.
+    pub control: Option<SocketAddr>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { listen: (Ipv4Addr::LOCALHOST, 0).into(), issuer: None }
+        Self { listen: (Ipv4Addr::LOCALHOST, 0).into(), issuer: None, control: None }
     }
 }
 
@@ -42,6 +41,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// Whoever reaches the controls gets any token: only this machine may.
+    #[error("the controls listen on a loopback address only, such as 127.0.0.1, not on {0}")]
+    ControlNotLoopback(SocketAddr),
     /// The issuer is no issuer.
     #[error("the issuer `{0}` must be an http or https URL without query or fragment")]
     Issuer(String),
@@ -60,6 +62,8 @@ pub struct Ready {
     pub jwks_uri: String,
     /// Its token endpoint.
     pub token_endpoint: String,
+    /// Its controls, for [`Control::at`](crate::Control::at), if they listen.
+    pub control: Option<String>,
     /// Said at every start.
     pub warning: String,
 }
@@ -67,9 +71,9 @@ pub struct Ready {
 /// A running provider. It lives on the runtime that started it, and ends when dropped.
 #[derive(Debug)]
 pub struct DevIdp {
-    provider: Arc<Provider>,
+    controls: Controls,
     address: SocketAddr,
-    door: Door,
+    control: Option<SocketAddr>,
     _servers: JoinSet<io::Result<()>>,
 }
 
@@ -77,20 +81,30 @@ impl DevIdp {
     /// Starts a provider with new keys, which takes up to a second of CPU.
     ///
     /// # Errors
-    /// The address is taken, or the issuer is no URL.
+    /// An address is taken, the controls are not on a loopback address, or the issuer is no URL.
     ///
     /// # Panics
     /// The system gives no randomness.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let (listener, address) = bind(config.listen).await?;
+        let control = match config.control {
+            Some(wanted) if !wanted.ip().is_loopback() => return Err(StartError::ControlNotLoopback(wanted)),
+            Some(wanted) => Some(bind(wanted).await?),
+            None => None,
+        };
         let issuer = config.issuer.unwrap_or_else(|| format!("http://{address}"));
-        let provider =
-            tokio::task::spawn_blocking(|| Provider::new(issuer)).await.expect("keys can be made")?;
-        let provider = Arc::new(provider);
+        let made = tokio::task::spawn_blocking(|| Provider::new(issuer)).await;
+        let provider = Arc::new(made.expect("keys can be made")?);
+
         let (door, serving) = Door::new(listener, crate::http::router(Arc::clone(&provider)));
+        let controls = Controls { provider, door };
         let mut servers = JoinSet::new();
         servers.spawn(serving);
-        Ok(Self { provider, address, door, _servers: servers })
+        let control = control.map(|(listener, address)| {
+            servers.spawn(axum::serve(listener, controls.clone().router()).into_future());
+            address
+        });
+        Ok(Self { controls, address, control, _servers: servers })
     }
 
     /// Where it is.
@@ -98,9 +112,10 @@ impl DevIdp {
         Ready {
             address: self.address,
             issuer: self.issuer().to_owned(),
-            discovery_uri: self.provider.discovery_uri(),
-            jwks_uri: self.provider.jwks_uri(),
-            token_endpoint: self.provider.token_endpoint(),
+            discovery_uri: self.provider().discovery_uri(),
+            jwks_uri: self.provider().jwks_uri(),
+            token_endpoint: self.provider().token_endpoint(),
+            control: self.control.map(|address| format!("http://{address}")),
             warning: crate::WARNING.to_owned(),
         }
     }
@@ -112,74 +127,20 @@ impl DevIdp {
 
     /// `iss` of its tokens.
     pub fn issuer(&self) -> &str {
-        self.provider.issuer()
+        self.provider().issuer()
     }
 
     /// Where its keys are.
     pub fn jwks_uri(&self) -> String {
-        self.provider.jwks_uri()
+        self.provider().jwks_uri()
     }
 
-    /// The keys that there are, withdrawn ones too, oldest first.
-    pub fn keys(&self) -> Vec<KeyInfo> {
-        self.provider.keys().list()
+    pub(crate) fn provider(&self) -> &Provider {
+        &self.controls.provider
     }
 
-    /// The JWKS as it is served without faults.
-    pub fn jwks(&self) -> Value {
-        self.provider.jwks()
-    }
-
-    /// A new key signs from now on for `alg` and its kin; the old one stays published. Answers the new key's id.
-    ///
-    /// # Panics
-    /// `alg` is a symmetric one.
-    #[track_caller]
-    pub fn rotate(&self, alg: Algorithm) -> String {
-        self.provider.rotate(alg, false).unwrap_or_else(|misuse| panic!("{misuse}"))
-    }
-
-    /// A new key signs from now on and takes the place of the old one in the JWKS, under the same id, which it answers.
-    ///
-    /// # Panics
-    /// `alg` is a symmetric one.
-    #[track_caller]
-    pub fn rotate_under_same_kid(&self, alg: Algorithm) -> String {
-        self.provider.rotate(alg, true).unwrap_or_else(|misuse| panic!("{misuse}"))
-    }
-
-    /// Takes a key out of the JWKS. It signs on if it is the current one.
-    ///
-    /// # Panics
-    /// There is no such key.
-    #[track_caller]
-    pub fn withdraw(&self, kid: &str) {
-        self.provider.keys().withdraw(kid).unwrap_or_else(|misuse| panic!("{misuse}"));
-    }
-
-    /// Takes every key but the current ones out of the JWKS, and tells which.
-    pub fn withdraw_old(&self) -> Vec<String> {
-        self.provider.keys().withdraw_old()
-    }
-
-    /// Closes the port: old connections end, new ones are refused by the kernel, as with a provider whose process is gone.
-    pub async fn refuse_connections(&self) {
-        self.door.set_open(false).await;
-    }
-
-    /// Opens the port again, with all keys as they were.
-    pub async fn accept_connections(&self) {
-        self.door.set_open(true).await;
-    }
-
-    /// Orders a token of that user or service.
-    pub fn token(&self, user: &str) -> Mint<'_, Self> {
-        Mint::new(self, Some(user))
-    }
-
-    /// Orders a token of nobody, with no claims but those that are set.
-    pub fn blank_token(&self) -> Mint<'_, Self> {
-        Mint::new(self, None)
+    pub(crate) fn controls(&self) -> &Controls {
+        &self.controls
     }
 }
 
@@ -188,15 +149,4 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartErr
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
-}
-
-impl Mint<'_, DevIdp> {
-    /// The token, in compact form.
-    ///
-    /// # Panics
-    /// The order makes no sense: an unknown user or key, or a key that the algorithm does not fit.
-    #[track_caller]
-    pub fn sign(self) -> String {
-        sign(&self.provider.provider, &self.spec).unwrap_or_else(|misuse| panic!("{misuse}"))
-    }
 }

@@ -16,18 +16,23 @@
 //! ```
 
 mod claims;
+mod control;
 mod dev_idp;
 mod directory;
 mod door;
+mod faults;
 mod http;
 mod keys;
 mod mint;
 mod misuse;
 mod provider;
+mod verbs;
 
 pub use claims::{AUDIENCE, DEFAULT_LIFETIME};
+pub use control::{Control, ControlError};
 pub use dev_idp::{Config, DevIdp, Ready, StartError};
 pub use directory::{Client, Service, User, clients, users};
+pub use faults::{Answer, Caching, Counts, Endpoint, Fault, Fetches};
 pub use jsonwebtoken::Algorithm;
 pub use keys::{KeyInfo, KeyKind};
 pub use mint::{Mint, Signature, TokenSpec};

@@ -19,12 +19,15 @@ struct Arguments {
     /// Issuer of the tokens; `http://` and the address listened on if there is none
     #[arg(long, value_name = "URL")]
     issuer: Option<String>,
+    /// Also listen for controls (rotate, withdraw, mint, fault, counts); loopback only, a free port if none is given
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:0")]
+    control: Option<SocketAddr>,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Arguments { listen, issuer } = Arguments::parse();
-    match run(Config { listen, issuer }).await {
+    let Arguments { listen, issuer, control } = Arguments::parse();
+    match run(Config { listen, issuer, control }).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("dev-idp: {error}");
@@ -34,13 +37,15 @@ async fn main() -> ExitCode {
 }
 
 async fn run(config: Config) -> Result<(), StartError> {
+    // before the first line is out: whoever reads it may end us at once
     let mut terminate = signal(SignalKind::terminate()).expect("SIGTERM can be listened for");
+    let mut interrupt = signal(SignalKind::interrupt()).expect("SIGINT can be listened for");
     let idp = DevIdp::start(config).await?;
     eprintln!("dev-idp: {}", dev_idp::WARNING);
     println!("{}", serde_json::to_string(&idp.ready()).expect("addresses can be written as JSON"));
     tokio::select! {
         _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+        _ = interrupt.recv() => {}
     }
     Ok(())
 }

@@ -26,4 +26,10 @@ pub enum Misuse {
     /// A fault that changes the key set was asked for at an endpoint that has none.
     #[error("this fault changes the key set: ask for it at the endpoint `jwks`")]
     NoKeySet,
+    /// No status of HTTP.
+    #[error("`{0}` is no status: it goes from 100 to 999")]
+    NotAStatus(u16),
+    /// No value for a header of HTTP.
+    #[error("`{0}` cannot be sent as a header")]
+    NotAHeader(String),
 }

@@ -6,6 +6,7 @@ use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
 use crate::directory::Account;
+use crate::faults::Scripts;
 use crate::keys::{KeyKind, KeyRing, SigningKey};
 use crate::{Misuse, StartError, claims};
 
@@ -14,6 +15,7 @@ pub(crate) struct Provider {
     issuer: String,
     path: String,
     keys: Mutex<KeyRing>,
+    scripts: Mutex<Scripts>,
 }
 
 impl fmt::Debug for Provider {
@@ -29,7 +31,7 @@ impl Provider {
     /// `issuer` is not an http or https URL without query.
     pub(crate) fn new(issuer: String) -> Result<Self, StartError> {
         let path = issuer_path(&issuer).ok_or_else(|| StartError::Issuer(issuer.clone()))?;
-        Ok(Self { issuer, path, keys: Mutex::new(KeyRing::generate()) })
+        Ok(Self { issuer, path, keys: Mutex::new(KeyRing::generate()), scripts: Mutex::new(Scripts::new()) })
     }
 
     pub(crate) fn issuer(&self) -> &str {
@@ -93,6 +95,10 @@ impl Provider {
         locked(&self.keys)
     }
 
+    pub(crate) fn scripts(&self) -> MutexGuard<'_, Scripts> {
+        locked(&self.scripts)
+    }
+
     /// The claims of an honest token for `account`.
     pub(crate) fn claims(
         &self,
@@ -105,7 +111,7 @@ impl Provider {
 }
 
 /// Nothing here panics half way through a change, so what a poisoned lock holds is whole.
-pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

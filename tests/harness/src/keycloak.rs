@@ -97,7 +97,7 @@ impl Keycloak {
     /// # Errors
     /// Keycloak refuses, or nobody is called `name`.
     pub async fn token(&self, name: &str) -> Result<String> {
-        tokens::fetch(&self.client, &self.token_endpoint(), &tokens::grant(name)?).await
+        tokens::login(&self.client, &self.token_endpoint(), name).await
     }
 
     /// Makes a new RS256 key, which signs from now on; the old ones stay published.

@@ -18,7 +18,7 @@ pub mod ports;
 pub mod postgres;
 pub mod process;
 pub mod stack;
-mod tokens;
+pub mod tokens;
 pub mod tools;
 
 pub use error::Error;

@@ -5,11 +5,15 @@ use serde_json::Value;
 
 use crate::{Error, Result};
 
-/// The form that a token endpoint wants: password grant for a demo user, client credentials for a demo service.
+/// An access token from this token endpoint: by password for a demo user, by client credentials for a demo service.
 ///
 /// # Errors
-/// Nobody is called `name`.
-pub(crate) fn grant(name: &str) -> Result<Vec<(&str, &str)>> {
+/// The endpoint gives none, or nobody is called `name`.
+pub async fn login(client: &reqwest::Client, endpoint: &str, name: &str) -> Result<String> {
+    fetch(client, endpoint, &grant(name)?).await
+}
+
+fn grant(name: &str) -> Result<Vec<(&str, &str)>> {
     if let Some(user) = users().iter().find(|user| user.name == name) {
         let grant = vec![("grant_type", "password"), ("client_id", "shop-web")];
         return Ok([grant, vec![("username", name), ("password", &user.password)]].concat());

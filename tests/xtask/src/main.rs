@@ -1,2 +1,49 @@
-//! The project's commands.
-fn main() {}
+//! The project's commands: `cargo xtask up`, `down`, `test`, `build`, `keys`.
+mod build;
+mod cargo;
+mod keys;
+mod test;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's commands.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start the whole chain on this machine, with what to paste to try it; Ctrl-C ends it
+    Up(up::Arguments),
+    /// End what `up` started
+    Down(up::DownArguments),
+    /// Run the tests: all of them, or the suites named
+    Test(test::Arguments),
+    /// Build the plugin, the backend and the development provider
+    Build,
+    /// Write a new signing key of the gateway, and its public side, to `.env` for docker compose
+    Keys(keys::Arguments),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Up(arguments) => up::up(&arguments),
+        Command::Down(arguments) => up::down(&arguments),
+        Command::Test(arguments) => return test::test(&arguments),
+        Command::Build => build::all(),
+        Command::Keys(arguments) => keys::write(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use rustix::process::Signal;
 
 use super::{Log, Process, User, keeper};
-use crate::{Error, Result};
+use crate::{Error, Result, tools};
 
 /// A command to be started as a [`Process`].
 #[derive(Clone, Debug)]
@@ -76,6 +76,10 @@ impl Launch {
     /// # Errors
     /// The log cannot be written, or the program cannot be started.
     pub fn start(&self, log: &Path) -> Result<Process> {
+        if cfg!(target_os = "linux") && tools::on_path("setpriv").is_none() {
+            let what = "setpriv, with which children end with their parent,".to_owned();
+            return Err(Error::Missing { what, mend: "apt-get install util-linux".to_owned() });
+        }
         let log = Log::at(log);
         let (out, err) = log.open()?;
         let mut command = self.command();

@@ -88,6 +88,16 @@ impl Process {
         }
     }
 
+    /// Waits until it ends by itself, and tells how.
+    pub async fn ends(&mut self) -> Error {
+        loop {
+            if let Err(error) = self.alive() {
+                return error;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
     /// Asks it to end, and kills it if it has not within `patience`.
     pub fn stop(&mut self, patience: Duration) {
         if self.poll().is_none() {

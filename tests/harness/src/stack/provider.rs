@@ -62,7 +62,7 @@ impl Idp {
     /// # Errors
     /// The provider does not answer, or nobody is called `name`.
     pub async fn login(&self, name: &str) -> Result<String> {
-        tokens::fetch(&self.client, &self.ready.token_endpoint, &tokens::grant(name)?).await
+        tokens::login(&self.client, &self.ready.token_endpoint, name).await
     }
 
     /// Its addresses.

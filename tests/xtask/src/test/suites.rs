@@ -1,0 +1,122 @@
+//! The suites: what each one runs, and what it gets first. Whatever needs PostgreSQL or Keycloak says so in its name, and is a
+//! suite of its own, so that a machine without them skips it by name.
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use harness::postgres::Postgres;
+use harness::{Error, Result, tools};
+
+use crate::build;
+use crate::cargo::{cargo, run, wasm_targets};
+
+/// The environment variable in which tests find a PostgreSQL server.
+const POSTGRES: &str = "PORTCULLIS_TEST_POSTGRES";
+/// Tests in need of a part that not every machine has: by a word in their names.
+const SKIPPED: [&str; 4] = ["--skip", "postgres", "--skip", "keycloak"];
+
+/// A suite.
+#[derive(Debug)]
+pub(super) struct Suite {
+    pub(super) name: &'static str,
+    pub(super) says: &'static str,
+    /// Fails with [`Error::Missing`] if the machine cannot provide what it needs.
+    pub(super) run: fn() -> Result<()>,
+}
+
+/// All of them, the quick ones first.
+pub(super) static SUITES: [Suite; 7] = [
+    Suite { name: "fmt", says: "formatting", run: fmt },
+    Suite { name: "clippy", says: "lints, natively and for the plugin's target", run: clippy },
+    Suite { name: "native", says: "unit and property tests, natively", run: native },
+    Suite { name: "wasm", says: "the engine's decisions as WebAssembly", run: wasm },
+    Suite { name: "e2e", says: "end to end, through a real Envoy", run: e2e },
+    Suite { name: "postgres", says: "the backend on a real PostgreSQL", run: postgres },
+    Suite { name: "keycloak", says: "end to end, with tokens from a real Keycloak", run: keycloak },
+];
+
+fn fmt() -> Result<()> {
+    let mend = "run `cargo fmt --all`";
+    run("checking the formatting", cargo().args(["fmt", "--all", "--check"]), mend)
+}
+
+fn clippy() -> Result<()> {
+    wasm_targets()?;
+    let mend = "see what clippy says above";
+    let mut native = cargo();
+    native.args(["clippy", "--workspace", "--exclude", "portcullis-plugin", "--all-targets"]);
+    run("linting", native.args(["--", "-D", "warnings"]), mend)?;
+    let mut plugin = cargo();
+    plugin.args(["clippy", "--package", "portcullis-plugin", "--target", "wasm32-wasip1"]);
+    run("linting the plugin", plugin.args(["--", "-D", "warnings"]), mend)
+}
+
+fn native() -> Result<()> {
+    let mut native = cargo();
+    native.args(["test", "--workspace", "--exclude", "portcullis-plugin"]);
+    // these run real processes, and have suites of their own
+    native.args(["--exclude", "harness", "--exclude", "xtask", "--exclude", "e2e"]);
+    tests(native.args(["--", "--skip", "on_postgres", "--skip", "postgres_"]))
+}
+
+fn wasm() -> Result<()> {
+    wasm_targets()?;
+    let runner = tools::wasm_bindgen_test_runner()?;
+    let mut wasm = cargo();
+    wasm.args(["test", "--package", "portcullis-engine", "--target", "wasm32-unknown-unknown"]);
+    tests(wasm.env("PATH", path_with(&[runner, tools::node()?])?))
+}
+
+fn e2e() -> Result<()> {
+    build::all()?;
+    tools::envoy()?;
+    let mut e2e = cargo();
+    e2e.args(["test", "--package", "harness", "--package", "xtask", "--package", "e2e", "--"]);
+    tests(e2e.args(SKIPPED))
+}
+
+fn postgres() -> Result<()> {
+    tools::postgres()?;
+    let runtime = tokio::runtime::Runtime::new().map_err(Error::io("start the runtime"))?;
+    let server = runtime.block_on(Postgres::start())?;
+    let url = runtime.block_on(server.database("tests"))?;
+    named("postgres", || {
+        let mut postgres = cargo();
+        postgres.args(["test", "--package", "backend", "--package", "harness"]).env(POSTGRES, &url);
+        postgres
+    })
+}
+
+fn keycloak() -> Result<()> {
+    tools::keycloak()?;
+    tools::envoy()?;
+    build::all()?;
+    named("keycloak", || {
+        let mut keycloak = cargo();
+        keycloak.args(["test", "--package", "harness", "--package", "e2e"]);
+        keycloak
+    })
+}
+
+/// Runs the tests that have `word` in their names, of which there must be some.
+fn named(word: &str, command: impl Fn() -> Command) -> Result<()> {
+    let list = command().args(["--", "--list", word]).output().map_err(Error::io("run cargo"))?;
+    let some = String::from_utf8_lossy(&list.stdout).lines().any(|line| line.ends_with(": test"));
+    if list.status.success() && !some {
+        return Err(Error::Form(format!("no test has `{word}` in its name")));
+    }
+    tests(command().args(["--", word]))
+}
+
+fn tests(command: &mut Command) -> Result<()> {
+    run("testing", command, "see the failures above")
+}
+
+/// PATH with the folders of these programs before the rest.
+fn path_with(programs: &[PathBuf]) -> Result<OsString> {
+    let rest = env::var_os("PATH").unwrap_or_default();
+    let folders = programs.iter().filter_map(|program| program.parent()).map(Path::to_owned);
+    env::join_paths(folders.chain(env::split_paths(&rest)))
+        .map_err(|error| Error::Form(format!("PATH: {error}")))
+}

@@ -171,25 +171,17 @@ impl Stack {
     pub async fn change_policy(&mut self, change: impl FnOnce(&mut Value)) -> Result<()> {
         let mut policy = self.policy.clone();
         change(&mut policy.0);
-        let counts = async || {
-            let stats = self.envoy.stats().await.ok()?;
-            let count = |name| stats.sum(&["extension_config_discovery", "portcullis", name]);
-            Some((count("config_reload"), count("update_rejected")))
-        };
-        let silent = || Error::Form("Envoy does not tell its counters".to_owned());
-        let (reloaded, rejected) = counts().await.ok_or_else(silent)?;
+        let before = self.updates().await?;
         policy.publish(&self.plugin, &self.discovery)?;
-        let taken = eventually("the new policy", RELOAD, async || match counts().await? {
-            (now, _) if now > reloaded => Some(true),
-            (_, now) if now > rejected => Some(false),
-            _ => None,
+        let taken = eventually("the new policy", RELOAD, async || {
+            let now = self.updates().await.ok()?;
+            (now != before).then_some(now.rejected == before.rejected)
         });
-        if taken.await? {
-            self.policy = policy;
-            return Ok(());
+        if !taken.await? {
+            return Err(self.refused());
         }
-        let tail = self.envoy.process().log().tail();
-        Err(Error::Form(format!("the gateway refused the policy{tail}")))
+        self.policy = policy;
+        Ok(())
     }
 
     /// Waits until one of the parts ends by itself, and says which.
@@ -211,6 +203,9 @@ impl Stack {
 
     /// Waits until the filter answers: Envoy's own 500 is what a listener says whose filter has no configuration.
     async fn answers(&mut self) -> Result<()> {
+        if self.updates().await?.rejected > 0 {
+            return Err(self.refused());
+        }
         let request = self.get("/");
         let answered = async || {
             let answer = request.try_clone()?.send().await.ok()?;
@@ -218,4 +213,24 @@ impl Stack {
         };
         self.envoy.process_mut().ready(RELOAD, async || answered().await.is_some()).await
     }
+
+    /// What became of the filter's configurations so far.
+    async fn updates(&self) -> Result<Updates> {
+        let stats = self.envoy.stats().await?;
+        let count = |name: &str| {
+            stats.get(&format!("extension_config_discovery.http_filter.portcullis.update_{name}"))
+        };
+        Ok(Updates { taken: count("success"), rejected: count("rejected") })
+    }
+
+    fn refused(&self) -> Error {
+        Error::Form(format!("the gateway refused the policy{}", self.envoy.process().log().tail()))
+    }
+}
+
+/// How many configurations of the filter Envoy has taken and refused.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Updates {
+    taken: u64,
+    rejected: u64,
 }

@@ -15,11 +15,18 @@ use crate::{Error, Result};
 pub fn wasm_bindgen_test_runner() -> Result<PathBuf> {
     let version = locked_version()?;
     let home = installed("wasm-bindgen-cli", &version, |home| {
-        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["install", "wasm-bindgen-cli", "--locked", "--version", &version]);
-        cargo.args(["--bin", "wasm-bindgen-test-runner", "--root"]).arg(home);
-        let what = format!("building wasm-bindgen-test-runner {version} (a few minutes, once)");
-        step(&what, &mut cargo, "is crates.io, or the mirror that cargo is configured with, reachable?")
+        let build = |how: &[&str]| {
+            let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+            cargo.args(["install", "wasm-bindgen-cli", "--version", &version]).args(how);
+            cargo.args(["--bin", "wasm-bindgen-test-runner", "--root"]).arg(home);
+            let what = format!("building wasm-bindgen-test-runner {version} (a few minutes, once)");
+            step(&what, &mut cargo, "is crates.io, or the mirror that cargo is configured with, reachable?")
+        };
+        // its own lock file may name crates that were yanked since, or that a mirror does not have yet
+        build(&["--locked"]).or_else(|error| {
+            eprintln!("{error}\ntrying again with other versions of what it is made of");
+            build(&[])
+        })
     })?;
     Ok(home.join("bin/wasm-bindgen-test-runner"))
 }

@@ -51,6 +51,10 @@ async fn act(Cli { command, settings }: Cli) -> anyhow::Result<()> {
 fn log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
     tracing_subscriber::fmt().json().flatten_event(true).with_span_list(false).with_env_filter(filter).init();
+    // a panic is a line like any other. What it says may hold what a client sent: where it was is enough
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!(at = panic.location().map(tracing::field::display), "panicked");
+    }));
 }
 
 async fn run(settings: Settings) -> anyhow::Result<()> {

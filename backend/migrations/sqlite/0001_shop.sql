@@ -110,6 +110,12 @@ CREATE TRIGGER audit_records_are_never_removed BEFORE DELETE ON audit_records
 BEGIN
     SELECT RAISE(ABORT, 'audit_records_only_grow');
 END;
+-- INSERT OR REPLACE removes a row without a word to the trigger above
+CREATE TRIGGER audit_records_are_never_replaced BEFORE INSERT ON audit_records
+WHEN EXISTS (SELECT 1 FROM audit_records WHERE id = NEW.id)
+BEGIN
+    SELECT RAISE(ABORT, 'audit_records_only_grow');
+END;
 
 CREATE TABLE idempotency_keys (
     issuer      TEXT NOT NULL,

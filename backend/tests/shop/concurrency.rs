@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use backend::adapters::storage::SqlStore;
+use backend::application::ports::{IdempotencyKey, Store as _};
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Connection as _, Executor as _};
 use tokio::task::JoinSet;
@@ -148,6 +150,19 @@ async fn a_twin_of_a_request_in_progress_is_told_so(database: Database) {
     };
     assert_eq!(shop.get(&alice, "/orders").await.ids(), [&*placed]);
     assert_eq!(shop.stock(&product).await, 4);
+}
+
+/// The claim is the database's, not only the process's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_worked_on_by_one_of_several_processes_on_postgres() {
+    let Some(database) = Database::postgres().await else { return };
+    let (here, there) = (&database.store, SqlStore::open(&database.url).unwrap());
+    let who = Person::customer("alice").id();
+    let key = IdempotencyKey { who, method: "POST", route: "/orders", key: "k".to_owned() };
+    let first = here.write_alone(&key).await.unwrap().unwrap();
+    assert!(there.write_alone(&key).await.unwrap().is_none());
+    first.commit().await.unwrap();
+    assert!(there.write_alone(&key).await.unwrap().is_some());
 }
 
 async fn twins_that_race_place_one_order(database: Database) {

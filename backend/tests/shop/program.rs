@@ -1,13 +1,18 @@
 //! The program as a whole: its ports, its log, its end.
 
+use backend::adapters::http::openapi;
 use backend::adapters::storage::SqlStore;
 use backend::application::ports::Store as _;
+use portcullis_principal::SigningKey;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Connection as _, Executor as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
+use crate::support::gateway::key;
 use crate::support::http::lines;
-use crate::support::process::wait_for;
+use crate::support::process::{DEADLINE, wait_for};
 use crate::support::{Database, Person, Process};
 
 async fn product(process: &Process, client: &Client, stock: u32) -> String {
@@ -32,6 +37,64 @@ async fn operators_have_a_port_of_their_own() {
         let answer = client.get(format!("{}{path}", process.address)).send().await.unwrap();
         assert_eq!(answer.status(), 404, "{path} is not for the service's clients");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_whose_database_lacks_its_migrations_lives_and_is_not_ready() {
+    let database = Database::sqlite().await;
+    let (process, client) = (Process::start(&database.url, &[]), Client::new());
+    let ask = async |path| client.get(format!("{}{path}", process.operations)).send().await.unwrap();
+    assert_eq!(ask("/readyz").await.status(), 200);
+    database.execute("DELETE FROM _sqlx_migrations").await.unwrap();
+    let answer = ask("/readyz").await;
+    assert_eq!((answer.status().as_u16(), &answer.headers()["retry-after"]), (503, &"1".parse().unwrap()));
+    assert_eq!(answer.json::<Value>().await.unwrap()["reason"], "storage-unavailable");
+    assert_eq!(ask("/livez").await.status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_gateways_keys_rotate_without_a_restart() {
+    let database = Database::sqlite().await;
+    let (old, new) = (key(1), key(2));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let hold = |keys: &[&SigningKey]| {
+        let keys: Vec<_> = keys.iter().map(|key| key.public_jwks()["keys"][0].clone()).collect();
+        std::fs::write(file.path(), json!({ "keys": keys }).to_string()).unwrap();
+    };
+    hold(&[&old]);
+    let path = file.path().to_str().unwrap();
+    let (process, client) = (Process::start(&database.url, &["--gateway-jwks-file", path]), Client::new());
+    let me = async |key: &SigningKey| {
+        let assertion = Person::customer("alice").assertion_by(key, "GET", "/me");
+        let request = client.get(format!("{}/me", process.address)).header("x-auth-principal", assertion);
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!((me(&old).await, me(&new).await), (200, 401));
+    hold(&[&old, &new]);
+    assert_eq!((me(&old).await, me(&new).await), (200, 200));
+    std::fs::write(file.path(), "{").unwrap();
+    assert_eq!((me(&old).await, me(&new).await), (200, 200));
+    assert_eq!(process.wait_for_line("the last keys stay")["level"], "WARN");
+    hold(&[&new]);
+    assert_eq!((me(&old).await, me(&new).await), (401, 200));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_never_comes_is_not_waited_for() {
+    let database = Database::sqlite().await;
+    let process = Process::start(&database.url, &["--max-time", "0.2"]);
+    let assertion = Person::customer("alice").assertion("POST", "/orders");
+    let mut connection = TcpStream::connect(process.address.strip_prefix("http://").unwrap()).await.unwrap();
+    let head = format!(
+        "POST /orders HTTP/1.1\r\nHost: shop\r\nX-Auth-Principal: {assertion}\r\nContent-Type: application/json\r\n\
+         Content-Length: 100\r\n\r\n{{"
+    );
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    // the connection ends with the answer: what is left of the body is not wanted any more
+    tokio::time::timeout(DEADLINE, connection.read_to_string(&mut answer)).await.unwrap().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 1"), "{answer}");
+    assert!(answer.contains("too-slow"), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,6 +217,12 @@ async fn migrate_brings_the_schema_up_to_date_and_ends() {
 #[test]
 fn the_document_is_written_on_demand() {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_backend")).arg("openapi").output().unwrap();
-    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(document["paths"]["/orders"]["post"]["operationId"], "place_order");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), openapi::text());
+}
+
+#[test]
+fn the_committed_document_is_the_one_that_is_served() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+    let committed = std::fs::read_to_string(path).unwrap();
+    assert!(committed == openapi::text(), "backend/openapi.json is out of date: run `cargo xtask openapi`");
 }

@@ -1,6 +1,7 @@
 //! What the domain forbids, the schema forbids too; tried past the service, by SQL.
 
 use serde_json::json;
+use sqlx::{AnyConnection, Connection as _};
 
 use crate::on_each_database;
 use crate::support::{Database, Person, Service};
@@ -55,11 +56,24 @@ async fn the_schema_forbids_what_the_domain_forbids(database: Database) {
 async fn audit_records_can_only_be_added(database: Database) {
     let shop = Service::new(database.store.clone());
     shop.get(&Person::admin("root"), "/orders").await.is(200);
-    for statement in ["UPDATE audit_records SET subject = 'nobody'", "DELETE FROM audit_records"] {
-        let error = database.execute(statement).await.expect_err(statement).to_string();
+    let [insert, row] = [
+        "INTO audit_records",
+        "SELECT id, at, issuer, 'nobody', operation, resource, outcome, reason, request_id FROM audit_records",
+    ];
+    let by_insertion = if database.url.starts_with("sqlite") {
+        [format!("INSERT OR REPLACE {insert} {row}"), format!("REPLACE {insert} {row}")]
+    } else {
+        let replace = format!("INSERT {insert} {row} ON CONFLICT (id) DO UPDATE SET subject = 'nobody'");
+        [replace, "TRUNCATE audit_records".to_owned()]
+    };
+    let plain = ["UPDATE audit_records SET subject = 'nobody'", "DELETE FROM audit_records"];
+    for statement in plain.into_iter().map(str::to_owned).chain(by_insertion) {
+        let error = database.execute(statement.clone()).await.expect_err(&statement).to_string();
         assert!(error.contains("audit_records_only_grow"), "{statement}: {error}");
     }
-    assert_eq!(shop.get(&Person::new("eve", &["auditor"]), "/audit").await.is(200).items().len(), 1);
+    let records = shop.get(&Person::new("eve", &["auditor"]), "/audit").await.is(200);
+    let who: Vec<_> = records.items().iter().map(|record| &record["who"]["subject"]).collect();
+    assert_eq!(who, ["root"]);
 }
 
 async fn migrations_can_be_run_again(database: Database) {
@@ -71,6 +85,16 @@ async fn a_database_without_its_migrations_is_not_ready(database: Database) {
     database.store.ready().await.unwrap();
     database.execute("DELETE FROM _sqlx_migrations").await.unwrap();
     database.store.ready().await.unwrap_err();
+}
+
+/// Readers go on while one writes, and what was acknowledged outlives a crash.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sqlite_file_has_a_write_ahead_log() {
+    let database = Database::sqlite().await;
+    Service::new(database.store.clone()).product(&Person::seller("sam"), 250, 1).await;
+    let mut connection = AnyConnection::connect(&database.url).await.unwrap();
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await.unwrap();
+    assert_eq!(mode, "wal");
 }
 
 fn in_an_hour() -> String {

@@ -9,8 +9,8 @@ use backend::application::failure::{Conflict, Failure};
 use backend::application::found_organisation::found_organisation;
 use backend::application::grant_delegation::{Grant, grant_delegation};
 use backend::application::input::Invalid;
-use backend::application::place_order::{Wish, place_order};
-use backend::application::ports::Clock as _;
+use backend::application::place_order::{Repeatable, Wish, place_order};
+use backend::application::ports::{Answer, Clock as _, IdempotencyKey};
 use backend::application::precondition::Precondition;
 use backend::application::read_order::read_order;
 use backend::application::revoke_delegation::revoke_delegation;
@@ -161,6 +161,26 @@ async fn a_delegation_is_to_somebody_else_in_the_future_and_for_at_most_a_year()
         };
         assert_eq!(fault, pointer.map(|pointer| format!("Body({pointer:?})")));
     }
+}
+
+/// Nobody loses the right to what they placed themselves, so the answer to another's order is put there by hand.
+#[tokio::test]
+async fn a_replay_asks_for_the_right_again_before_it_tells_anything() {
+    let (shop, _) = shop();
+    let (alice, bob) = (caller(&Person::customer("alice")), caller(&Person::customer("bob")));
+    let tea = new_product(&shop, &Person::seller("sam"), 250, 10).await.id;
+    let hers = order(&shop, &alice, vec![wish(tea, 1)]).await.unwrap();
+    let who = bob.principal.id().clone();
+    let key = IdempotencyKey { who, method: "POST", route: "/orders", key: "k".to_owned() };
+    let mut tx = shop.store.write_alone(&key).await.unwrap().unwrap();
+    tx.keep_answer(&key, &Answer { fingerprint: "f".to_owned(), order: hers.id }).await.unwrap();
+    tx.commit().await.unwrap();
+    for fingerprint in ["f", "another"] {
+        let again = Repeatable { key: key.clone(), fingerprint: fingerprint.to_owned() };
+        let replayed = place_order(&shop, &bob, Some(again), || Ok(vec![wish(tea, 1)])).await;
+        assert!(matches!(replayed, Err(Failure::Refused(_))), "{replayed:?}");
+    }
+    assert_eq!(stock(&shop, tea).await, 9);
 }
 
 #[tokio::test]

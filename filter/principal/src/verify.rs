@@ -37,12 +37,20 @@ enum Keys {
 /// A file of keys as it was last seen.
 #[derive(Debug)]
 struct KeyFile {
+    /// `None` where it cannot be looked at.
     stamp: Option<Stamp>,
     keys: Arc<PublicKeys>,
 }
 
-/// What tells that a file has changed: when it was written, and its length. `None` where it cannot be looked at.
-type Stamp = (SystemTime, u64);
+/// What tells that a file has changed, or is another one under the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    written: SystemTime,
+    length: u64,
+    /// Which file, and when anything about it changed: clocks of file systems are coarse, and a time of writing can be set.
+    #[cfg(unix)]
+    inode: (u64, i64, i64),
+}
 
 /// Why a verifier cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -269,7 +277,15 @@ impl KeyFile {
 
 fn stamp(path: &Path) -> Option<Stamp> {
     let metadata = fs::metadata(path).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
+    Some(Stamp {
+        written: metadata.modified().ok()?,
+        length: metadata.len(),
+        #[cfg(unix)]
+        inode: {
+            use std::os::unix::fs::MetadataExt as _;
+            (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
+        },
+    })
 }
 
 impl From<JwksError> for SetupError {

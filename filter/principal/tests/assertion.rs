@@ -266,6 +266,25 @@ fn keys_rotate_by_their_id_when_the_file_changes_and_a_bad_file_leaves_the_last_
     assert_eq!((accepts(&old), accepts(&new)), (false, true));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_that_took_the_others_place_is_read_though_it_looks_alike() {
+    let (old, new) = (key([1; 32]), key([2; 32]));
+    let folder = tempfile::tempdir().unwrap();
+    let [used, next] = ["keys.json", "next.json"].map(|name| folder.path().join(name));
+    fs::write(&used, old.public_jwks().to_string()).unwrap();
+    let verifier = AssertionVerifier::from_jwks_file(&used, "portcullis", "shop").unwrap();
+    let accepts = |key: &SigningKey| verifier.verify(&good().mint(key).unwrap(), READ_ORDER, NOW).is_ok();
+    assert_eq!((accepts(&old), accepts(&new)), (true, false));
+
+    fs::write(&next, new.public_jwks().to_string()).unwrap();
+    let before = fs::metadata(&used).unwrap();
+    fs::File::options().append(true).open(&next).unwrap().set_modified(before.modified().unwrap()).unwrap();
+    assert_eq!(fs::metadata(&next).unwrap().len(), before.len());
+    fs::rename(&next, &used).unwrap();
+    assert_eq!((accepts(&old), accepts(&new)), (false, true));
+}
+
 #[test]
 fn a_verifier_that_would_accept_nothing_or_anything_is_not_made() {
     let jwks = key(SEED).public_jwks().to_string();

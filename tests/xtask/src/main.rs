@@ -1,7 +1,8 @@
-//! The project's commands: `cargo xtask up`, `down`, `test`, `build`, `keys`.
+//! The project's commands: `cargo xtask up`, `down`, `test`, `build`, `openapi`, `keys`.
 mod build;
 mod cargo;
 mod keys;
+mod openapi;
 mod test;
 mod up;
 
@@ -27,6 +28,8 @@ enum Command {
     Test(test::Arguments),
     /// Build the plugin, the backend and the development provider
     Build,
+    /// Write the backend's OpenAPI document to backend/openapi.json
+    Openapi,
     /// Write a new signing key of the gateway, and its public side, to `.env` for docker compose
     Keys(keys::Arguments),
 }
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         Command::Down(arguments) => up::down(&arguments),
         Command::Test(arguments) => return test::test(&arguments),
         Command::Build => build::all(),
+        Command::Openapi => openapi::write(),
         Command::Keys(arguments) => keys::write(&arguments),
     };
     match done {

@@ -53,9 +53,9 @@ impl Database {
     }
 
     /// Runs SQL past the service.
-    pub async fn execute(&self, sql: &'static str) -> Result<(), sqlx::Error> {
+    pub async fn execute(&self, sql: impl Into<String>) -> Result<(), sqlx::Error> {
         let mut connection = AnyConnection::connect(&self.url).await?;
-        connection.execute(sql).await?;
+        connection.execute(AssertSqlSafe(sql.into())).await?;
         connection.close().await
     }
 }

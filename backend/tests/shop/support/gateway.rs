@@ -10,8 +10,12 @@ use portcullis_principal::{Assertion, AssertionVerifier, Endpoint, Principal, Pr
 
 pub const PROVIDER: &str = "https://idp.example/realms/shop";
 
-static KEY: LazyLock<SigningKey> =
-    LazyLock::new(|| SigningKey::from_seed_base64url(&BASE64URL.encode([7; 32])).unwrap());
+static KEY: LazyLock<SigningKey> = LazyLock::new(|| key(7));
+
+/// A key of the gateway's; tests that say nothing of keys use the one of seed 7.
+pub fn key(seed: u8) -> SigningKey {
+    SigningKey::from_seed_base64url(&BASE64URL.encode([seed; 32])).unwrap()
+}
 
 pub fn public_jwks() -> String {
     KEY.public_jwks().to_string()
@@ -62,6 +66,15 @@ impl Person {
     }
 
     pub fn assertion_for(&self, method: &str, row: &str, audience: &str, issued_at: u64) -> String {
+        self.minted(&KEY, method, row, audience, issued_at)
+    }
+
+    /// As a gateway with this key hands them on.
+    pub fn assertion_by(&self, key: &SigningKey, method: &str, row: &str) -> String {
+        self.minted(key, method, row, "shop", unix_time())
+    }
+
+    fn minted(&self, key: &SigningKey, method: &str, row: &str, audience: &str, issued_at: u64) -> String {
         let assertion = Assertion {
             issuer: "portcullis",
             audience,
@@ -74,7 +87,7 @@ impl Person {
             method,
             row,
         };
-        assertion.mint(&KEY).unwrap()
+        assertion.mint(key).unwrap()
     }
 
     /// For tests below HTTP: minted and verified like any other.

@@ -25,15 +25,12 @@ pub struct Process {
 impl Process {
     /// Starts it and waits until it listens.
     pub fn start(database_url: &str, arguments: &[&str]) -> Self {
+        let keys = public_jwks();
+        let keys =
+            if arguments.contains(&"--gateway-jwks-file") { vec![] } else { vec!["--gateway-jwks", &keys] };
         let mut child = Command::new(env!("CARGO_BIN_EXE_backend"))
-            .args([
-                "--listen",
-                "127.0.0.1:0",
-                "--operations-listen",
-                "127.0.0.1:0",
-                "--gateway-jwks",
-                &public_jwks(),
-            ])
+            .args(["--listen", "127.0.0.1:0", "--operations-listen", "127.0.0.1:0"])
+            .args(keys)
             .args(arguments)
             .env("DATABASE_URL", database_url)
             .env_remove("RUST_LOG")

@@ -16,6 +16,9 @@ const POSTGRES: &str = "PORTCULLIS_TEST_POSTGRES";
 /// Tests in need of a part that not every machine has: by a word in their names.
 const SKIPPED: [&str; 4] = ["--skip", "postgres", "--skip", "keycloak"];
 
+/// Packages that are built for the Proxy-Wasm host only.
+const NOT_NATIVE: [&str; 4] = ["--exclude", "portcullis-plugin", "--exclude", "bench-noop"];
+
 /// A suite.
 #[derive(Debug)]
 pub(super) struct Suite {
@@ -45,7 +48,7 @@ fn clippy() -> Result<()> {
     wasm_targets()?;
     let mend = "see what clippy says above";
     let mut native = cargo();
-    native.args(["clippy", "--workspace", "--exclude", "portcullis-plugin", "--all-targets"]);
+    native.args(["clippy", "--workspace", "--all-targets"]).args(NOT_NATIVE);
     run("linting", native.args(["--", "-D", "warnings"]), mend)?;
     let mut plugin = cargo();
     plugin.args(["clippy", "--package", "portcullis-plugin", "--target", "wasm32-wasip1"]);
@@ -54,7 +57,7 @@ fn clippy() -> Result<()> {
 
 fn native() -> Result<()> {
     let mut native = cargo();
-    native.args(["test", "--workspace", "--exclude", "portcullis-plugin"]);
+    native.args(["test", "--workspace"]).args(NOT_NATIVE);
     // these run real processes, and have suites of their own
     native.args(["--exclude", "harness", "--exclude", "xtask", "--exclude", "e2e"]);
     tests(native.args(["--", "--skip", "on_postgres", "--skip", "postgres_"]))

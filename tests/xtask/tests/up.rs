@@ -130,7 +130,8 @@ fn a_detached_up_gives_the_shell_back_and_down_ends_it() {
     let output = up.command().arg("--detach").output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(printed.contains("# 404") && printed.contains("`cargo xtask down"), "{printed}");
+    let ends = "`cargo xtask down --name up-detached` ends it";
+    assert!(printed.contains("# 404") && printed.contains(ends), "{printed}");
     let again = up.command().output().unwrap();
     assert!(!again.status.success());
     let down = up.down();

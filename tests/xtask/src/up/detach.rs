@@ -11,7 +11,7 @@ use harness::artifacts::target;
 use harness::{Error, Result};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::running::seen;
+use super::running::{down, seen};
 use super::{Arguments, told_to_end};
 
 const POLL: Duration = Duration::from_millis(50);
@@ -33,8 +33,9 @@ pub(super) async fn detach(arguments: &Arguments) -> Result<()> {
         if seen(&arguments.name)?.is_some_and(|mark| mark.pid == child.id() && mark.ready) {
             show(&mut said).map_err(Error::io(format!("read {}", path.display())))?;
             println!(
-                "It runs on, and says what it has to in {}.\n`cargo xtask down` ends it.",
-                path.display()
+                "It runs on, and says what it has to in {}.\n`{}` ends it.",
+                path.display(),
+                down(&arguments.name)
             );
             return Ok(());
         }
@@ -74,7 +75,8 @@ pub(super) fn end(name: &str) -> Result<()> {
 
 /// The same command, to stay: in a process group of its own, so that the terminal's Ctrl-C does not reach it.
 fn spawn(out: &Path) -> std::io::Result<Child> {
-    let arguments = env::args_os().skip(1).filter(|argument| argument != "--detach");
+    let ours = ["--detach", "--stay"];
+    let arguments = env::args_os().skip(1).filter(|argument| ours.iter().all(|it| argument != it));
     let out = File::create(out)?;
     Command::new(env::current_exe()?)
         .args(arguments)

@@ -3,11 +3,17 @@
 use std::fs::{self, File};
 use std::io::{Read, Seek, Write};
 use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use harness::artifacts::target;
 use harness::{Error, Result};
 
+use super::NAME;
+
 const READY: &str = "ready";
+/// Longer than the lock is held by one who only looks: see [`seen`].
+const GLANCE: Duration = Duration::from_millis(200);
 
 /// Our own mark.
 #[derive(Debug)]
@@ -20,8 +26,12 @@ impl Running {
     /// Marks this process as the one that is up under `name`.
     pub(super) fn claim(name: &str) -> Result<Self> {
         let (mut file, path) = open(name)?;
-        if file.try_lock().is_err() {
-            return Err(Error::Form(format!("`{name}` is up already: `cargo xtask down` ends it")));
+        let deadline = Instant::now() + GLANCE;
+        while file.try_lock().is_err() {
+            if Instant::now() >= deadline {
+                return Err(Error::Form(format!("`{name}` is up already: `{}` ends it", down(name))));
+            }
+            thread::sleep(GLANCE / 10);
         }
         let write = || {
             file.set_len(0)?;
@@ -45,6 +55,12 @@ pub(super) struct Mark {
     pub(super) pid: u32,
     /// Whether everything is ready.
     pub(super) ready: bool,
+}
+
+/// The command that ends what is up under `name`.
+pub(super) fn down(name: &str) -> String {
+    let named = if name == NAME { String::new() } else { format!(" --name {name}") };
+    format!("cargo xtask down{named}")
 }
 
 /// Who is up under `name`.

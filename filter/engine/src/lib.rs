@@ -7,11 +7,24 @@
 //! | module | question |
 //! |---|---|
 //! | [`policy`] | what does the operator want? the document as written, compiled into what is fast to ask |
+//! | [`decide`] | what becomes of this request? the only decision function; it asks the two levels |
 //! | [`authn`] | level 1: who is this client? |
 //! | [`authz`] | level 2: may this client call this endpoint at all? |
-//! | [`reason`] | why did a request end? |
+//! | [`strip`], [`handoff`] | what is taken off a request, and what the service is told instead |
+//! | [`reason`], [`reply`] | why did a request end, and what is the client told? |
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
+
 pub mod authn;
 pub mod authz;
+pub mod decide;
+pub mod handoff;
+pub mod keylife;
 pub mod policy;
 pub mod reason;
+pub mod reply;
+pub mod request;
+pub mod strip;
 pub mod time;

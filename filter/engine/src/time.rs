@@ -9,11 +9,13 @@ pub struct UnixTime(pub u64);
 
 impl UnixTime {
     /// This time, later by `seconds`.
+    #[must_use]
     pub fn plus(self, seconds: u64) -> Self {
         Self(self.0.saturating_add(seconds))
     }
 
     /// This time, earlier by `seconds`; never before 1970.
+    #[must_use]
     pub fn minus(self, seconds: u64) -> Self {
         Self(self.0.saturating_sub(seconds))
     }
@@ -26,6 +28,7 @@ pub struct Steady(pub u64);
 
 impl Steady {
     /// This reading, later by `by`.
+    #[must_use]
     pub fn plus(self, by: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX)))
     }

@@ -1,1 +1,32 @@
-//! The Proxy-Wasm adapter.
+//! The Proxy-Wasm adapter: reads the clock and the headers, asks the engine, and carries out what it decides. It decides
+//! nothing by itself, except that what goes wrong here is never a pass.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `root` | configuration and tick: one policy, one gate, for each worker |
+//! | `configuration` | the policy as Envoy or Istio hands it over |
+//! | `http` | one request: headers in, decision out, and what becomes of the stream |
+//! | `carry` | carries a decision out: headers to write, or the reply |
+//! | `keys` | fetches keys, one worker for all |
+//! | `waiting` | requests that wait for keys |
+//! | `crypto` | the host's cryptography behind jsonwebtoken's seam |
+//! | `host` | clocks, shared data, ticks: whatever else only the host has |
+//! | `metrics`, `report` | what an operator sees in numbers |
+#![allow(missing_docs, reason = "what `main!` exports has none")]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod carry;
+mod configuration;
+mod crypto;
+mod host;
+mod http;
+mod keys;
+mod metrics;
+mod report;
+mod root;
+mod waiting;
+
+proxy_wasm::main! {{
+    proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
+    proxy_wasm::set_root_context(|context| Box::new(root::Root::new(context)));
+}}

@@ -32,7 +32,7 @@ impl Answer {
     }
 
     /// Of bytes that no client would send.
-    pub(crate) fn of_raw(asked: String, reply: &RawReply) -> Self {
+    pub fn of_raw(asked: String, reply: &RawReply) -> Self {
         let (head, body) = reply.text.split_once("\r\n\r\n").unwrap_or((&reply.text, ""));
         let header = |line: &str| {
             let (name, value) = line.split_once(':')?;

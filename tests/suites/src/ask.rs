@@ -117,6 +117,11 @@ impl<'s> Ask<'s> {
         refusal.must_be(shop.unreached(self.send()).await)
     }
 
+    /// As [`Ask::is_stopped`], while other requests reach the service.
+    pub async fn is_stopped_meanwhile(self, refusal: Refusal) -> Answer {
+        refusal.must_be(self.send().await)
+    }
+
     /// Sends it; it reaches the service, which refuses it so. There is no challenge: no other token of theirs would help.
     /// All orders and products are read again and are unchanged.
     pub async fn is_denied(self, status: u16, reason: &str) -> Answer {

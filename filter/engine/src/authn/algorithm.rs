@@ -72,3 +72,28 @@ impl AlgorithmSet {
         self.0 == 0
     }
 }
+
+impl From<Algorithm> for jsonwebtoken::Algorithm {
+    fn from(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::RS256 => Self::RS256,
+            Algorithm::RS384 => Self::RS384,
+            Algorithm::RS512 => Self::RS512,
+            Algorithm::PS256 => Self::PS256,
+            Algorithm::PS384 => Self::PS384,
+            Algorithm::PS512 => Self::PS512,
+            Algorithm::ES256 => Self::ES256,
+            Algorithm::ES384 => Self::ES384,
+            Algorithm::EdDSA => Self::EdDSA,
+        }
+    }
+}
+
+impl TryFrom<jsonwebtoken::Algorithm> for Algorithm {
+    type Error = ();
+
+    /// The symmetric ones have no counterpart.
+    fn try_from(algorithm: jsonwebtoken::Algorithm) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|ours| jsonwebtoken::Algorithm::from(*ours) == algorithm).ok_or(())
+    }
+}

@@ -1,4 +1,234 @@
-//! Claims whose signature has been verified.
-/// Comes only from verification; roles accept nothing else.
-#[derive(Clone, Debug)]
-pub struct VerifiedClaims { _private: () }
+//! The claims of a token: read strictly, compared with the provider's rules, and verified only with the proof of a
+//! signature. What depends on the clock, the service or the connection is not judged here but at every request: see
+//! [`Standing`].
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+
+use super::json::{Json, Object};
+use super::signature::Proof;
+use crate::policy::Provider;
+use crate::reason::Reason;
+use crate::time::UnixTime;
+
+/// Of a subject or a token id, in bytes (OpenID Connect Core 2 allows a subject of 255).
+const MAX_NAME: usize = 256;
+/// Later than any date: year 9999.
+const MAX_DATE: f64 = 253_402_300_799.0;
+
+/// Claims that nobody has verified: good for finding out whose they would be.
+#[derive(Debug)]
+pub(crate) struct UnverifiedClaims<'a>(Object<'a>);
+
+/// Claims whose signature is verified and which meet their provider's rules. Roles are read from nothing else.
+#[derive(Debug)]
+pub struct VerifiedClaims<'a> {
+    object: Object<'a>,
+    subject: Box<str>,
+    standing: Standing,
+}
+
+/// What is judged anew at every request, for a cached token as for a fresh one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    expires: UnixTime,
+    not_before: Option<UnixTime>,
+    issued_at: Option<UnixTime>,
+    /// Those of its audiences that the provider's policy lists.
+    audiences: Box<[Box<str>]>,
+    /// What the token is bound to.
+    pub(crate) binding: Binding,
+}
+
+/// RFC 7800 3.1: what a token is bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Binding {
+    /// A plain bearer token, or the policy ignores it.
+    None,
+    /// RFC 8705 3.1: the client's certificate, by its SHA-256.
+    Certificate([u8; 32]),
+    /// Something that cannot be compared here.
+    Other,
+}
+
+impl<'a> UnverifiedClaims<'a> {
+    /// Reads the payload.
+    ///
+    /// # Errors
+    /// [`Reason::ClaimsMalformed`].
+    pub(crate) fn parse(payload: &'a [u8]) -> Result<Self, Reason> {
+        Object::parse(payload).map(Self).ok_or(Reason::ClaimsMalformed)
+    }
+
+    /// The issuer that they name.
+    ///
+    /// # Errors
+    /// [`Reason::ClaimsMalformed`] if it is absent or not a string.
+    pub(crate) fn issuer(&self) -> Result<&str, Reason> {
+        self.0.get("iss").and_then(Json::as_str).ok_or(Reason::ClaimsMalformed)
+    }
+
+    /// Takes them for true: the signature is verified. `access_token`: the header says so by RFC 9068.
+    ///
+    /// # Errors
+    /// The first of the provider's rules that they do not meet.
+    pub(crate) fn verified(
+        self,
+        _: Proof,
+        provider: &Provider,
+        access_token: bool,
+    ) -> Result<VerifiedClaims<'a>, Reason> {
+        let object = self.0;
+        let date = |name| date(&object, name);
+        let standing = Standing {
+            expires: date("exp")?.map(|(floor, _)| floor).ok_or(Reason::ClaimsMalformed)?,
+            not_before: date("nbf")?.map(|(_, ceiling)| ceiling),
+            issued_at: date("iat")?.map(|(_, ceiling)| ceiling),
+            audiences: audiences(&object, provider)?,
+            binding: binding(&object, provider.ignore_binding)?,
+        };
+        if object.get("jti").is_some_and(|jti| jti.as_str().is_none_or(|jti| !is_name(jti))) {
+            return Err(Reason::ClaimsMalformed);
+        }
+        let subject = object.at(&provider.subject).and_then(Json::as_str).filter(|it| is_name(it));
+        let subject = subject.ok_or(Reason::SubjectInvalid)?.into();
+        // RFC 9068 2.2: the others are required above, or of every token
+        let complete = ["client_id", "iat", "jti"].iter().all(|name| object.get(name).is_some());
+        let required = provider.required_claims.iter().all(|rule| has(&object, &rule.path, &rule.one_of));
+        if !required || access_token && !complete {
+            return Err(Reason::ClaimMismatch);
+        }
+        Ok(VerifiedClaims { object, subject, standing })
+    }
+}
+
+impl VerifiedClaims<'_> {
+    /// Who issued the token.
+    pub fn issuer(&self) -> &str {
+        self.object.get("iss").and_then(Json::as_str).unwrap_or_default()
+    }
+
+    /// Whom it is about, within that issuer.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The token's own id, if it has one.
+    pub fn token_id(&self) -> Option<&str> {
+        self.object.get("jti").and_then(Json::as_str)
+    }
+
+    /// When the token ends, without leeway.
+    pub const fn expires(&self) -> UnixTime {
+        self.standing.expires
+    }
+
+    /// The claim at a literal path.
+    pub(crate) fn at(&self, path: &[Box<str>]) -> Option<&Json<'_>> {
+        self.object.at(path)
+    }
+
+    pub(crate) fn into_standing(self) -> Standing {
+        self.standing
+    }
+}
+
+impl Standing {
+    /// Judges the times: `now >= exp + leeway` is expired.
+    ///
+    /// # Errors
+    /// Which of them is wrong.
+    pub(crate) fn judge_times(&self, provider: &Provider, now: UnixTime) -> Result<(), Reason> {
+        let leeway = provider.leeway;
+        if now >= self.expires.plus(leeway) {
+            return Err(Reason::TokenExpired);
+        }
+        if self.not_before.is_some_and(|begin| now.plus(leeway) < begin) {
+            return Err(Reason::TokenNotYetValid);
+        }
+        if self.issued_at.is_some_and(|issued| now.plus(leeway) < issued) {
+            return Err(Reason::TokenIssuedInFuture);
+        }
+        if let Some(max_age) = provider.max_age {
+            // without an age it may have any
+            let issued = self.issued_at.ok_or(Reason::TokenTooOld)?;
+            if now >= issued.plus(max_age).plus(leeway) {
+                return Err(Reason::TokenTooOld);
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges the service's own audiences, if it has any: one of them must be among the token's that the provider's
+    /// policy lists too.
+    ///
+    /// # Errors
+    /// [`Reason::AudienceMismatch`].
+    pub(crate) fn judge_audience(&self, service: Option<&[Box<str>]>) -> Result<(), Reason> {
+        let met =
+            service.is_none_or(|service| self.audiences.iter().any(|audience| service.contains(audience)));
+        if met { Ok(()) } else { Err(Reason::AudienceMismatch) }
+    }
+
+    /// Bytes on the heap, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.audiences.iter().map(|audience| audience.len() + 24).sum()
+    }
+}
+
+/// `NumericDate` (RFC 7519 2), rounded down and up: fractions never help a token.
+fn date(object: &Object<'_>, name: &str) -> Result<Option<(UnixTime, UnixTime)>, Reason> {
+    match object.get(name) {
+        None => Ok(None),
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // in range
+        Some(Json::Number(date)) if (0.0..=MAX_DATE).contains(date) => {
+            Ok(Some((UnixTime(date.floor() as u64), UnixTime(date.ceil() as u64))))
+        }
+        Some(_) => Err(Reason::ClaimsMalformed),
+    }
+}
+
+/// Those of the token's audiences that the provider accepts (RFC 7519 4.1.3: a string, or a list of strings).
+fn audiences(object: &Object<'_>, provider: &Provider) -> Result<Box<[Box<str>]>, Reason> {
+    let named: Vec<&str> = match object.at(&provider.audience_claim) {
+        None => return Err(Reason::AudienceMismatch),
+        Some(Json::String(one)) => vec![one],
+        Some(Json::Array(list)) => {
+            list.iter().map(|item| item.as_str().ok_or(Reason::ClaimsMalformed)).collect::<Result<_, _>>()?
+        }
+        Some(_) => return Err(Reason::ClaimsMalformed),
+    };
+    let accepted = provider.audiences.iter().filter(|audience| named.contains(&&***audience));
+    let accepted: Box<[_]> = accepted.cloned().collect();
+    if accepted.is_empty() { Err(Reason::AudienceMismatch) } else { Ok(accepted) }
+}
+
+fn binding(object: &Object<'_>, ignore: bool) -> Result<Binding, Reason> {
+    let members = match object.get("cnf") {
+        None => return Ok(Binding::None),
+        Some(_) if ignore => return Ok(Binding::None),
+        Some(Json::Object(members)) => members,
+        Some(_) => return Err(Reason::ClaimsMalformed),
+    };
+    let thumbprint = members.get("x5t#S256").and_then(Json::as_str);
+    let thumbprint = thumbprint.and_then(|text| BASE64URL.decode(text).ok()?.try_into().ok());
+    // two methods at once would both have to be proved (RFC 7800 3.1)
+    let alone = ["jwk", "jwe", "kid", "jku", "jkt"].iter().all(|other| members.get(other).is_none());
+    Ok(thumbprint.filter(|_| alone).map_or(Binding::Other, Binding::Certificate))
+}
+
+/// Whether the claim is one of these strings, or a list that holds one of them.
+fn has(object: &Object<'_>, path: &[Box<str>], one_of: &[Box<str>]) -> bool {
+    let is_one =
+        |value: &Json<'_>| value.as_str().is_some_and(|text| one_of.iter().any(|one| **one == *text));
+    match object.at(path) {
+        Some(Json::Array(items)) => items.iter().any(is_one),
+        Some(value) => is_one(value),
+        None => false,
+    }
+}
+
+/// Not empty, bounded, and nothing that a log or a header could read as more than a name.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_NAME && !text.chars().any(char::is_control)
+}

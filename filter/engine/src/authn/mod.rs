@@ -1,4 +1,173 @@
 //! Level 1: who is this client? Knows no endpoint and no resource.
+//!
+//! | module | what it reads |
+//! |---|---|
+//! | [`bearer`] | which token the request carries |
+//! | [`token`] | its three parts and its header |
+//! | [`keyring`], [`jwks`] | the one key that may verify it |
+//! | [`signature`] | whether it does |
+//! | [`claims`] | what it says, and whether that holds now |
+//! | [`cache`] | all of that for a token seen before, but for what must hold now |
+
 pub mod algorithm;
+pub mod bearer;
+pub mod cache;
 pub mod claims;
+pub mod der;
+mod json;
 pub mod jwks;
+pub mod keyring;
+pub mod signature;
+mod token;
+mod vectors;
+
+use std::rc::Rc;
+
+pub use self::json::{Json, Object};
+
+use self::algorithm::Algorithm;
+use self::bearer::Credential;
+use self::cache::{TokenCache, Verified};
+use self::claims::{Binding, UnverifiedClaims};
+use self::keyring::{Keyring, Missing, NoKey};
+use self::token::{Header, Token};
+use crate::handoff::Caller;
+use crate::policy::{Policy, Provider, ProviderId, Service};
+use crate::reason::Reason;
+use crate::request::Connection;
+use crate::time::Now;
+
+/// What level 1 found out before it came to its end, for whoever must be told.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Findings {
+    /// Whose token it is, or claims to be.
+    pub(crate) provider: Option<ProviderId>,
+    /// The client, once verified.
+    pub(crate) caller: Option<Rc<Caller>>,
+    /// Whether parsing and signature were spared.
+    pub(crate) cached: bool,
+}
+
+/// Why level 1 has no client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Halt {
+    /// The request is refused.
+    Refused(Reason),
+    /// The provider's keys must be looked at first.
+    Wait(ProviderId, Missing),
+}
+
+impl From<Reason> for Halt {
+    fn from(reason: Reason) -> Self {
+        Self::Refused(reason)
+    }
+}
+
+/// What level 1 works with.
+pub(crate) struct Authentication<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) keyring: &'a mut Keyring,
+    pub(crate) cache: &'a mut TokenCache,
+    /// The service asked for, if the host is known: what it accepts narrows what the provider does.
+    pub(crate) service: Option<&'a Service>,
+    pub(crate) connection: &'a dyn Connection,
+    pub(crate) now: Now,
+}
+
+impl<'a> Authentication<'a> {
+    /// Verifies the token of a request.
+    ///
+    /// # Errors
+    /// Why there is no client.
+    pub(crate) fn run(
+        &mut self,
+        credential: Credential<'_>,
+        findings: &mut Findings,
+    ) -> Result<Rc<Caller>, Halt> {
+        self.cache.note(self.now);
+        let known = self.cache.get(credential.token);
+        findings.cached = known.is_some();
+        let verified = match &known {
+            Some(verified) => {
+                let id = verified.caller.provider;
+                findings.provider = Some(id);
+                self.accepted(id, credential)?;
+                Rc::clone(verified)
+            }
+            None => Rc::new(self.verify(credential, findings)?),
+        };
+        if let Err(halt) = self.judge(&verified) {
+            if halt == Halt::Refused(Reason::TokenExpired) {
+                self.cache.forget(credential.token);
+            }
+            return Err(halt);
+        }
+        if known.is_none() {
+            self.cache.insert(credential.token, Rc::clone(&verified));
+        }
+        let caller = Rc::clone(&verified.caller);
+        findings.caller = Some(Rc::clone(&caller));
+        Ok(caller)
+    }
+
+    /// Everything that does not depend on the moment: done once for a cached token.
+    fn verify(&mut self, credential: Credential<'_>, findings: &mut Findings) -> Result<Verified, Halt> {
+        if credential.token.len() > self.policy.limits().token_bytes {
+            return Err(Reason::TokenTooLarge.into());
+        }
+        let token = Token::split(credential.token)?;
+        let header = Header::parse(&token.header)?;
+        let claims = UnverifiedClaims::parse(&token.payload)?;
+        let id = self.policy.provider_of_issuer(claims.issuer()?).ok_or(Reason::IssuerUnknown)?;
+        findings.provider = Some(id);
+        let provider = self.accepted(id, credential)?;
+        let algorithm = Algorithm::from_name(header.alg()).filter(|it| provider.algorithms.contains(*it));
+        let algorithm = algorithm.ok_or(Reason::AlgorithmNotAccepted)?;
+        if !header.is_of_type(&provider.token_types) {
+            return Err(Reason::TypeNotAccepted.into());
+        }
+        let key = self.keyring.find(id, provider, header.kid(), algorithm, self.now.steady);
+        let key = key.map_err(|none| match none {
+            NoKey::Refused(reason) => Halt::Refused(reason),
+            NoKey::Wait(missing) => Halt::Wait(id, missing),
+        })?;
+        let proof = self.keyring.verify(&key, algorithm, token.signed, &token.signature);
+        let proof = proof.ok_or(Reason::SignatureInvalid)?;
+        let claims = claims.verified(proof, provider, header.is_access_token())?;
+        let caller = Rc::new(Caller::new(self.policy, id, provider, &claims));
+        Ok(Verified { caller, standing: claims.into_standing(), key })
+    }
+
+    /// The provider, if the service accepts it, and its tokens from where this one came.
+    fn accepted(&self, id: ProviderId, credential: Credential<'_>) -> Result<&'a Provider, Halt> {
+        let policy: &'a Policy = self.policy;
+        let provider = policy.provider(id).ok_or(Reason::IssuerUnknown)?;
+        let by_service = self.service.is_none_or(|service| service.accepts(id));
+        if by_service && provider.source == credential.source {
+            Ok(provider)
+        } else {
+            Err(Reason::IssuerNotAccepted.into())
+        }
+    }
+
+    /// What must hold at this very moment, for this service and this connection.
+    fn judge(&self, verified: &Verified) -> Result<(), Halt> {
+        let id = verified.caller.provider;
+        let provider = self.policy.provider(id).ok_or(Reason::IssuerUnknown)?;
+        self.keyring.fresh(id, provider, self.now.steady).map_err(|none| match none {
+            NoKey::Refused(reason) => Halt::Refused(reason),
+            NoKey::Wait(missing) => Halt::Wait(id, missing),
+        })?;
+        verified.standing.judge_times(provider, self.now.wall)?;
+        verified.standing.judge_audience(self.service.and_then(Service::audiences))?;
+        match verified.standing.binding {
+            Binding::None => Ok(()),
+            Binding::Certificate(thumbprint)
+                if self.connection.peer_certificate_sha256() == Some(thumbprint) =>
+            {
+                Ok(())
+            }
+            Binding::Certificate(_) | Binding::Other => Err(Reason::BindingMismatch.into()),
+        }
+    }
+}

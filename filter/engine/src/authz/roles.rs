@@ -1,4 +1,242 @@
-//! How a provider's claims become a plain list of roles.
+//! How a provider's claims become a plain list of roles. From here on a role is a whole string: one with a comma, a space
+//! or a letter beyond ASCII stays one role.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::authn::Json;
+use crate::authn::claims::VerifiedClaims;
+use crate::policy::ClaimPath;
+
+/// Roles that a caller can have; what is beyond is dropped, which can only take rights away.
+pub const MAX_ROLES: usize = 256;
+/// Bytes of a role, prefixes included; a longer one is dropped, never cut.
+pub const MAX_ROLE_BYTES: usize = 256;
+
 /// The rules of one provider.
 #[derive(Clone, Debug, Default)]
-pub struct RoleRules;
+pub struct RoleRules {
+    /// The claims that hold roles; they are united.
+    pub sources: Box<[RoleSource]>,
+    /// Renames a role, its source's prefix included.
+    pub names: BTreeMap<Box<str>, Box<str>>,
+    /// Stands before every role of this provider; put there last, so that renaming cannot escape it.
+    pub prefix: Box<str>,
+}
+
+/// A claim that holds roles: a string, or a list of strings. Anything else holds none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleSource {
+    /// Where it stands.
+    pub path: ClaimPath,
+    /// A string holds several roles, separated by spaces (RFC 6749 3.3).
+    pub split: bool,
+    /// Read only if every other source is absent or empty.
+    pub fallback: bool,
+    /// Stands before every role of this source.
+    pub prefix: Box<str>,
+}
+
+/// The roles of a caller: sorted, each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roles {
+    names: Box<[Box<str>]>,
+    dropped: usize,
+}
+
+impl Roles {
+    /// The roles, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(AsRef::as_ref)
+    }
+
+    /// The roles, sorted.
+    pub fn as_slice(&self) -> &[Box<str>] {
+        &self.names
+    }
+
+    /// How many were dropped: not printable, too long, or too many.
+    pub const fn dropped(&self) -> usize {
+        self.dropped
+    }
+}
+
+impl RoleRules {
+    /// The roles that verified claims give.
+    pub fn roles(&self, claims: &VerifiedClaims<'_>) -> Roles {
+        self.collect(|path| claims.at(path))
+    }
+
+    /// `claim` finds the value at a path.
+    pub(crate) fn collect<'a>(&self, claim: impl Fn(&[Box<str>]) -> Option<&'a Json<'a>>) -> Roles {
+        let (fallback, main): (Vec<_>, Vec<_>) = self.sources.iter().partition(|source| source.fallback);
+        let mut collector = Collector { rules: self, names: BTreeSet::new(), dropped: 0 };
+        let mut anything = false;
+        for source in main {
+            if let Some(value) = claim(&source.path) {
+                // a value that cannot be read is no reason to fall back to something weaker
+                anything |= !is_empty(value);
+                collector.read(source, value);
+            }
+        }
+        if !anything {
+            for source in fallback {
+                if let Some(value) = claim(&source.path) {
+                    collector.read(source, value);
+                }
+            }
+        }
+        Roles { names: collector.names.into_iter().collect(), dropped: collector.dropped }
+    }
+
+    /// What a role of `source` is called in the role table.
+    pub fn rename(&self, source: &RoleSource, role: &str) -> String {
+        let from_source = [&source.prefix, role].concat();
+        let renamed = self.names.get(from_source.as_str()).map_or(from_source.as_str(), AsRef::as_ref);
+        [&self.prefix, renamed].concat()
+    }
+}
+
+fn is_empty(value: &Json<'_>) -> bool {
+    match value {
+        Json::Null => true,
+        Json::String(text) => text.is_empty(),
+        Json::Array(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
+struct Collector<'a> {
+    rules: &'a RoleRules,
+    names: BTreeSet<Box<str>>,
+    dropped: usize,
+}
+
+impl Collector<'_> {
+    fn read(&mut self, source: &RoleSource, value: &Json<'_>) {
+        match value {
+            Json::String(text) => self.text(source, text),
+            Json::Array(items) => {
+                items.iter().filter_map(Json::as_str).for_each(|text| self.text(source, text))
+            }
+            _ => {}
+        }
+    }
+
+    fn text(&mut self, source: &RoleSource, text: &str) {
+        if source.split {
+            text.split_ascii_whitespace().for_each(|role| self.role(source, role));
+        } else if !text.is_empty() {
+            self.role(source, text);
+        }
+    }
+
+    fn role(&mut self, source: &RoleSource, role: &str) {
+        let name = self.rules.rename(source, role);
+        if name.len() > MAX_ROLE_BYTES || name.chars().any(char::is_control) || self.names.len() == MAX_ROLES
+        {
+            self.dropped += 1;
+        } else {
+            self.names.insert(name.into());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn source(path: &[&str]) -> RoleSource {
+        let path = path.iter().map(|name| Box::from(*name)).collect();
+        RoleSource { path, split: false, fallback: false, prefix: "".into() }
+    }
+
+    fn roles(rules: &RoleRules, claims: &Value) -> Vec<String> {
+        of(rules, claims).iter().map(str::to_owned).collect()
+    }
+
+    fn of(rules: &RoleRules, claims: &Value) -> Roles {
+        let text = claims.to_string();
+        let object = crate::authn::Object::parse(text.as_bytes()).unwrap();
+        rules.collect(|path| object.at(path))
+    }
+
+    fn keycloak() -> RoleRules {
+        let fallback = RoleSource { split: true, fallback: true, ..source(&["scope"]) };
+        let sources = [source(&["realm_access", "roles"]), source(&["groups"]), fallback];
+        RoleRules { sources: sources.into(), ..RoleRules::default() }
+    }
+
+    #[test]
+    fn sources_are_united_and_the_scopes_count_only_if_nothing_else_does() {
+        for (claims, expected) in [
+            (json!({}), &[][..]),
+            (json!({"realm_access": {"roles": ["b", "a", "b"]}, "scope": "x y"}), &["a", "b"]),
+            (json!({"realm_access": {"roles": ["b"]}, "groups": "a b"}), &["a b", "b"]),
+            (json!({"scope": "x  y"}), &["x", "y"]),
+            (json!({"realm_access": {"roles": []}, "groups": null, "scope": "x"}), &["x"]),
+            (json!({"groups": "", "scope": ["x y", "z"]}), &["x", "y", "z"]),
+            // something is there that cannot be read: no fallback
+            (json!({"groups": 7, "scope": "x"}), &[]),
+            (json!({"realm_access": {"roles": [null]}, "scope": "x"}), &[]),
+            (json!({"realm_access": {"roles": {"admin": true}}, "scope": "x"}), &[]),
+        ] {
+            assert_eq!(roles(&keycloak(), &claims), expected, "{claims}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_string_gives_no_role() {
+        for value in [
+            json!(true),
+            json!(1),
+            json!({"admin": "admin"}),
+            json!([["admin"], {"a": "admin"}, 1, true, null]),
+        ] {
+            assert!(roles(&keycloak(), &json!({ "groups": value })).is_empty(), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_claim_path_is_literal_so_a_name_may_hold_dots() {
+        let rules =
+            RoleRules { sources: [source(&["https://shop.example/roles"])].into(), ..RoleRules::default() };
+        assert_eq!(roles(&rules, &json!({"https://shop.example/roles": ["admin"]})), ["admin"]);
+        assert!(roles(&rules, &json!({"https://shop": {"example/roles": ["admin"]}})).is_empty());
+    }
+
+    #[test]
+    fn a_role_with_a_comma_a_space_or_a_letter_beyond_ascii_is_one_role() {
+        let odd = ["a b", "a,b", "a, b", "Prüfer", "a;b", "\"a\""];
+        let mut expected = odd.to_vec();
+        expected.sort_unstable();
+        assert_eq!(roles(&keycloak(), &json!({ "groups": odd })), expected);
+    }
+
+    #[test]
+    fn a_prefix_is_put_last_so_that_no_partner_can_be_renamed_into_your_admin() {
+        let rules = RoleRules {
+            sources: [source(&["groups"]), RoleSource { prefix: "scope:".into(), ..source(&["scope"]) }]
+                .into(),
+            names: [("ROLE_ADMIN".into(), "admin".into()), ("scope:admin".into(), "half".into())].into(),
+            prefix: "partner:".into(),
+        };
+        let claims = json!({"groups": ["ROLE_ADMIN", "admin", "x"], "scope": ["admin", "ROLE_ADMIN"]});
+        assert_eq!(
+            roles(&rules, &claims),
+            ["partner:admin", "partner:half", "partner:scope:ROLE_ADMIN", "partner:x"]
+        );
+    }
+
+    #[test]
+    fn roles_beyond_the_limits_are_dropped_and_counted() {
+        let claims = json!({ "groups": (0..300).map(|n| format!("r{n:03}")).collect::<Vec<_>>() });
+        let many = of(&keycloak(), &claims);
+        assert_eq!((many.as_slice().len(), many.dropped()), (MAX_ROLES, 300 - MAX_ROLES));
+
+        let long = json!({ "groups": ["a".repeat(256), "b".repeat(257), "tab\there", "line\nend", "nul\0"] });
+        let kept = of(&keycloak(), &long);
+        assert_eq!((kept.as_slice().len(), kept.dropped()), (1, 4));
+    }
+}

@@ -7,11 +7,11 @@ use crate::authn::algorithm::AlgorithmSet;
 use crate::authn::jwks::KeySet;
 use crate::authz::roles::RoleRules;
 
-/// A provider's place in [`Policy::providers`](super::Policy): small, and valid within one policy only.
+/// A provider's place in [`Policy::providers`](super::Policy::providers): small, and valid within one policy only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProviderId(pub u32);
 
-/// A token source's place in [`Policy::token_sources`](super::Policy).
+/// A token source's place in [`Policy::sources`](super::Policy::sources).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SourceId(pub u32);
 
@@ -96,8 +96,10 @@ pub struct Provider {
     pub name: Box<str>,
     /// Compared with `iss` byte for byte (RFC 7519 4.1.1).
     pub issuer: Box<str>,
-    /// One of these must be in `aud`. Empty only where a preset checks something that stands for it.
+    /// One of these must be in the audience claim. Never empty.
     pub audiences: Box<[Box<str>]>,
+    /// The claim that holds the audience: `["aud"]` by default, another where a product's access tokens have no `aud`.
+    pub audience_claim: ClaimPath,
     /// Where the keys come from.
     pub keys: KeySource,
     /// The keys' times and bounds.

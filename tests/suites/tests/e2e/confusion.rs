@@ -101,7 +101,7 @@ fn a_token_that_is_cut_is_401() {
             ("an empty signature", format!("{signed}."), "signature-invalid"),
             (
                 "half a signature",
-                format!("{signed}.{}", &signature[..signature.len() / 2]),
+                format!("{signed}.{}", &signature[..signature.len() / 8 * 4]),
                 "signature-invalid",
             ),
             ("no payload", format!("{header}..{signature}"), "claims-malformed"),
@@ -167,7 +167,8 @@ const FORBIDDEN: &[(&str, &str, &str, Refusal)] = &[
 fn a_good_token_that_does_not_open_the_endpoint_is_403_and_without_it_the_same_request_is_401() {
     SHOP.visit(async |shop| {
         for &(who, method, path, refusal) in FORBIDDEN {
-            let request = || shop.ask(method.parse().unwrap(), path).named(who);
+            // over HTTP/1.1 Envoy itself refuses a method that it does not know
+            let request = || shop.ask(method.parse().unwrap(), path).named(who).h2();
             request().sent_as(who).is_stopped(refusal).await;
             request().is_stopped(NO_TOKEN).await;
             let ended = shop.stack.idp().token(who).expires_in(-60).sign().await.unwrap();

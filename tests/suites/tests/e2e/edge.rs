@@ -1,11 +1,11 @@
 //! What reaches a service behind the gateway: nothing that a client forged, and everything that the gateway wrote.
 use std::collections::BTreeMap;
 
-use e2e::{Answer, Shared, in_front_of_an_echo, insufficient_scope};
+use e2e::{Shared, in_front_of_an_echo, insufficient_scope};
 use portcullis_principal::{AssertionVerifier, Endpoint};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{now, payload, subject};
+use crate::support::{fields, headers_of, now, payload, subject};
 
 static SHOP: Shared = Shared::made("edge", |stack| {
     in_front_of_an_echo(stack).envoy(|config| {
@@ -24,20 +24,6 @@ static SHOP: Shared = Shared::made("edge", |stack| {
         });
     })
 });
-
-/// Names of headers as CGI-like services read them.
-fn read(fields: &Value) -> BTreeMap<String, Vec<String>> {
-    let mut read = BTreeMap::<_, Vec<_>>::new();
-    for field in fields.as_array().expect("an echo") {
-        let name = field[0].as_str().unwrap().replace('_', "-");
-        read.entry(name).or_default().push(field[1].as_str().unwrap().to_owned());
-    }
-    read
-}
-
-fn headers(answer: &Answer) -> BTreeMap<String, Vec<String>> {
-    read(&answer.body["headers"])
-}
 
 /// What a client may try: our names and those that let a request be two things, in the spellings that services confuse.
 const FORGED: &[&str] = &[
@@ -66,8 +52,8 @@ const FORGED: &[&str] = &[
 fn what_a_client_forges_reaches_no_service_on_public_rows_neither() {
     SHOP.visit(async |shop| {
         let forged = |path| FORGED.iter().fold(shop.get(path), |it, name| it.header(name, "root"));
-        let anonymous = headers(&forged("/products").answers(200).await);
-        let known = headers(&forged("/me").sent_as("alice").answers(200).await);
+        let anonymous = headers_of(&forged("/products").answers(200).await);
+        let known = headers_of(&forged("/me").sent_as("alice").answers(200).await);
         for name in FORGED {
             let name = name.to_lowercase().replace('_', "-");
             assert_eq!(anonymous.get(&name), None, "{name}");
@@ -91,7 +77,10 @@ fn what_a_client_forges_reaches_no_service_in_trailers_neither() {
              Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n{forged}x-plain: kept\r\n\r\n"
         ));
         let answer = answer.await.is(200);
-        assert_eq!(read(&answer.body["trailers"]), BTreeMap::from([("x-plain".into(), vec!["kept".into()])]));
+        assert_eq!(
+            fields(&answer.body["trailers"]),
+            BTreeMap::from([("x-plain".into(), vec!["kept".into()])])
+        );
     });
 }
 
@@ -104,7 +93,7 @@ fn a_client_cannot_have_the_identity_removed_by_naming_it_in_connection() {
             "GET /me HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer {token}\r\n\
              Connection: close, x-auth-subject, x-auth-roles, x-auth-principal, authorization\r\n\r\n"
         ));
-        let received = headers(&answer.await.is(200));
+        let received = headers_of(&answer.await.is(200));
         assert_eq!(received["x-auth-subject"], [subject("alice")]);
         assert_eq!(received["x-auth-roles"], ["customer"]);
         assert_eq!(received["x-auth-principal"].len(), 1);
@@ -120,7 +109,7 @@ fn the_token_stays_at_the_gateway() {
         for path in ["/me", "/products"] {
             let answer = shop.get(path).token(&token).answers(200).await;
             assert!(!answer.text.contains(&token), "{answer}");
-            assert_eq!(headers(&answer).get("authorization"), None);
+            assert_eq!(headers_of(&answer).get("authorization"), None);
         }
     });
 }
@@ -132,7 +121,7 @@ fn a_role_with_a_comma_or_a_line_break_is_one_role_everywhere() {
         let token =
             shop.stack.idp().token("nora").roles([role, "a b", "käufer", "x\r\ny"]).sign().await.unwrap();
         shop.get("/orders").token(&token).is_stopped(insufficient_scope("role-missing")).await;
-        let received = headers(&shop.get("/me").token(&token).answers(200).await);
+        let received = headers_of(&shop.get("/me").token(&token).answers(200).await);
         let roles: Vec<_> = received["x-auth-roles"].iter().flat_map(|value| value.split(',')).collect();
         assert_eq!(roles.len(), 4, "{roles:?}");
         assert!(!roles.contains(&"admin") && !roles.contains(&"customer"), "{roles:?}");
@@ -145,7 +134,7 @@ fn the_assertion_says_who_for_which_request_and_ends_with_the_token() {
         let jwks = shop.gateway_key.public_jwks().to_string();
         let verifier = AssertionVerifier::from_jwks(&jwks, "portcullis", "shop").unwrap();
         for (path, row) in [("/me", "/me"), ("/orders/7", "/orders/{order_id}")] {
-            let received = headers(&shop.get(path).sent_as("alice").answers(200).await);
+            let received = headers_of(&shop.get(path).sent_as("alice").answers(200).await);
             let endpoint = Endpoint { method: "GET", route: row };
             let principal = verifier.verify(&received["x-auth-principal"][0], endpoint, now()).unwrap();
             assert_eq!(principal.subject(), subject("alice"));
@@ -155,10 +144,10 @@ fn the_assertion_says_who_for_which_request_and_ends_with_the_token() {
 
         let short = shop.stack.idp().token("alice").expires_in(20).sign().await.unwrap();
         let ends = now() + 20;
-        let received = headers(&shop.get("/me").token(&short).answers(200).await);
+        let received = headers_of(&shop.get("/me").token(&short).answers(200).await);
         let claims = payload(&received["x-auth-principal"][0]);
         assert!(claims["exp"].as_u64().unwrap() <= ends, "{claims}");
-        let received = headers(&shop.get("/me").sent_as("alice").answers(200).await);
+        let received = headers_of(&shop.get("/me").sent_as("alice").answers(200).await);
         let claims = payload(&received["x-auth-principal"][0]);
         assert!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap() <= 60, "{claims}");
     });

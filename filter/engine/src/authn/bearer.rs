@@ -1,0 +1,203 @@
+//! The credential of a request: one token from one place, or none. Two could each be read by another party, so they are
+//! refused whatever they are (RFC 6750 2). The query is never looked at.
+
+use crate::policy::{SourceId, TokenSource};
+use crate::reason::Reason;
+
+/// All headers of a request, names in lower case, in the order of arrival.
+#[derive(Clone, Copy, Debug)]
+pub struct Headers<'a>(pub &'a [(String, Vec<u8>)]);
+
+/// A token as it was sent, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Credential<'a> {
+    pub(crate) source: SourceId,
+    pub(crate) token: &'a [u8],
+}
+
+impl<'a> Headers<'a> {
+    /// The value of the first header of that name.
+    pub fn first(self, name: &str) -> Option<&'a [u8]> {
+        self.all(name).next()
+    }
+
+    /// The values of all headers of that name.
+    pub fn all(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_slice())
+    }
+
+    /// The value of the only header of that name.
+    pub fn only(self, name: &str) -> Option<&'a [u8]> {
+        let mut all = self.all(name);
+        all.next().filter(|_| all.next().is_none())
+    }
+}
+
+/// The one token that the request carries in one of these places.
+///
+/// # Errors
+/// [`Reason::CredentialsAmbiguous`] if there are several, or something that is no single token.
+pub(crate) fn credential<'a, 's>(
+    headers: Headers<'a>,
+    sources: impl Iterator<Item = (SourceId, &'s TokenSource)>,
+) -> Result<Option<Credential<'a>>, Reason> {
+    let mut found = None;
+    for (source, place) in sources {
+        let token = match place {
+            TokenSource::Bearer => bearer(headers)?,
+            TokenSource::Header { name, prefix } => named_header(headers, name, prefix)?,
+            TokenSource::Cookie { name, .. } => cookie(headers, name)?,
+        };
+        if let Some(token) = token {
+            if found.is_some() {
+                return Err(Reason::CredentialsAmbiguous);
+            }
+            found = Some(Credential { source, token });
+        }
+    }
+    Ok(found)
+}
+
+/// `Authorization: Bearer`, the scheme in any case (RFC 9110 11.1). Another scheme is no credential of ours.
+fn bearer(headers: Headers<'_>) -> Result<Option<&[u8]>, Reason> {
+    let mut all = headers.all("authorization");
+    let Some(value) = all.next() else { return Ok(None) };
+    if all.next().is_some() {
+        return Err(Reason::CredentialsAmbiguous);
+    }
+    // a proxy joins two headers with a comma (RFC 9110 5.3)
+    if value.contains(&b',') && value.split(|b| *b == b',').any(|part| after_scheme(part).is_some()) {
+        return Err(Reason::CredentialsAmbiguous);
+    }
+    after_scheme(value).map(single).transpose()
+}
+
+/// What follows `Bearer`.
+fn after_scheme(value: &[u8]) -> Option<&[u8]> {
+    let value = value.trim_ascii();
+    let (scheme, rest) = value.split_at_checked("bearer".len())?;
+    let separated = rest.first().is_none_or(u8::is_ascii_whitespace);
+    (scheme.eq_ignore_ascii_case(b"bearer") && separated).then(|| rest.trim_ascii())
+}
+
+fn named_header<'a>(headers: Headers<'a>, name: &str, prefix: &str) -> Result<Option<&'a [u8]>, Reason> {
+    let mut all = headers.all(name);
+    let Some(value) = all.next() else { return Ok(None) };
+    if all.next().is_some() || value.contains(&b',') {
+        return Err(Reason::CredentialsAmbiguous);
+    }
+    value.trim_ascii().strip_prefix(prefix.as_bytes()).map(single).transpose()
+}
+
+/// Cookies may be split over several headers (RFC 9113 8.2.3).
+fn cookie<'a>(headers: Headers<'a>, name: &str) -> Result<Option<&'a [u8]>, Reason> {
+    let pairs = headers.all("cookie").flat_map(|value| value.split(|b| *b == b';'));
+    let value = |pair: &'a [u8]| pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"=");
+    let mut values = pairs.filter_map(value);
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() { Err(Reason::CredentialsAmbiguous) } else { single(value).map(Some) }
+}
+
+/// A token is one word, and not none.
+fn single(token: &[u8]) -> Result<&[u8], Reason> {
+    let several = token.is_empty() || token.iter().any(|b| b.is_ascii_whitespace() || *b == b',');
+    if several { Err(Reason::CredentialsAmbiguous) } else { Ok(token) }
+}
+
+/// A `Cookie` header's value without the cookie of that name; `None` if nothing is left.
+pub(crate) fn without_cookie(value: &[u8], name: &str) -> Option<Vec<u8>> {
+    let is_it = |pair: &[u8]| {
+        pair.trim_ascii().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
+    };
+    let kept: Vec<&[u8]> =
+        value.split(|b| *b == b';').map(<[u8]>::trim_ascii).filter(|pair| !is_it(pair)).collect();
+    (!kept.is_empty()).then(|| kept.join(&b"; "[..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Sent<'a> = &'a [(&'a str, &'a str)];
+
+    fn of(source: &TokenSource, sent: Sent<'_>) -> Result<Option<String>, Reason> {
+        let headers: Vec<_> = sent.iter().map(|(n, v)| ((*n).to_owned(), v.as_bytes().to_vec())).collect();
+        let credential = credential(Headers(&headers), [(SourceId(0), source)].into_iter())?;
+        Ok(credential.map(|it| String::from_utf8(it.token.to_vec()).unwrap()))
+    }
+
+    #[test]
+    fn a_bearer_token_is_one_word_after_the_scheme_in_any_case() {
+        for (sent, expected) in [
+            (&[][..], Ok(None)),
+            (&[("authorization", "Bearer a.b.c")], Ok(Some("a.b.c"))),
+            (&[("authorization", "bEARER   a.b.c ")], Ok(Some("a.b.c"))),
+            (&[("authorization", "Basic YTpi")], Ok(None)),
+            (&[("authorization", "Bearera.b.c")], Ok(None)),
+            (&[("authorization", "")], Ok(None)),
+            (&[("authorization", "Digest a=b, c=d")], Ok(None)),
+            (&[("authorization", "Bearer")], Err(Reason::CredentialsAmbiguous)),
+            (&[("authorization", "Bearer ")], Err(Reason::CredentialsAmbiguous)),
+            (&[("authorization", "Bearer a b")], Err(Reason::CredentialsAmbiguous)),
+            (&[("authorization", "Bearer a, Bearer b")], Err(Reason::CredentialsAmbiguous)),
+            (&[("authorization", "Bearer a,b")], Err(Reason::CredentialsAmbiguous)),
+            (&[("authorization", "Basic YTpi,bearer a")], Err(Reason::CredentialsAmbiguous)),
+            (
+                &[("authorization", "Bearer a"), ("authorization", "Bearer a")],
+                Err(Reason::CredentialsAmbiguous),
+            ),
+            (
+                &[("authorization", "Bearer a"), ("authorization", "Basic b")],
+                Err(Reason::CredentialsAmbiguous),
+            ),
+        ] {
+            assert_eq!(of(&TokenSource::Bearer, sent), expected.map(|it| it.map(str::to_owned)), "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn a_named_header_carries_one_token_behind_its_prefix() {
+        let source = TokenSource::Header { name: "x-token".into(), prefix: "jwt ".into() };
+        for (sent, expected) in [
+            (&[][..], Ok(None)),
+            (&[("x-token", "jwt a.b.c")], Ok(Some("a.b.c"))),
+            (&[("x-token", "JWT a.b.c")], Ok(None)),
+            (&[("authorization", "Bearer a")], Ok(None)),
+            (&[("x-token", "jwt a"), ("x-token", "jwt b")], Err(Reason::CredentialsAmbiguous)),
+            (&[("x-token", "jwt a, jwt b")], Err(Reason::CredentialsAmbiguous)),
+        ] {
+            assert_eq!(of(&source, sent), expected.map(|it| it.map(str::to_owned)), "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_is_found_by_its_whole_name_and_once() {
+        let source = TokenSource::Cookie { name: "__Host-token".into(), origins: Box::default() };
+        for (sent, expected) in [
+            (&[("cookie", "a=b; __Host-token=a.b.c; c=d")][..], Ok(Some("a.b.c"))),
+            (&[("cookie", "a=b"), ("cookie", "__Host-token=a.b.c")], Ok(Some("a.b.c"))),
+            (&[("cookie", "x__Host-token=a; __Host-tokens=b")], Ok(None)),
+            (&[("cookie", "__host-token=a")], Ok(None)),
+            (&[("cookie", "__Host-token=a; __Host-token=a")], Err(Reason::CredentialsAmbiguous)),
+            (&[("cookie", "__Host-token=")], Err(Reason::CredentialsAmbiguous)),
+        ] {
+            assert_eq!(of(&source, sent), expected.map(|it| it.map(str::to_owned)), "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn two_places_that_both_carry_a_token_are_ambiguous() {
+        let header = TokenSource::Header { name: "x-token".into(), prefix: "".into() };
+        let headers =
+            [("authorization".to_owned(), b"Bearer a".to_vec()), ("x-token".to_owned(), b"a".to_vec())];
+        let sources = [(SourceId(0), &TokenSource::Bearer), (SourceId(1), &header)];
+        assert_eq!(credential(Headers(&headers), sources.into_iter()), Err(Reason::CredentialsAmbiguous));
+    }
+
+    #[test]
+    fn taking_a_cookie_leaves_the_others() {
+        assert_eq!(without_cookie(b"a=b; t=1;c=d", "t").as_deref(), Some(&b"a=b; c=d"[..]));
+        assert_eq!(without_cookie(b"t=1", "t"), None);
+        assert_eq!(without_cookie(b"tt=1; t", "t").as_deref(), Some(&b"tt=1; t"[..]));
+    }
+}

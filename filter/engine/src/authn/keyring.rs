@@ -1,0 +1,276 @@
+//! The keys of every provider as one worker knows them: which key verifies a token, which key ids nobody has, and which
+//! keys are still in use. It fetches nothing; the adapter installs what it fetched and is told what to look for.
+
+use std::cell::Cell;
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+
+use jsonwebtoken::crypto::CryptoProvider;
+use sha2::{Digest as _, Sha256};
+
+use super::algorithm::Algorithm;
+use super::jwks::{Key, KeyIdentity, KeySet};
+use super::signature::{Proof, Verifiers};
+use crate::policy::{KeySource, Policy, Provider, ProviderId};
+use crate::reason::Reason;
+use crate::time::Steady;
+
+/// Key ids remembered for one provider: beyond it the oldest goes, so that random ids fill no memory.
+const REMEMBERED: usize = 64;
+
+/// What a request waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Missing {
+    /// The provider's first keys.
+    AllKeys,
+    /// A key whose id no fetch has looked for yet.
+    Kid,
+}
+
+/// Why there is no key for a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoKey {
+    /// The token is refused.
+    Refused(Reason),
+    /// A fetch may bring it.
+    Wait(Missing),
+}
+
+/// A key id, cut to a size that many can be kept of: half of its SHA-256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct KidHash(pub [u8; 16]);
+
+impl KidHash {
+    /// Of a key id.
+    pub fn of(kid: &str) -> Self {
+        let hash: [u8; 32] = Sha256::digest(kid).into();
+        let mut half = [0; 16];
+        half.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+        Self(half)
+    }
+}
+
+/// A key in use. Cached tokens hold on to theirs, and see when it is withdrawn.
+#[derive(Debug)]
+pub(crate) struct LoadedKey {
+    key: Key,
+    verifiers: Verifiers,
+    withdrawn: Cell<bool>,
+}
+
+/// The keys of all providers of one policy.
+#[derive(Debug)]
+pub struct Keyring {
+    crypto: &'static CryptoProvider,
+    rings: Vec<Ring>,
+}
+
+/// The keys of one provider.
+#[derive(Debug, Default)]
+struct Ring {
+    loaded: Option<Loaded>,
+    unknown: VecDeque<Unknown>,
+}
+
+#[derive(Debug)]
+struct Loaded {
+    keys: Vec<Rc<LoadedKey>>,
+    by_kid: HashMap<Box<str>, Vec<Rc<LoadedKey>>>,
+    set: KeySet,
+    /// When the fetch began that brought them; `None`: inline, never stale.
+    begun: Option<Steady>,
+}
+
+/// A key id that the keys do not have.
+#[derive(Debug)]
+struct Unknown {
+    kid: KidHash,
+    seen: Steady,
+    /// A fetch begun after it was seen did not bring it.
+    absent: bool,
+}
+
+/// What is known of a provider's keys, for gauges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyState {
+    /// Keys in use.
+    pub usable: usize,
+    /// Keys of the document that cannot be used.
+    pub ignored: usize,
+    /// When the fetch began that brought them; `None`: inline.
+    pub begun: Option<Steady>,
+}
+
+impl Keyring {
+    /// A ring for each provider; inline keys are in use at once.
+    pub fn new(policy: &Policy, crypto: &'static CryptoProvider) -> Self {
+        let ring = |provider: &Provider| match &provider.keys {
+            KeySource::Inline(set) => {
+                Ring { loaded: Some(Loaded::new(set.clone(), None, None)), ..Ring::default() }
+            }
+            KeySource::Uri(_) | KeySource::Discovery(_) => Ring::default(),
+        };
+        Self { crypto, rings: policy.providers().iter().map(ring).collect() }
+    }
+
+    /// Puts keys in use that a fetch brought which began at `begun`; those that it did not bring are withdrawn, and end
+    /// the tokens that they signed. `looked_for`: key ids that the fetch was made for, by this worker or another one.
+    pub fn install(&mut self, provider: ProviderId, set: KeySet, begun: Steady, looked_for: &[KidHash]) {
+        let Some(ring) = self.ring_mut(provider) else { return };
+        // an older document never replaces a newer one
+        if ring.loaded.as_ref().is_some_and(|loaded| loaded.begun.is_none_or(|newer| newer >= begun)) {
+            return;
+        }
+        // what a fetch did not bring that began after it was seen is nobody's
+        ring.unknown.iter_mut().for_each(|unknown| unknown.absent |= unknown.seen < begun);
+        for kid in looked_for {
+            ring.remember(*kid, begun, true);
+        }
+        let before = ring.loaded.take();
+        let had: Vec<Box<str>> = before.iter().flat_map(|loaded| loaded.by_kid.keys().cloned()).collect();
+        let loaded = Loaded::new(set, Some(begun), before);
+        for kid in had.iter().filter(|kid| !loaded.by_kid.contains_key(*kid)) {
+            ring.remember(KidHash::of(kid), begun, true);
+        }
+        ring.loaded = Some(loaded);
+    }
+
+    /// What is known of a provider's keys; `None`: nothing yet.
+    pub fn state(&self, provider: ProviderId) -> Option<KeyState> {
+        let loaded = self.ring(provider)?.loaded.as_ref()?;
+        Some(KeyState { usable: loaded.keys.len(), ignored: loaded.set.ignored(), begun: loaded.begun })
+    }
+
+    /// The key ids that a fetch should look for, the newest last.
+    pub fn wanted(&self, provider: ProviderId) -> impl Iterator<Item = KidHash> {
+        let ring = self.ring(provider);
+        ring.into_iter().flat_map(|ring| ring.unknown.iter().filter(|it| !it.absent).map(|it| it.kid))
+    }
+
+    /// Whether the provider's keys are fresh enough to be used.
+    ///
+    /// # Errors
+    /// There are none yet, or they are older than `max_stale`.
+    pub(crate) fn fresh(&self, id: ProviderId, provider: &Provider, now: Steady) -> Result<(), NoKey> {
+        let loaded =
+            self.ring(id).and_then(|ring| ring.loaded.as_ref()).ok_or(NoKey::Wait(Missing::AllKeys))?;
+        match loaded.begun {
+            Some(begun) if now.since(begun) >= provider.key_times.max_stale => {
+                Err(NoKey::Refused(Reason::KeysStale))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The one key for a token's `kid` and `alg` (RFC 7515 4.1.4), among this provider's alone.
+    ///
+    /// # Errors
+    /// Why there is none, or not one.
+    pub(crate) fn find(
+        &mut self,
+        id: ProviderId,
+        provider: &Provider,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+        now: Steady,
+    ) -> Result<Rc<LoadedKey>, NoKey> {
+        self.fresh(id, provider, now)?;
+        let ring = self.ring_mut(id).ok_or(NoKey::Wait(Missing::AllKeys))?;
+        let loaded = ring.loaded.as_ref().ok_or(NoKey::Wait(Missing::AllKeys))?;
+        let Some(kid) = kid else {
+            return only(&loaded.keys, algorithm).ok_or(NoKey::Refused(Reason::KeyAmbiguous));
+        };
+        let Some(named) = loaded.by_kid.get(kid) else {
+            if loaded.set.ignores(kid) {
+                return Err(NoKey::Refused(Reason::KeyUnsuitable));
+            }
+            let inline = loaded.begun.is_none();
+            let absent = inline || ring.remember(KidHash::of(kid), now, false);
+            return Err(if absent { NoKey::Refused(Reason::KeyUnknown) } else { NoKey::Wait(Missing::Kid) });
+        };
+        only(named, algorithm).ok_or_else(|| {
+            let several = named.iter().any(|key| key.key.fits(algorithm));
+            NoKey::Refused(if several { Reason::KeyAmbiguous } else { Reason::KeyUnsuitable })
+        })
+    }
+
+    /// Verifies a signature by a key of this ring.
+    pub(crate) fn verify(
+        &self,
+        key: &LoadedKey,
+        algorithm: Algorithm,
+        signed: &[u8],
+        signature: &Vec<u8>,
+    ) -> Option<Proof> {
+        key.verifiers.verify(self.crypto, &key.key, algorithm, signed, signature)
+    }
+
+    fn ring(&self, provider: ProviderId) -> Option<&Ring> {
+        self.rings.get(provider.0 as usize)
+    }
+
+    fn ring_mut(&mut self, provider: ProviderId) -> Option<&mut Ring> {
+        self.rings.get_mut(provider.0 as usize)
+    }
+}
+
+impl LoadedKey {
+    /// Whether the provider has withdrawn it, or put another key under its id.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        self.withdrawn.get()
+    }
+}
+
+impl Ring {
+    /// Remembers a key id that the keys do not have. Says whether it is known to be nobody's.
+    fn remember(&mut self, kid: KidHash, seen: Steady, absent: bool) -> bool {
+        if let Some(known) = self.unknown.iter_mut().find(|known| known.kid == kid) {
+            known.absent |= absent;
+            return known.absent;
+        }
+        if self.unknown.len() >= REMEMBERED {
+            self.unknown.pop_front();
+        }
+        self.unknown.push_back(Unknown { kid, seen, absent });
+        absent
+    }
+}
+
+impl Loaded {
+    /// Keys that were in use before go on as they are; the others are made, and those that are gone are withdrawn.
+    fn new(set: KeySet, begun: Option<Steady>, before: Option<Self>) -> Self {
+        let before = before.map(|loaded| loaded.keys).unwrap_or_default();
+        let mut known: HashMap<KeyIdentity, Rc<LoadedKey>> =
+            before.into_iter().map(|key| (key.key.identity(), key)).collect();
+        let mut keys = Vec::new();
+        for key in set.keys() {
+            let make = || Rc::new(LoadedKey::from(key.clone()));
+            // the same key twice in one document is one key
+            if keys.iter().all(|it: &Rc<LoadedKey>| it.key.identity() != key.identity()) {
+                keys.push(known.remove(&key.identity()).unwrap_or_else(make));
+            }
+        }
+        for gone in known.into_values() {
+            gone.withdrawn.set(true);
+        }
+        let mut by_kid: HashMap<Box<str>, Vec<_>> = HashMap::new();
+        for key in &keys {
+            if let Some(kid) = key.key.kid() {
+                by_kid.entry(kid.into()).or_default().push(Rc::clone(key));
+            }
+        }
+        Self { keys, by_kid, set, begun }
+    }
+}
+
+/// The one key that fits, if there is exactly one.
+fn only(among: &[Rc<LoadedKey>], algorithm: Algorithm) -> Option<Rc<LoadedKey>> {
+    let mut fitting = among.iter().filter(|key| key.key.fits(algorithm));
+    fitting.next().filter(|_| fitting.next().is_none()).cloned()
+}
+
+impl From<Key> for LoadedKey {
+    fn from(key: Key) -> Self {
+        Self { key, verifiers: Verifiers::default(), withdrawn: Cell::new(false) }
+    }
+}

@@ -1,0 +1,121 @@
+//! Signatures, through jsonwebtoken's `CryptoProvider`: natively RustCrypto, in Envoy the host's cryptography where its
+//! self-test passes. A proof that a signature was verified comes from here and nowhere else.
+
+use std::cell::OnceCell;
+
+use jsonwebtoken::DecodingKey;
+use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier};
+
+use super::algorithm::Algorithm;
+use super::jwks::Key;
+use super::vectors;
+
+/// RustCrypto, for where there is no host.
+pub static RUST_CRYPTO: &CryptoProvider = &jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER;
+
+/// That a signature was verified. Claims become [`VerifiedClaims`](super::claims::VerifiedClaims) only with one.
+#[derive(Debug)]
+pub(crate) struct Proof(());
+
+/// The verifiers of one key, each made at its first use: making one costs more than using it.
+#[derive(Default)]
+pub(crate) struct Verifiers([OnceCell<Option<Box<dyn JwtVerifier>>>; Algorithm::ALL.len()]);
+
+impl Verifiers {
+    /// Verifies a signature by `key`, which must fit the algorithm. Whatever goes wrong is no proof.
+    #[allow(clippy::ptr_arg)] // what jsonwebtoken's verifiers take
+    pub(crate) fn verify(
+        &self,
+        crypto: &CryptoProvider,
+        key: &Key,
+        algorithm: Algorithm,
+        signed: &[u8],
+        signature: &Vec<u8>,
+    ) -> Option<Proof> {
+        if !key.fits(algorithm) || signature.len() != key.signature_bytes() {
+            return None;
+        }
+        let make = || (crypto.verifier_factory)(&algorithm.into(), key.decoding()).ok();
+        let verifier = self.0.get(algorithm as usize)?.get_or_init(make).as_ref()?;
+        verifier.verify(signed, signature).ok().map(|()| Proof(()))
+    }
+}
+
+impl std::fmt::Debug for Verifiers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Verifiers").finish_non_exhaustive()
+    }
+}
+
+/// What a host must prove before it is trusted with an algorithm: `good` passes, `bad` fails.
+#[derive(Debug)]
+pub struct SelfTest {
+    /// The algorithm.
+    pub algorithm: Algorithm,
+    /// Whose signatures these are.
+    pub key: DecodingKey,
+    /// What was signed.
+    pub message: &'static [u8],
+    /// A signature, as JWS has it.
+    pub good: &'static [u8],
+    /// The same with one bit changed.
+    pub bad: Vec<u8>,
+}
+
+/// A test for each algorithm that hosts know: RSA PKCS#1 v1.5 and ECDSA.
+pub fn self_tests() -> Vec<SelfTest> {
+    let rsa = || DecodingKey::from_rsa_raw_components(vectors::MODULUS, &[1, 0, 1]);
+    [
+        (Algorithm::RS256, rsa(), vectors::RS256),
+        (Algorithm::RS384, rsa(), vectors::RS384),
+        (Algorithm::RS512, rsa(), vectors::RS512),
+        (Algorithm::ES256, DecodingKey::from_ec_der(vectors::P256), vectors::ES256),
+        (Algorithm::ES384, DecodingKey::from_ec_der(vectors::P384), vectors::ES384),
+    ]
+    .map(|(algorithm, key, good)| {
+        let mut bad = good.to_vec();
+        if let Some(last) = bad.last_mut() {
+            *last ^= 1;
+        }
+        SelfTest { algorithm, key, message: vectors::MESSAGE, good, bad }
+    })
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rustcrypto_passes_the_self_test_that_a_host_must_pass() {
+        for test in self_tests() {
+            let verifier = (RUST_CRYPTO.verifier_factory)(&test.algorithm.into(), &test.key).unwrap();
+            assert!(verifier.verify(test.message, &test.good.to_vec()).is_ok(), "{:?}", test.algorithm);
+            assert!(verifier.verify(test.message, &test.bad).is_err(), "{:?}", test.algorithm);
+        }
+    }
+
+    #[test]
+    fn keys_and_signatures_are_written_in_der_as_openssl_writes_them() {
+        use super::super::der;
+        let rsa = der::rsa_public_key(vectors::MODULUS, &[1, 0, 1]).unwrap();
+        assert_eq!((rsa.len(), &rsa[..4]), (294, &[0x30, 0x82, 0x01, 0x22][..]));
+        for (point, length) in [(vectors::P256, 91), (vectors::P384, 120)] {
+            let der = der::ec_public_key(point).unwrap();
+            assert_eq!(der.len(), length);
+            assert!(der.ends_with(point));
+            assert_eq!(der::ec_public_key(&point[1..]), None);
+        }
+        for raw in [vectors::ES256, vectors::ES384] {
+            let der = der::ecdsa_signature(raw).unwrap();
+            assert_eq!((der[0], usize::from(der[1])), (0x30, der.len() - 2));
+            let (r, s) = raw.split_at(raw.len() / 2);
+            let zero = vec![0; r.len()];
+            let large = vec![0xff; r.len()];
+            for bad in [[&zero, s], [r, &zero], [&large, s], [r, &large]] {
+                assert_eq!(der::ecdsa_signature(&bad.concat()), None);
+            }
+            assert_eq!(der::ecdsa_signature(&raw[1..]), None);
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! A token as it came: three base64url parts (RFC 7515 3.1, 7.1), and the header that says how it is signed.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+
+use super::json::{Json, Object};
+use crate::reason::Reason;
+
+/// Of a key id, in bytes.
+const MAX_KID: usize = 256;
+
+/// The parts of a token, decoded. Nothing in it has been verified.
+#[derive(Debug)]
+pub(crate) struct Token<'a> {
+    /// What is signed: the first two parts, as they came.
+    pub(crate) signed: &'a [u8],
+    pub(crate) header: Vec<u8>,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) signature: Vec<u8>,
+}
+
+impl<'a> Token<'a> {
+    /// Splits and decodes: exactly three parts, no padding, no stray bits.
+    ///
+    /// # Errors
+    /// [`Reason::TokenMalformed`].
+    pub(crate) fn split(token: &'a [u8]) -> Result<Self, Reason> {
+        let mut dots = token.iter().enumerate().filter(|(_, b)| **b == b'.').map(|(at, _)| at);
+        let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
+            return Err(Reason::TokenMalformed);
+        };
+        let part = |from: usize, to: usize| {
+            let part = token.get(from..to).ok_or(Reason::TokenMalformed)?;
+            BASE64URL.decode(part).map_err(|_| Reason::TokenMalformed)
+        };
+        Ok(Self {
+            signed: token.get(..second).ok_or(Reason::TokenMalformed)?,
+            header: part(0, first)?,
+            payload: part(first + 1, second)?,
+            signature: part(second + 1, token.len())?,
+        })
+    }
+}
+
+/// What is read of the JOSE header. `jku`, `jwk`, `x5u` and `x5c` are never even looked at (RFC 8725 3.10).
+#[derive(Debug)]
+pub(crate) struct Header<'a> {
+    object: Object<'a>,
+}
+
+impl<'a> Header<'a> {
+    /// Reads it strictly.
+    ///
+    /// # Errors
+    /// [`Reason::HeaderMalformed`], or [`Reason::CriticalHeader`]: no extension is understood here, so none may be critical.
+    pub(crate) fn parse(json: &'a [u8]) -> Result<Self, Reason> {
+        let object = Object::parse(json).ok_or(Reason::HeaderMalformed)?;
+        if object.get("crit").is_some() || object.get("b64").is_some() {
+            return Err(Reason::CriticalHeader);
+        }
+        let header = Self { object };
+        let strings = ["alg", "typ", "kid", "cty"].into_iter().all(|name| header.text(name).is_ok());
+        let kid = header.kid().is_none_or(|kid| !kid.is_empty() && kid.len() <= MAX_KID);
+        if strings && kid && header.object.get("alg").is_some() {
+            Ok(header)
+        } else {
+            Err(Reason::HeaderMalformed)
+        }
+    }
+
+    fn text(&self, name: &str) -> Result<Option<&str>, Reason> {
+        match self.object.get(name) {
+            None => Ok(None),
+            Some(Json::String(text)) => Ok(Some(text)),
+            Some(_) => Err(Reason::HeaderMalformed),
+        }
+    }
+
+    pub(crate) fn alg(&self) -> &str {
+        self.text("alg").ok().flatten().unwrap_or_default()
+    }
+
+    pub(crate) fn kid(&self) -> Option<&str> {
+        self.text("kid").ok().flatten()
+    }
+
+    /// Whether `typ` is one of `accepted`, which are in the normal form of RFC 7515 4.1.9: lower case (media types are
+    /// case-insensitive), without `application/`. `None` accepts a header without `typ`.
+    pub(crate) fn is_of_type(&self, accepted: &[Option<Box<str>>]) -> bool {
+        let typ = self.text("typ").ok().flatten();
+        accepted.iter().any(|accepted| match (typ, accepted.as_deref()) {
+            (None, None) => true,
+            (Some(typ), Some(accepted)) => normal(typ).eq_ignore_ascii_case(accepted),
+            _ => false,
+        })
+    }
+
+    /// Whether it says that it is an access token by RFC 9068.
+    pub(crate) fn is_access_token(&self) -> bool {
+        self.is_of_type(&[Some("at+jwt".into())])
+    }
+}
+
+/// A media type without `application/`, if no other slash follows.
+fn normal(typ: &str) -> &str {
+    const PREFIX: &str = "application/";
+    match typ.split_at_checked(PREFIX.len()) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case(PREFIX) && !rest.contains('/') => rest,
+        _ => typ,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_token_is_exactly_three_parts_without_padding_or_stray_bits() {
+        for (token, good) in [
+            ("e30.e30.e30", true),
+            ("..", true),
+            ("e30.e30.", true),
+            ("", false),
+            ("e30", false),
+            ("e30.e30", false),
+            ("e30.e30.e30.e30", false),
+            ("e30.e30.e30.", false),
+            ("e30=.e30.e30", false),
+            ("e31.e31.e31", false),
+            ("e3.e3.e3", false),
+            ("e.e.e", false),
+            ("e3+.e30.e30", false),
+            ("e30 .e30.e30", false),
+            ("é.e30.e30", false),
+        ] {
+            let split = Token::split(token.as_bytes());
+            assert_eq!(split.is_ok(), good, "{token}");
+            assert!(split.is_ok() || split.is_err_and(|reason| reason == Reason::TokenMalformed));
+        }
+    }
+
+    #[test]
+    fn a_header_is_strict_and_nothing_in_it_may_be_critical() {
+        use Reason::{CriticalHeader, HeaderMalformed};
+        for (json, expected) in [
+            (r#"{"alg":"RS256"}"#, None),
+            (r#"{"alg":"RS256","typ":"JWT","kid":"a","jku":"https://evil.example","x":{}}"#, None),
+            (r#"{"alg":"RS256","crit":["exp"],"exp":1}"#, Some(CriticalHeader)),
+            (r#"{"alg":"RS256","crit":[]}"#, Some(CriticalHeader)),
+            (r#"{"alg":"RS256","crit":null}"#, Some(CriticalHeader)),
+            (r#"{"alg":"RS256","b64":true}"#, Some(CriticalHeader)),
+            (r"{}", Some(HeaderMalformed)),
+            (r#"{"alg":1}"#, Some(HeaderMalformed)),
+            (r#"{"alg":null}"#, Some(HeaderMalformed)),
+            (r#"{"alg":"RS256","typ":7}"#, Some(HeaderMalformed)),
+            (r#"{"alg":"RS256","kid":7}"#, Some(HeaderMalformed)),
+            (r#"{"alg":"RS256","kid":""}"#, Some(HeaderMalformed)),
+            (r#"{"alg":"RS256","alg":"none"}"#, Some(HeaderMalformed)),
+            (r#"["RS256"]"#, Some(HeaderMalformed)),
+            ("", Some(HeaderMalformed)),
+        ] {
+            assert_eq!(Header::parse(json.as_bytes()).err(), expected, "{json}");
+        }
+        let long = format!(r#"{{"alg":"RS256","kid":"{}"}}"#, "k".repeat(MAX_KID + 1));
+        assert_eq!(Header::parse(long.as_bytes()).err(), Some(HeaderMalformed));
+    }
+
+    #[test]
+    fn types_are_compared_as_media_types_are() {
+        let accepts = |json: &str, accepted: &[Option<&str>]| {
+            let accepted: Vec<_> = accepted.iter().map(|it| it.map(Box::from)).collect();
+            Header::parse(json.as_bytes()).unwrap().is_of_type(&accepted)
+        };
+        for (typ, expected) in [
+            ("at+jwt", true),
+            ("AT+JWT", true),
+            ("application/at+jwt", true),
+            ("Application/AT+jwt", true),
+            ("jwt", true),
+            ("application/x/at+jwt", false),
+            ("text/at+jwt", false),
+            ("at", false),
+            ("", false),
+        ] {
+            let json = format!(r#"{{"alg":"RS256","typ":"{typ}"}}"#);
+            assert_eq!(accepts(&json, &[Some("jwt"), Some("at+jwt")]), expected, "{typ}");
+        }
+        assert!(!accepts(r#"{"alg":"RS256"}"#, &[Some("jwt")]));
+        assert!(accepts(r#"{"alg":"RS256"}"#, &[None]));
+        assert!(!accepts(r#"{"alg":"RS256","typ":"JWT"}"#, &[None]));
+    }
+
+    proptest! {
+        #[test]
+        fn splitting_and_joining_is_the_identity(header: Vec<u8>, payload: Vec<u8>, signature: Vec<u8>) {
+            let parts = [&header, &payload, &signature].map(|part| BASE64URL.encode(part));
+            let joined = parts.join(".");
+            let token = Token::split(joined.as_bytes()).unwrap();
+            let signed = [&*parts[0], &*parts[1]].join(".");
+            prop_assert_eq!(token.signed, signed.as_bytes());
+            prop_assert_eq!((token.header, token.payload, token.signature), (header, payload, signature));
+        }
+
+        #[test]
+        fn no_two_texts_split_to_the_same_parts(text in "[A-Za-z0-9_=.-]{0,40}") {
+            if let Ok(token) = Token::split(text.as_bytes()) {
+                let parts = [&token.header, &token.payload, &token.signature].map(|part| BASE64URL.encode(part));
+                prop_assert_eq!(parts.join("."), text);
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What a policy bounds, and the base of its problem types.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::super::bounds::{CacheBounds, Limits, Waiting};
+use super::super::document::Document;
+use super::super::error::Mistakes;
+use super::super::origins::Origins;
+use super::super::text::is_absolute_uri;
+use super::document_of;
+
+/// The bounds of one policy.
+pub(super) struct Bounds {
+    pub(super) limits: Limits,
+    pub(super) waiting: Waiting,
+    pub(super) cache: CacheBounds,
+}
+
+/// Shorter than any token with a signature, and more than any header may hold.
+const TOKEN_BYTES: RangeInclusive<usize> = 256..=1024 * 1024;
+/// Each of them holds a connection.
+const WAITING_REQUESTS: RangeInclusive<usize> = 0..=100_000;
+const WAITING_SECONDS: RangeInclusive<u64> = 1..=60;
+const CACHED_TOKENS: RangeInclusive<usize> = 0..=1_000_000;
+/// A VM has 4 GiB at most.
+const CACHED_BYTES: RangeInclusive<usize> = 0..=1024 * 1024 * 1024;
+
+pub(super) fn compile(document: &Document, origins: &Origins, mistakes: &mut Mistakes) -> Bounds {
+    let limits = Limits::from(&document.limits);
+    let root = document_of(origins, "limits");
+    within(root.field("limits").field("token_bytes"), limits.token_bytes, &TOKEN_BYTES, mistakes);
+
+    let waiting = Waiting::from(&document.waiting);
+    let root = document_of(origins, "waiting");
+    let place = root.field("waiting");
+    within(place.field("requests"), waiting.requests, &WAITING_REQUESTS, mistakes);
+    within(place.field("unknown_kid_requests"), waiting.unknown_kid_requests, &WAITING_REQUESTS, mistakes);
+    seconds_within(place.field("time"), waiting.time, &WAITING_SECONDS, mistakes);
+
+    let cache = CacheBounds::from(&document.cache);
+    let root = document_of(origins, "cache");
+    let place = root.field("cache");
+    within(place.field("tokens"), cache.tokens, &CACHED_TOKENS, mistakes);
+    within(place.field("bytes"), cache.bytes, &CACHED_BYTES, mistakes);
+    Bounds { limits, waiting, cache }
+}
+
+/// What a reason's id is appended to (RFC 9457 3.1.1).
+pub(super) fn problem_base(
+    document: &Document,
+    origins: &Origins,
+    mistakes: &mut Mistakes,
+) -> Option<Box<str>> {
+    let base = document.problem_base.as_deref()?;
+    if !is_absolute_uri(base) {
+        let message = format!("`{}` is no absolute URI", base.escape_debug());
+        let help = "the reason's id is appended to it: write one as `https://errors.example/portcullis#`";
+        mistakes.add(document_of(origins, "problem_base").field("problem_base"), message, help);
+    }
+    Some(base.into())
+}
+
+/// Notes a number out of its range.
+pub(super) fn within<T>(place: impl Display, number: T, range: &RangeInclusive<T>, mistakes: &mut Mistakes)
+where
+    T: Copy + PartialOrd + Display,
+{
+    if !range.contains(&number) {
+        let help = format!("write {} to {}", range.start(), range.end());
+        mistakes.add(place, format!("{number} is out of range"), help);
+    }
+}
+
+/// Notes a span of time out of its range.
+pub(super) fn seconds_within(
+    place: impl Display,
+    span: Duration,
+    range: &RangeInclusive<u64>,
+    mistakes: &mut Mistakes,
+) {
+    if !range.contains(&span.as_secs()) {
+        let help = format!("write `{}s` to `{}s`", range.start(), range.end());
+        mistakes.add(place, format!("{} s is out of range", span.as_secs()), help);
+    }
+}

@@ -1,0 +1,66 @@
+//! From the document to the policy. Every mistake is collected, each with its place, so that a person sees all at once; one
+//! concept a file.
+
+mod audience;
+mod bounds;
+mod headers;
+mod identity;
+mod jwks;
+mod provider;
+mod providers;
+mod roles;
+mod rows;
+mod service;
+mod services;
+mod source;
+
+use super::Policy;
+use super::document::Document;
+use super::error::{Mistakes, Place, PolicyErrors};
+use super::hash::hash;
+use super::mode::Mode;
+use super::origins::Origins;
+
+impl Policy {
+    /// Checks a document and makes it fast to ask.
+    ///
+    /// # Errors
+    /// Every mistake that was found, not only the first.
+    pub fn compile(document: &Document) -> Result<Self, PolicyErrors> {
+        compile(document, &Origins::default())
+    }
+}
+
+/// Compiles a document whose parts come from the files that `origins` knows.
+pub(super) fn compile(document: &Document, origins: &Origins) -> Result<Policy, PolicyErrors> {
+    let mut mistakes = Mistakes::default();
+    let resolved = document.resolved_providers();
+    let headers = identity::compile(document, origins, &mut mistakes);
+    let providers = providers::compile(&resolved, &headers.written, origins, &mut mistakes);
+    let mode = document.mode.map_or(Mode::Enforce, Mode::from);
+    let services = services::compile(document, &providers, mode, origins, &mut mistakes);
+    let bounds = bounds::compile(document, origins, &mut mistakes);
+    let problem_base = bounds::problem_base(document, origins, &mut mistakes);
+    mistakes.none_or(())?;
+    Ok(Policy {
+        providers: providers.list.into(),
+        issuers: providers.issuers,
+        services: services.list.into(),
+        hosts: services.hosts,
+        sources: providers.sources.into(),
+        identity: headers.identity,
+        limits: bounds.limits,
+        waiting: bounds.waiting,
+        cache: bounds.cache,
+        problem_base,
+        stripped: headers.stripped.into(),
+        mode,
+        role_names: services.role_names,
+        hash: hash(document, &resolved),
+    })
+}
+
+/// The document's own place for a top-level field.
+fn document_of<'a>(origins: &'a Origins, field: &str) -> Place<'a> {
+    Place::document(origins.field(field))
+}

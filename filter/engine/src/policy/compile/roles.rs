@@ -1,0 +1,69 @@
+//! How a provider's claims become roles.
+
+use super::super::document::{ProviderDocument, RoleSourceDocument};
+use super::super::error::{Mistakes, Place};
+use super::super::text::is_printable;
+use super::provider::claim_path;
+use crate::authz::roles::{MAX_ROLE_BYTES, RoleRules, RoleSource};
+
+pub(super) fn compile(place: &Place<'_>, document: &ProviderDocument, mistakes: &mut Mistakes) -> RoleRules {
+    let sources = document.roles.as_deref().unwrap_or_default();
+    let place_of_sources = place.field("roles");
+    for (index, source) in sources.iter().enumerate() {
+        let place = place_of_sources.item(index);
+        if let Some(prefix) = &source.prefix {
+            prefix_is_printable(&place.field("prefix"), prefix, mistakes);
+        }
+        // what a client asked for would become what a user is
+        if is_scope(source) && !is_set_apart(source) && sources.iter().any(|other| !is_scope(other)) {
+            let message = "scopes beside other roles: a client could ask for a user's role";
+            let help =
+                "write `fallback: true` to read them only where no other source has a role, or a `prefix`";
+            mistakes.add(place, message, help);
+        }
+    }
+    let sources = sources.iter().enumerate().map(|(index, source)| RoleSource {
+        path: claim_path(&place_of_sources.item(index).field("path"), &source.path, mistakes),
+        split: source.split.is_some(),
+        fallback: source.fallback,
+        prefix: source.prefix.as_deref().unwrap_or_default().into(),
+    });
+    let sources = sources.collect();
+
+    let place_of_names = place.field("role_names");
+    let names = document.role_names.iter().flat_map(|names| names.iter()).map(|(from, to)| {
+        for name in [from, to] {
+            role_is_usable(&place_of_names.field(from), name, mistakes);
+        }
+        (from.as_str().into(), to.as_str().into())
+    });
+    let names = names.collect();
+
+    let prefix = document.role_prefix.as_deref().unwrap_or_default();
+    prefix_is_printable(&place.field("role_prefix"), prefix, mistakes);
+    RoleRules { sources, names, prefix: prefix.into() }
+}
+
+/// Notes a role that nobody could have: it would be dropped from every token.
+pub(super) fn role_is_usable(place: &Place<'_>, role: &str, mistakes: &mut Mistakes) {
+    if !is_printable(role) || role.len() > MAX_ROLE_BYTES {
+        let message = format!("`{}` is no role", role.escape_debug());
+        let help = format!("write 1 to {MAX_ROLE_BYTES} bytes without control characters");
+        mistakes.add(place, message, help);
+    }
+}
+
+fn prefix_is_printable(place: &Place<'_>, prefix: &str, mistakes: &mut Mistakes) {
+    if !prefix.is_empty() {
+        role_is_usable(place, prefix, mistakes);
+    }
+}
+
+/// RFC 6749 3.3, RFC 8693 4.2; `scp` at some products.
+fn is_scope(source: &RoleSourceDocument) -> bool {
+    source.path.last().is_some_and(|name| matches!(name.as_str(), "scope" | "scp"))
+}
+
+fn is_set_apart(source: &RoleSourceDocument) -> bool {
+    source.fallback || source.prefix.as_ref().is_some_and(|prefix| !prefix.is_empty())
+}

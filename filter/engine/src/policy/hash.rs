@@ -1,0 +1,64 @@
+//! The hash of a policy: equal for documents that say the same.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use super::document::{Document, ProviderDocument};
+use super::values::Named;
+
+/// A document in the one form that is hashed: members in a fixed order, names sorted, presets written out.
+#[derive(Serialize)]
+struct Canonical<'a> {
+    providers: &'a Named<ProviderDocument>,
+    services: &'a Named<super::document::ServiceDocument>,
+    identity: &'a super::document::IdentityDocument,
+    mode: Option<super::mode::ModeDocument>,
+    problem_base: Option<&'a str>,
+    strip_headers: &'a [String],
+    limits: &'a super::document::LimitsDocument,
+    waiting: &'a super::document::WaitingDocument,
+    cache: &'a super::document::CacheDocument,
+    lint: &'a super::document::LintDocument,
+}
+
+/// The hash of a document whose providers are `resolved`.
+pub(super) fn hash(document: &Document, resolved: &Named<ProviderDocument>) -> Box<str> {
+    let Document {
+        providers: _,
+        services,
+        identity,
+        mode,
+        problem_base,
+        strip_headers,
+        limits,
+        waiting,
+        cache,
+        lint,
+    } = document;
+    let canonical = Canonical {
+        providers: resolved,
+        services,
+        identity,
+        mode: *mode,
+        problem_base: problem_base.as_deref(),
+        strip_headers,
+        limits,
+        waiting,
+        cache,
+        lint,
+    };
+    let mut hasher = Sha256::new();
+    // neither a hasher nor a document of strings, numbers and lists has an error to give
+    let _ = serde_json::to_writer(&mut hasher, &canonical);
+    hasher
+        .finalize()
+        .iter()
+        .take(8)
+        .fold(String::with_capacity(16), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+        .into()
+}

@@ -1,0 +1,47 @@
+//! A request as the engine sees it: method, target, authority and headers, borrowed from what the host gave. Nothing is
+//! decoded, lower-cased or copied.
+
+use crate::authn::bearer::Headers;
+
+/// What a decision may look at besides the clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The method, compared exactly (RFC 9110 9.1). Empty if it is not UTF-8: no row has an empty method.
+    pub method: &'a str,
+    /// The target as received, query included.
+    pub target: &'a [u8],
+    /// Host and optional port. Empty if there is none.
+    pub authority: &'a [u8],
+    /// All headers, pseudo-headers included, in the order of arrival.
+    pub headers: Headers<'a>,
+}
+
+impl<'a> Request<'a> {
+    /// Reads the pseudo-headers (RFC 9113 8.3.1), which Envoy makes for HTTP/1.1 too.
+    pub fn new(headers: Headers<'a>) -> Self {
+        let pseudo = |name| headers.first(name).unwrap_or_default();
+        Self {
+            method: std::str::from_utf8(pseudo(":method")).unwrap_or_default(),
+            target: pseudo(":path"),
+            authority: pseudo(":authority"),
+            headers,
+        }
+    }
+
+    /// Whether the client speaks gRPC: it reads a refusal from `grpc-status`, not from the HTTP status.
+    pub fn is_grpc(&self) -> bool {
+        self.headers.first("content-type").is_some_and(|value| {
+            value
+                .strip_prefix(b"application/grpc")
+                .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+        })
+    }
+}
+
+/// What only the connection knows, asked for only when the policy or the token needs it.
+pub trait Connection {
+    /// SHA-256 of the client's certificate in DER, if the connection proved one (RFC 8705 3.1, `x5t#S256`).
+    fn peer_certificate_sha256(&self) -> Option<[u8; 32]>;
+    /// The cluster that Envoy's own route would send the request to.
+    fn cluster(&self) -> Option<Vec<u8>>;
+}

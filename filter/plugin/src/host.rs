@@ -1,0 +1,59 @@
+//! The host's clocks, its shared data and its randomness: the only file that asks for them.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use portcullis_engine::time::{Now, Steady, UnixTime};
+use proxy_wasm::hostcalls;
+
+/// A compare-and-swap value that no entry has. Envoy ignores the compare while a key is absent, and reads 0 as
+/// "overwrite": only with this one does exactly one of two workers create an entry.
+const ABSENT: u32 = u32::MAX;
+
+/// Both clocks. A host without a wall clock gives a time at which every token has ended.
+pub(crate) fn now() -> Now {
+    let wall = hostcalls::get_current_time().unwrap_or(SystemTime::UNIX_EPOCH);
+    let wall = wall.duration_since(UNIX_EPOCH).map_or(u64::MAX, |since| since.as_secs());
+    let ticks = coarsetime::Instant::now().as_ticks();
+    Now {
+        wall: UnixTime(if wall == 0 { u64::MAX } else { wall }),
+        steady: Steady(coarsetime::Duration::from_ticks(ticks).as_nanos()),
+    }
+}
+
+/// A random number: for jitter and for telling workers apart, not for secrets.
+pub(crate) fn random() -> u64 {
+    RandomState::new().hash_one(0_u8)
+}
+
+/// A shared entry and the value to compare when replacing it.
+pub(crate) struct Entry {
+    pub(crate) value: Vec<u8>,
+    pub(crate) seen: u32,
+}
+
+/// The entry of that name, if there is one.
+pub(crate) fn shared(name: &str) -> Option<Entry> {
+    match hostcalls::get_shared_data(name) {
+        Ok((Some(value), seen)) => Some(Entry { value, seen: seen.unwrap_or(ABSENT) }),
+        _ => None,
+    }
+}
+
+/// Stores `value`, whatever was there.
+pub(crate) fn share(name: &str, value: &[u8]) {
+    // without a compare there is nothing that could mismatch
+    let _ = hostcalls::set_shared_data(name, Some(value), None);
+}
+
+/// Stores `value` if the entry is still as it was seen (`None`: absent). Says whether it did.
+pub(crate) fn swap(name: &str, value: &[u8], seen: Option<&Entry>) -> bool {
+    let compare = seen.map_or(ABSENT, |entry| entry.seen);
+    hostcalls::set_shared_data(name, Some(value), Some(compare)).is_ok()
+}
+
+/// Asks for a tick after so long. One tick follows; whoever wants another asks again.
+pub(crate) fn tick_after(period: Duration) {
+    // a host without ticks fetches no keys, and says so by 503
+    let _ = hostcalls::set_tick_period(period);
+}

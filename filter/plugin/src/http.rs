@@ -1,0 +1,92 @@
+//! One request. Until it is allowed nothing of it goes on: headers, body and trailers wait.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use portcullis_engine::authn::bearer::Headers;
+use portcullis_engine::decide::Trace;
+use portcullis_engine::strip::is_stripped;
+use proxy_wasm::hostcalls;
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::{Action, Bytes, MapType};
+
+use crate::carry::{self, Then};
+use crate::root::Worker;
+
+/// A request as it was received, before anything was changed.
+pub(crate) struct Received {
+    headers: Vec<(String, Bytes)>,
+    /// What the last decision saw.
+    pub(crate) trace: RefCell<Trace>,
+    /// Whether it may go on.
+    pub(crate) allowed: Cell<bool>,
+}
+
+impl Received {
+    pub(crate) fn headers(&self) -> Headers<'_> {
+        Headers(&self.headers)
+    }
+}
+
+/// A stream.
+pub(crate) struct Http {
+    context: u32,
+    /// `None`: no policy was ever taken, so nothing passes.
+    worker: Option<Rc<Worker>>,
+    received: Option<Rc<Received>>,
+    waited: bool,
+}
+
+impl Http {
+    pub(crate) fn new(context: u32, worker: Option<Rc<Worker>>) -> Self {
+        Self { context, worker, received: None, waited: false }
+    }
+
+    fn go_on_if_allowed(&self) -> Action {
+        let allowed = self.received.as_ref().is_some_and(|received| received.allowed.get());
+        if allowed { Action::Continue } else { Action::Pause }
+    }
+}
+
+impl Context for Http {}
+
+impl HttpContext for Http {
+    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
+        let headers = hostcalls::get_map_bytes(MapType::HttpRequestHeaders);
+        let (Some(worker), Ok(headers)) = (&self.worker, headers) else {
+            carry::broken();
+            return Action::Pause;
+        };
+        let received = Rc::new(Received { headers, trace: RefCell::default(), allowed: Cell::new(false) });
+        self.waited = carry::decide(worker, self.context, &received, None) == Then::Waits;
+        self.received = Some(received);
+        self.go_on_if_allowed()
+    }
+
+    fn on_http_request_body(&mut self, _: usize, _: bool) -> Action {
+        self.go_on_if_allowed()
+    }
+
+    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        let (Some(worker), Ok(trailers)) =
+            (&self.worker, hostcalls::get_map_bytes(MapType::HttpRequestTrailers))
+        else {
+            return Action::Pause;
+        };
+        for (name, _) in &trailers {
+            if is_stripped(name, worker.policy.stripped()) {
+                let _ = hostcalls::remove_map_value(MapType::HttpRequestTrailers, name);
+            }
+        }
+        self.go_on_if_allowed()
+    }
+}
+
+impl Drop for Http {
+    fn drop(&mut self) {
+        // the stream has gone: a reply to it would go nowhere
+        if let Some(worker) = self.worker.as_ref().filter(|_| self.waited) {
+            worker.queue.borrow_mut().forget(self.context);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Filters that run in Envoy's WebAssembly sandbox: one that does nothing, and Portcullis with its policy.
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use crate::rules::{Provider, Row, Rules};
+use crate::tokens::{AUDIENCE, ROLE};
+
+/// The environment variable that the signing key comes in.
+pub(super) const KEY_ENV: &str = "PORTCULLIS_SIGNING_KEY";
+
+/// The filter in `file`, with its configuration.
+pub(super) fn filter(file: &Path, configuration: &Value) -> Value {
+    json!({
+        "name": "sandboxed",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+            "config": {
+                "name": "portcullis",
+                "root_id": "portcullis",
+                "failure_policy": "FAIL_RELOAD",
+                "configuration": {
+                    "@type": "type.googleapis.com/google.protobuf.Struct",
+                    "value": configuration,
+                },
+                "vm_config": {
+                    "vm_id": "portcullis",
+                    "runtime": "envoy.wasm.runtime.v8",
+                    "code": { "local": { "filename": file } },
+                    "environment_variables": { "host_env_keys": [KEY_ENV] },
+                },
+            },
+        },
+    })
+}
+
+/// The rules as a policy of Portcullis.
+pub(super) fn policy(rules: Rules<'_>) -> Value {
+    let providers: Map<_, _> = rules.providers.iter().map(|it| (it.name.clone(), provider(it))).collect();
+    let routes: Vec<_> = rules.table.iter().map(route).collect();
+    json!({
+        "providers": providers,
+        "services": { "shop": { "hosts": ["*"], "routes": routes } },
+    })
+}
+
+fn provider(provider: &Provider) -> Value {
+    let algorithms: Vec<_> = provider.keys.iter().map(|key| key.algorithm.name()).collect();
+    json!({
+        "issuer": provider.issuer,
+        "audiences": [AUDIENCE],
+        "jwks": { "inline": provider.jwks() },
+        "algorithms": algorithms,
+        "roles": [{ "path": ["realm_access", "roles"] }],
+    })
+}
+
+fn route(row: &Row) -> Value {
+    json!({ "match": format!("{} {}", row.method, row.template), "roles": [ROLE] })
+}

@@ -1,0 +1,151 @@
+//! How much is measured: the parts of a run, and how often each is repeated.
+use std::collections::BTreeSet;
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+/// A part of a run, as `--only` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// Every token is used once: RS256, 2048 bits.
+    ColdRs256,
+    /// Every token is used once: ES256.
+    ColdEs256,
+    /// Every token is used once: EdDSA (Ed25519).
+    ColdEddsa,
+    /// Every token is used once: PS256, 2048 bits.
+    ColdPs256,
+    /// 100 tokens, used over and over.
+    Hot,
+    /// 99 requests with a hot token to one with a cold one.
+    Mixed,
+    /// Refused: every token has the signature of another.
+    BadSignature,
+    /// Refused: no token.
+    NoToken,
+    /// Refused: a good token without the role.
+    WrongRole,
+    /// Refused: a good token at an endpoint that has no row.
+    Undeclared,
+    /// Tokens of 0.5, 1 and 4 KiB, hot and cold.
+    Sizes,
+    /// Role tables from 10 to 10,000 rows.
+    Rows,
+    /// From 1 to 1,000 providers.
+    Providers,
+    /// Memory of a worker's VM.
+    Memory,
+    /// Time from start to ready.
+    Start,
+    /// Fetches of the JWKS by 1 to 8 workers.
+    Fetches,
+}
+
+/// What one experiment repeats.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Schedule {
+    /// Rounds: in each, every variant has one turn, in a new random order.
+    pub rounds: usize,
+    /// Requests to each gateway before the first round: caches fill, and the VM's compiler has done its work.
+    pub warm_up: usize,
+    /// Requests of one turn, as fast as they are answered: for the CPU time.
+    pub requests: usize,
+    /// Requests of one turn at the fixed rate: for the latency.
+    pub paced: usize,
+}
+
+impl Schedule {
+    /// The requests that one gateway gets.
+    pub(crate) fn total(&self) -> usize {
+        self.warm_up + self.rounds * (self.requests + self.paced)
+    }
+
+    /// Without latencies.
+    pub(crate) fn unpaced(self) -> Self {
+        Self { paced: 0, ..self }
+    }
+}
+
+/// How much is measured.
+#[derive(Clone, Debug, Serialize)]
+pub struct Plan {
+    /// The parts.
+    pub parts: BTreeSet<Part>,
+    /// Numbers of Envoy's workers that the cost table is measured with; everything else is measured with one.
+    pub workers: Vec<u32>,
+    /// Where each token is used once.
+    pub cold: Schedule,
+    /// Where tokens are used over and over, or none is needed.
+    pub hot: Schedule,
+    /// Requests a second where latency is measured.
+    pub rate: u32,
+    /// Connections of the load generator for each worker.
+    pub connections: usize,
+    /// Sizes of the role table.
+    pub rows: Vec<usize>,
+    /// Numbers of providers.
+    pub providers: Vec<usize>,
+    /// Token sizes, in bytes.
+    pub sizes: Vec<usize>,
+    /// Tokens in the cache whose memory is measured.
+    pub cached_tokens: usize,
+    /// Starts of each variant.
+    pub starts: usize,
+    /// Numbers of workers whose JWKS fetches are counted.
+    pub fetching_workers: Vec<u32>,
+    /// Of the random order of turns.
+    pub seed: u64,
+}
+
+impl Plan {
+    /// What the README shows.
+    pub fn full() -> Self {
+        Self {
+            parts: Part::value_variants().iter().copied().collect(),
+            workers: vec![1, 2],
+            // 20,000 tokens in all
+            cold: Schedule { rounds: 12, warm_up: 2000, requests: 1300, paced: 200 },
+            hot: Schedule { rounds: 12, warm_up: 4000, requests: 4000, paced: 200 },
+            rate: 1000,
+            connections: 16,
+            rows: vec![10, 100, 1000, 10_000],
+            providers: vec![1, 10, 100, 1000],
+            sizes: vec![512, 1024, 4096],
+            cached_tokens: 10_000,
+            starts: 5,
+            fetching_workers: vec![1, 2, 4, 8],
+            seed: 7,
+        }
+    }
+
+    /// Under five minutes: one worker, fewer requests, the ends of each scale.
+    pub fn quick() -> Self {
+        Self {
+            workers: vec![1],
+            cold: Schedule { rounds: 9, warm_up: 500, requests: 400, paced: 100 },
+            hot: Schedule { rounds: 9, warm_up: 2000, requests: 1500, paced: 100 },
+            rows: vec![10, 10_000],
+            providers: vec![1, 1000],
+            starts: 3,
+            fetching_workers: vec![1, 4],
+            ..Self::full()
+        }
+    }
+
+    /// One round with few requests: shows that everything is answered and every figure is produced, and measures nothing.
+    pub fn smoke() -> Self {
+        let schedule = Schedule { rounds: 1, warm_up: 20, requests: 100, paced: 20 };
+        Self {
+            workers: vec![1, 2],
+            cold: schedule,
+            hot: schedule,
+            rows: vec![10, 100],
+            providers: vec![1, 10],
+            cached_tokens: 100,
+            starts: 1,
+            fetching_workers: vec![1, 2],
+            ..Self::full()
+        }
+    }
+}

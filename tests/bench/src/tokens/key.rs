@@ -1,0 +1,126 @@
+//! The signing keys of the bench's providers. They come from fixed seeds, so that tokens made in one run are good in the next;
+//! nothing but the bench trusts them.
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rsa::signature::{RandomizedSigner, SignatureEncoding, Signer};
+use rsa::traits::PublicKeyParts;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// The signature algorithms that are measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Algorithm {
+    /// RSA of 2048 bits, PKCS#1 v1.5.
+    Rs256,
+    /// NIST P-256.
+    Es256,
+    /// Ed25519.
+    EdDsa,
+    /// RSA of 2048 bits, PSS.
+    Ps256,
+}
+
+impl Algorithm {
+    pub(crate) const ALL: [Self; 4] = [Self::Rs256, Self::Es256, Self::EdDsa, Self::Ps256];
+
+    /// As RFC 7518 and RFC 8037 call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+            Self::Ps256 => "PS256",
+        }
+    }
+}
+
+/// A key pair under its key id.
+pub(crate) struct Key {
+    pub(crate) algorithm: Algorithm,
+    /// Of the algorithm, the number of its provider, and the public key, so that tokens of another key are never taken for its.
+    pub(crate) kid: String,
+    secret: Secret,
+    jwk: Value,
+}
+
+enum Secret {
+    Rs256(rsa::pkcs1v15::SigningKey<Sha256>),
+    Es256(p256::ecdsa::SigningKey),
+    EdDsa(ed25519_dalek::SigningKey),
+    Ps256(rsa::pss::SigningKey<Sha256>),
+}
+
+impl Key {
+    /// The key for `algorithm` of the provider `number`: always the same. RSA takes some tenths of a second.
+    pub(crate) fn of(algorithm: Algorithm, number: usize) -> Self {
+        let seed: [u8; 32] = Sha256::digest(format!("{} {number}", algorithm.name())).into();
+        let secret = Secret::from_seed(algorithm, seed);
+        let mut jwk = secret.public();
+        let print = hex(&Sha256::digest(jwk.to_string())[..4]);
+        let kid = format!("{}-{number}-{print}", algorithm.name().to_lowercase());
+        jwk["alg"] = json!(algorithm.name());
+        jwk["use"] = json!("sig");
+        jwk["kid"] = json!(kid);
+        Self { algorithm, kid, secret, jwk }
+    }
+
+    /// The public key (RFC 7517).
+    pub(crate) fn jwk(&self) -> &Value {
+        &self.jwk
+    }
+
+    /// The signature of `message` as a JWS carries it, before base64url.
+    pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
+        match &self.secret {
+            Secret::Rs256(key) => key.sign(message).to_vec(),
+            Secret::Es256(key) => {
+                let signature: p256::ecdsa::Signature = key.sign(message);
+                signature.to_vec()
+            }
+            Secret::EdDsa(key) => key.sign(message).to_vec(),
+            Secret::Ps256(key) => key.sign_with_rng(&mut rand::thread_rng(), message).to_vec(),
+        }
+    }
+}
+
+impl Secret {
+    fn from_seed(algorithm: Algorithm, seed: [u8; 32]) -> Self {
+        let mut random = StdRng::from_seed(seed);
+        let mut rsa = || rsa::RsaPrivateKey::new(&mut random, 2048).expect("2048 bits is a size for RSA");
+        match algorithm {
+            Algorithm::Rs256 => Self::Rs256(rsa::pkcs1v15::SigningKey::new(rsa())),
+            Algorithm::Ps256 => Self::Ps256(rsa::pss::SigningKey::new(rsa())),
+            Algorithm::Es256 => Self::Es256(p256::ecdsa::SigningKey::random(&mut random)),
+            Algorithm::EdDsa => Self::EdDsa(ed25519_dalek::SigningKey::from_bytes(&seed)),
+        }
+    }
+
+    /// The JWK members that the key's type asks for (RFC 7518 6, RFC 8037 2).
+    fn public(&self) -> Value {
+        let rsa = |key: &rsa::RsaPrivateKey| {
+            let part = |number: &rsa::BigUint| BASE64URL.encode(number.to_bytes_be());
+            json!({ "kty": "RSA", "n": part(key.n()), "e": part(key.e()) })
+        };
+        match self {
+            Self::Rs256(key) => rsa(key.as_ref()),
+            Self::Ps256(key) => rsa(key.as_ref()),
+            Self::Es256(key) => {
+                let point = key.verifying_key().to_encoded_point(false);
+                let part = |bytes: Option<&[u8]>| BASE64URL.encode(bytes.unwrap_or_default());
+                json!({
+                    "kty": "EC", "crv": "P-256",
+                    "x": part(point.x().map(AsRef::as_ref)), "y": part(point.y().map(AsRef::as_ref)),
+                })
+            }
+            Self::EdDsa(key) => {
+                json!({ "kty": "OKP", "crv": "Ed25519", "x": BASE64URL.encode(key.verifying_key().as_bytes()) })
+            }
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

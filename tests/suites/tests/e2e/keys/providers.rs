@@ -1,0 +1,73 @@
+//! Several providers: inline keys, and a thousand issuers whose keys have the same id. A key of one never verifies a token
+//! of another.
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use e2e::{Shop, invalid_token, run};
+use ed25519_dalek::{Signer as _, SigningKey};
+use harness::stack::Stack;
+use serde_json::{Value, json};
+
+use crate::support::now;
+
+/// An issuer whose one key has the same id as everybody else's.
+struct Issuer {
+    name: String,
+    key: SigningKey,
+}
+
+impl Issuer {
+    fn number(number: u32) -> Self {
+        let mut seed = [7; 32];
+        seed[..4].copy_from_slice(&number.to_be_bytes());
+        Self { name: format!("https://issuer-{number}.example"), key: SigningKey::from_bytes(&seed) }
+    }
+
+    fn jwks(&self) -> Value {
+        let x = BASE64URL.encode(self.key.verifying_key().as_bytes());
+        json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "the-same", "use": "sig", "x": x }] })
+    }
+
+    /// A token for `issuer`, signed by this one's key.
+    fn token_of(&self, issuer: &Self) -> String {
+        let part = |json: Value| BASE64URL.encode(json.to_string());
+        let header = part(json!({ "alg": "EdDSA", "typ": "JWT", "kid": "the-same" }));
+        let claims = part(json!({
+            "iss": issuer.name, "sub": "alice", "aud": "orders-api", "iat": now(), "exp": now() + 300,
+            "typ": "Bearer", "realm_access": { "roles": ["customer"] },
+        }));
+        let signed = format!("{header}.{claims}");
+        let signature = BASE64URL.encode(self.key.sign(signed.as_bytes()).to_bytes());
+        format!("{signed}.{signature}")
+    }
+}
+
+#[test]
+fn of_a_thousand_issuers_with_the_same_kid_each_key_verifies_its_own_tokens_only() {
+    run(async {
+        let issuers: Vec<_> = (0..1_000).map(Issuer::number).collect();
+        let providers: Vec<_> = issuers.iter().map(|it| (it.name.clone(), it.jwks())).collect();
+        let builder = Stack::named("keys-thousand").policy(move |policy| {
+            let all = policy["providers"].as_object_mut().unwrap();
+            let pattern = all.values().next().unwrap().clone();
+            for (number, (issuer, jwks)) in providers.into_iter().enumerate() {
+                let mut provider = pattern.clone();
+                provider["issuer"] = json!(issuer);
+                provider["jwks"] = json!({ "inline": jwks });
+                provider["algorithms"] = json!(["EdDSA"]);
+                all.insert(format!("issuer-{number}"), provider);
+            }
+        });
+        let shop = Shop::of(builder).await.unwrap();
+        for (one, other) in [(0, 1), (1, 999), (500, 0), (999, 998)] {
+            let (one, other) = (&issuers[one], &issuers[other]);
+            let me = shop.get("/me").token(&one.token_of(one)).answers(200).await;
+            assert_eq!(me.body["issuer"], one.name);
+            let forged = shop.get("/me").token(&other.token_of(one));
+            forged.is_stopped(invalid_token("signature-invalid")).await;
+        }
+        shop.get("/me").sent_as("alice").answers(200).await;
+        let unlisted = Issuer::number(1_000);
+        let stranger = unlisted.token_of(&unlisted);
+        shop.get("/me").token(&stranger).is_stopped(invalid_token("issuer-unknown")).await;
+    });
+}

@@ -282,13 +282,16 @@ async fn too_much_at_once_and_too_long_are_a_503_and_never_a_hang() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_head_that_is_too_large_is_refused_by_the_connection() {
     let database = Database::sqlite().await;
-    let (process, client) = (Process::start(&database.url, &["--max-head", "16384"]), Client::new());
-    let me = |header: String| {
-        process.request(&client, &Person::customer("alice"), Method::GET, "/me").header("x-large", header)
-    };
-    assert_eq!(me("x".repeat(8 * 1024)).send().await.unwrap().status(), 200);
-    assert_eq!(me("x".repeat(32 * 1024)).send().await.unwrap().status(), 431);
-    assert_eq!(me("small".to_owned()).send().await.unwrap().status(), 200);
+    let process = Process::start(&database.url, &["--max-head", "16384"]);
+    for client in [Client::builder().http1_only(), Client::builder().http2_prior_knowledge()] {
+        let client = client.build().unwrap();
+        let me = |header: String| {
+            process.request(&client, &Person::customer("alice"), Method::GET, "/me").header("x-large", header)
+        };
+        assert_eq!(me("x".repeat(8 * 1024)).send().await.unwrap().status(), 200);
+        assert_eq!(me("x".repeat(32 * 1024)).send().await.unwrap().status(), 431);
+        assert_eq!(me("small".to_owned()).send().await.unwrap().status(), 200);
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The arrows inside the crate: who may know whom.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -94,5 +95,37 @@ fn the_gateway_knows_nothing_of_level_3() {
         ] {
             assert!(!code.contains(word), "{} mentions {word}", file.display());
         }
+    }
+}
+
+/// The role table's first rows, from before anything could be shared, delegated or a company's.
+const ROWS_BEFORE: [(&str, &str); 8] = [
+    ("POST /orders", "roles: [customer]"),
+    ("GET /orders", "roles: [customer, admin]"),
+    ("GET /orders/{order_id}", "roles: [customer, admin]"),
+    ("GET /products", "public: true"),
+    ("GET /products/{product_id}", "public: true"),
+    ("POST /products", "roles: [seller]"),
+    ("PUT /products/{product_id}", "roles: [seller, admin]"),
+    ("GET /me", "authenticated: true"),
+];
+
+#[test]
+fn rights_that_grew_changed_no_row_of_the_role_table_and_brought_no_role() {
+    let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../envoy/policy.yaml");
+    let policy = fs::read_to_string(policy).unwrap();
+    let row = |line: &str| {
+        let (endpoint, requirement) = line.trim().strip_prefix("- { match: \"")?.split_once('"')?;
+        Some((endpoint.to_owned(), requirement.trim_matches([',', ' ', '}']).to_owned()))
+    };
+    let rows: BTreeMap<_, _> = policy.lines().filter_map(row).collect();
+    for (endpoint, requirement) in ROWS_BEFORE {
+        assert_eq!(rows.get(endpoint).map(String::as_str), Some(requirement), "{endpoint}");
+    }
+    // what came since are endpoints of its own, which ask for the roles that there were, and for the auditor's
+    for (endpoint, requirement) in rows {
+        let known = |role: &str| ["customer", "seller", "admin", "auditor"].contains(&role.trim());
+        let roles = requirement.strip_prefix("roles: [").and_then(|roles| roles.strip_suffix(']'));
+        assert!(roles.is_none_or(|roles| roles.split(',').all(known)), "{endpoint}: {requirement}");
     }
 }

@@ -1,9 +1,12 @@
 //! For how long a reply says that it is fresh (RFC 9111 4.2.1): `Cache-Control: max-age`, else `Expires`.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use crate::authn::bearer::Headers;
 use crate::time::UnixTime;
+
+/// When `UnixTime` is zero.
+const ZERO: &str = "Thu, 01 Jan 1970 00:00:00 GMT";
 
 /// Seconds of freshness; `None`: the reply does not say. `no-store` and `no-cache` are about storing, not about how often
 /// to come back, so they say nothing here.
@@ -29,7 +32,8 @@ fn expires(headers: Headers<'_>, now: UnixTime) -> Option<u32> {
     let value = headers.first("expires")?;
     // RFC 9111 5.3: an invalid date, "0" above all, has already passed
     let date = std::str::from_utf8(value).ok().and_then(|text| httpdate::parse_http_date(text).ok());
-    let at = date.and_then(|date| date.duration_since(UNIX_EPOCH).ok()).unwrap_or(Duration::ZERO);
+    let zero = httpdate::parse_http_date(ZERO).ok()?;
+    let at = date.and_then(|date| date.duration_since(zero).ok()).unwrap_or(Duration::ZERO);
     Some(u32::try_from(at.as_secs().saturating_sub(now.0)).unwrap_or(u32::MAX - 1))
 }
 

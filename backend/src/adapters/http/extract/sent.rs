@@ -49,11 +49,11 @@ impl<T: DeserializeOwned> Sent<T> {
         if !self.is_json {
             return Err(Invalid::MediaType);
         }
+        // first whether it is one JSON text, then what it means
+        serde_json::from_slice::<serde::de::IgnoredAny>(&self.bytes)
+            .map_err(|error| Invalid::Syntax { at: (error.line(), error.column()) })?;
         let mut json = serde_json::Deserializer::from_slice(&self.bytes);
-        let read = serde_path_to_error::deserialize(&mut json);
-        let value = read.map_err(|error| fault(error.path(), error.inner()))?;
-        json.end().map_err(|error| Invalid::Syntax { at: (error.line(), error.column()) })?;
-        Ok(value)
+        serde_path_to_error::deserialize(&mut json).map_err(|error| fault(error.path(), error.inner()))
     }
 }
 

@@ -12,6 +12,7 @@
 //! | [`authz`] | level 2: may this client call this endpoint at all? |
 //! | [`strip`], [`handoff`] | what is taken off a request, and what the service is told instead |
 //! | [`reason`], [`reply`] | why did a request end, and what is the client told? |
+//! | [`explain`] | what was seen on the way to a decision, told level by level |
 #![cfg_attr(
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
@@ -20,6 +21,7 @@
 pub mod authn;
 pub mod authz;
 pub mod decide;
+pub mod explain;
 pub mod handoff;
 pub mod keylife;
 pub mod policy;

@@ -100,7 +100,9 @@ mod tests {
     fn any_all_and_both_are_what_they_say() {
         let mut names = RoleNames::default();
         // more than one word of bits
-        (0..70).for_each(|n| drop(names.intern(&format!("filler-{n}"))));
+        for n in 0..70 {
+            names.intern(&format!("filler-{n}"));
+        }
         let mut ids = |list: &[&str]| list.iter().map(|name| names.intern(name)).collect::<Box<[_]>>();
         let any = Requirement::Roles { any: ids(&["a", "b"]), all: ids(&[]) };
         let all = Requirement::Roles { any: ids(&[]), all: ids(&["c", "d"]) };

@@ -116,7 +116,7 @@ impl Collector<'_> {
         match value {
             Json::String(text) => self.text(source, text),
             Json::Array(items) => {
-                items.iter().filter_map(Json::as_str).for_each(|text| self.text(source, text))
+                items.iter().filter_map(Json::as_str).for_each(|text| self.text(source, text));
             }
             _ => {}
         }

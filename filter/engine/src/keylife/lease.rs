@@ -155,10 +155,7 @@ mod tests {
         assert_eq!(extra.extra(at(11), SECOND, interval), Err(Denied::NotFor(29 * SECOND)));
         assert!(extra.extra(at(40), SECOND, interval).is_ok());
         // a refresh neither spends nor frees it
-        assert_eq!(
-            extra.refresh(at(12), SECOND).unwrap().succeeded().extra_allowed(at(13), interval).is_err(),
-            true
-        );
+        assert!(extra.refresh(at(12), SECOND).unwrap().succeeded().extra_allowed(at(13), interval).is_err());
     }
 
     #[test]

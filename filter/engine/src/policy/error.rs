@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::text::write_on_a_line;
+
 /// One mistake in a policy document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyError {
@@ -141,8 +143,11 @@ impl fmt::Display for Place<'_> {
         match self.step {
             Step::Document(None) => Ok(()),
             Step::Document(Some(file)) => write!(f, "{file}{FILE_END}"),
-            Step::Field(field) if self.outer.is_some_and(Self::is_document) => f.write_str(field),
-            Step::Field(field) => write!(f, ".{field}"),
+            Step::Field(field) => {
+                let dot = if self.outer.is_some_and(Self::is_document) { "" } else { "." };
+                f.write_str(dot)?;
+                write_on_a_line(f, field.chars())
+            }
             Step::Item(index) => write!(f, "[{index}]"),
         }
     }

@@ -8,6 +8,7 @@ use super::Policy;
 use super::document::{Document, ProviderDocument, ServiceDocument};
 use super::error::{Mistakes, Place, PolicyErrors};
 use super::origins::Origins;
+use super::text::Quoted;
 use super::values::Named;
 
 /// Several files as one document, which still knows what came from where.
@@ -89,6 +90,7 @@ impl Merged {
         parts.take_field("limits", limits, &mut document.limits, fields);
         parts.take_field("waiting", waiting, &mut document.waiting, fields);
         parts.take_field("cache", cache, &mut document.cache, fields);
+        super::compile::lint::check(&Place::document(Some(file)), &lint, parts.mistakes);
         document.lint.allow.extend(lint.allow);
     }
 
@@ -107,7 +109,7 @@ impl Merged {
                     let services = root.field("services");
                     let place = services.field(name);
                     let place = place.field("providers");
-                    let message = format!("the provider `{provider}` of `{of}` is not exported");
+                    let message = format!("the provider {} of `{of}` is not exported", Quoted(provider));
                     let help = format!(
                         "write `export: true` in `providers.{provider}` of `{of}`, if that team agrees"
                     );
@@ -162,7 +164,7 @@ impl Parts<'_> {
                 }
                 Entry::Occupied(entry) => {
                     let (name, other) = (entry.key(), entry.get());
-                    let message = format!("`{name}` is in two files");
+                    let message = format!("{} is in two files", Quoted(name));
                     let root = Place::document(Some(other));
                     let other = root.field(field);
                     let help = "let one file have it, or name one of them differently";
@@ -198,3 +200,6 @@ impl Parts<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,8 +64,8 @@ impl Preset {
 /// tells access tokens (`Bearer`) from ID, refresh and logout tokens, whose header says `JWT` all the same.
 fn keycloak() -> ProviderDocument {
     ProviderDocument {
-        algorithms: texts(&["RS256", "PS256", "ES256", "EdDSA"]),
-        token_types: texts(&["JWT", "at+jwt"]),
+        algorithms: Some(texts(&["RS256", "PS256", "ES256", "EdDSA"])),
+        token_types: Some(texts(&["JWT", "at+jwt"])),
         required_claims: Some(vec![equals("typ", "Bearer")]),
         roles: Some(vec![role(&["realm_access", "roles"])]),
         ..ProviderDocument::default()
@@ -76,8 +76,8 @@ fn keycloak() -> ProviderDocument {
 /// Access Control for APIs" (`permissions`). An ID token has the application as its audience, never the API.
 fn auth0() -> ProviderDocument {
     ProviderDocument {
-        algorithms: texts(&["RS256", "PS256"]),
-        token_types: texts(&["JWT", "at+jwt"]),
+        algorithms: Some(texts(&["RS256", "PS256"])),
+        token_types: Some(texts(&["JWT", "at+jwt"])),
         roles: Some(vec![role(&["permissions"])]),
         ..ProviderDocument::default()
     }
@@ -87,8 +87,8 @@ fn auth0() -> ProviderDocument {
 /// "Customize tokens returned from Okta with a Groups claim". An ID token has the client as its audience, never the server.
 fn okta() -> ProviderDocument {
     ProviderDocument {
-        algorithms: texts(&["RS256"]),
-        token_types: texts(&["absent", "JWT", "at+jwt"]),
+        algorithms: Some(texts(&["RS256"])),
+        token_types: Some(texts(&["absent", "JWT", "at+jwt"])),
         roles: Some(vec![role(&["groups"])]),
         ..ProviderDocument::default()
     }
@@ -98,10 +98,11 @@ fn okta() -> ProviderDocument {
 /// its tokens only access tokens say in `azpacr` how the client proved who it is: an ID token of the same application does
 /// not pass.
 fn entra() -> ProviderDocument {
-    let how = ClaimRuleDocument { path: path(&["azpacr"]), equals: None, one_of: texts(&["0", "1", "2"]) };
+    let how =
+        ClaimRuleDocument { path: texts(&["azpacr"]), equals: None, one_of: Some(texts(&["0", "1", "2"])) };
     ProviderDocument {
-        algorithms: texts(&["RS256"]),
-        token_types: texts(&["JWT"]),
+        algorithms: Some(texts(&["RS256"])),
+        token_types: Some(texts(&["JWT"])),
         required_claims: Some(vec![equals("ver", "2.0"), how]),
         roles: Some(vec![role(&["roles"])]),
         ..ProviderDocument::default()
@@ -112,9 +113,9 @@ fn entra() -> ProviderDocument {
 /// client that it was issued to, and `token_use`, which tells it from an ID token. `audiences` lists app clients.
 fn cognito() -> ProviderDocument {
     ProviderDocument {
-        algorithms: texts(&["RS256"]),
-        token_types: texts(&["absent", "JWT"]),
-        audience_claim: texts(&["client_id"]),
+        algorithms: Some(texts(&["RS256"])),
+        token_types: Some(texts(&["absent", "JWT"])),
+        audience_claim: Some(texts(&["client_id"])),
         required_claims: Some(vec![equals("token_use", "access")]),
         roles: Some(vec![role(&["cognito:groups"])]),
         ..ProviderDocument::default()
@@ -128,8 +129,8 @@ fn google_iap() -> ProviderDocument {
     ProviderDocument {
         issuer: Some(IAP_ISSUER.to_owned()),
         jwks: Some(JwksDocument { uri: Some(IAP_KEYS.to_owned()), ..JwksDocument::default() }),
-        algorithms: texts(&["ES256"]),
-        token_types: texts(&["JWT"]),
+        algorithms: Some(texts(&["ES256"])),
+        token_types: Some(texts(&["JWT"])),
         token_source: Some(TokenSourceDocument::Header(HeaderDocument {
             name: IAP_HEADER.to_owned(),
             prefix: None,
@@ -142,27 +143,23 @@ fn google_iap() -> ProviderDocument {
 /// Source: RFC 9068, "JSON Web Token (JWT) Profile for OAuth 2.0 Access Tokens", 2.1 (`typ`) and 2.2.3 (`scope`).
 fn oauth2() -> ProviderDocument {
     ProviderDocument {
-        algorithms: texts(&["RS256", "PS256", "ES256", "EdDSA"]),
-        token_types: texts(&["at+jwt"]),
+        algorithms: Some(texts(&["RS256", "PS256", "ES256", "EdDSA"])),
+        token_types: Some(texts(&["at+jwt"])),
         roles: Some(vec![RoleSourceDocument { split: Some(Split::Whitespace), ..role(&["scope"]) }]),
         ..ProviderDocument::default()
     }
 }
 
-fn path(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
-}
-
-fn texts(list: &[&str]) -> Option<Vec<String>> {
-    Some(path(list))
+fn texts(list: &[&str]) -> Vec<String> {
+    list.iter().map(|text| (*text).to_owned()).collect()
 }
 
 fn equals(claim: &str, value: &str) -> ClaimRuleDocument {
-    ClaimRuleDocument { path: path(&[claim]), equals: Some(value.to_owned()), one_of: None }
+    ClaimRuleDocument { path: texts(&[claim]), equals: Some(value.to_owned()), one_of: None }
 }
 
 fn role(claim: &[&str]) -> RoleSourceDocument {
-    RoleSourceDocument { path: path(claim), ..RoleSourceDocument::default() }
+    RoleSourceDocument { path: texts(claim), ..RoleSourceDocument::default() }
 }
 
 #[cfg(test)]

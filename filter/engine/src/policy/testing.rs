@@ -57,6 +57,16 @@ pub(super) fn loaded(change: impl FnOnce(&mut Value)) -> Policy {
     load(&document).unwrap()
 }
 
+/// Compares what a person sees with the committed snapshot, which is named after the rule. To accept a new text, run the
+/// tests with `INSTA_UPDATE=always`, and read the difference.
+macro_rules! assert_seen {
+    ($seen:expr) => {{
+        let seen = $seen;
+        insta::assert_snapshot!(seen);
+    }};
+}
+pub(super) use assert_seen;
+
 /// What a person sees of each case.
 pub(super) fn report(cases: &[Case]) -> String {
     assert!(load(&shop()).is_ok());

@@ -1,6 +1,36 @@
 //! What a text in a policy may hold, by where it will stand: in a challenge, a header, a URI, a log line.
 
+use std::fmt::{self, Display, Write as _};
+
 use super::hosts::is_host;
+
+/// An input as messages show it: in backticks, on one line, and not endless.
+pub(super) struct Quoted<'a>(pub(super) &'a str);
+
+/// Characters of an input that a message shows.
+const SHOWN: usize = 80;
+
+/// Writes a text on one line: a log line ends where we end it.
+pub(super) fn write_on_a_line(f: &mut impl fmt::Write, text: impl Iterator<Item = char>) -> fmt::Result {
+    text.into_iter()
+        .try_for_each(|c| if c.is_control() { write!(f, "{}", c.escape_default()) } else { f.write_char(c) })
+}
+
+/// A text on one line.
+pub(super) fn on_a_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    // writing to a String cannot fail
+    let _ = write_on_a_line(&mut line, text.chars());
+    line
+}
+
+impl Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('`')?;
+        write_on_a_line(f, self.0.chars().take(SHOWN))?;
+        f.write_str(if self.0.chars().nth(SHOWN).is_some() { "…`" } else { "`" })
+    }
+}
 
 /// An absolute `http` or `https` URI, in its parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@ mod bad_input;
 mod chain;
 mod confusion;
 mod cors;
+mod decisions;
 mod edge;
 mod grpc;
 mod handoff;

@@ -69,7 +69,7 @@ fn mistake_3_a_signature_that_is_not_verified() {
         ("no algorithm", |it| it["algorithms"] = json!([])),
         ("no audience", |it| it["audiences"] = json!([])),
         ("a symmetric key", |it| {
-            it["jwks"] = json!({ "inline": { "keys": [{ "kty": "oct", "k": "c2VjcmV0" }] } })
+            it["jwks"] = json!({ "inline": { "keys": [{ "kty": "oct", "k": "c2VjcmV0" }] } });
         }),
     ];
     assert!(policy::load(&policy::shipped()).is_ok());

@@ -9,6 +9,8 @@ use harness::stack::Stack;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+type Change = fn(&mut Value);
+
 fn rows(policy: &mut Value) -> &mut Vec<Value> {
     policy["services"]["shop"]["routes"].as_array_mut().unwrap()
 }
@@ -25,14 +27,14 @@ fn a_new_policy_takes_effect_without_a_restart_and_without_a_lost_request() {
         let (pid, token) = (shop.stack.envoy().process().pid(), shop.token("alice").await);
         shop.get("/me").token(&token).answers(200).await;
 
-        let stop = Arc::new(AtomicBool::new(false));
+        let over = Arc::new(AtomicBool::new(false));
         let mut traffic = JoinSet::new();
         for _ in 0..8 {
-            let (stop, url, token) = (Arc::clone(&stop), shop.stack.url("/orders"), token.clone());
+            let (over, url, token) = (Arc::clone(&over), shop.stack.url("/orders"), token.clone());
             let client = harness::http::client(false).unwrap();
             traffic.spawn(async move {
                 let mut answered = 0;
-                while !stop.load(Ordering::Relaxed) {
+                while !over.load(Ordering::Relaxed) {
                     let answer =
                         client.get(&url).bearer_auth(&token).send().await.expect("no request is lost");
                     assert_eq!(answer.status(), 200);
@@ -48,12 +50,12 @@ fn a_new_policy_takes_effect_without_a_restart_and_without_a_lost_request() {
             shop.stack.change_policy(|policy| only_for(policy, "GET /me", "customer")).await.unwrap();
             shop.get("/me").token(&token).answers(200).await;
         }
-        stop.store(true, Ordering::Relaxed);
+        over.store(true, Ordering::Relaxed);
         let answered: Vec<u32> = traffic.join_all().await;
         assert!(answered.iter().all(|count| *count > 0), "{answered:?}");
         assert_eq!(shop.stack.envoy().process().pid(), pid);
-        let fetched = shop.stack.idp().counts().await.unwrap().jwks.total - fetches;
-        assert_eq!(fetched, 0, "keys survive a reload that does not touch their provider");
+        let more = shop.stack.idp().counts().await.unwrap().jwks.total - fetches;
+        assert_eq!(more, 0, "keys survive a reload that does not touch their provider");
     });
 }
 
@@ -61,10 +63,9 @@ fn a_new_policy_takes_effect_without_a_restart_and_without_a_lost_request() {
 fn a_bad_policy_is_refused_with_the_place_and_the_old_one_stays() {
     run(async {
         let mut shop = Shop::start("reload-bad").await.unwrap();
-        type Change = fn(&mut Value);
         let mistakes: [(&str, Change); 5] = [
             ("services.shop.routes[0]", |it| {
-                rows(it)[0] = json!({ "match": "POST orders", "roles": ["customer"] })
+                rows(it)[0] = json!({ "match": "POST orders", "roles": ["customer"] });
             }),
             ("services.shop.routes[0]", |it| rows(it)[0] = json!({ "match": "POST /orders" })),
             ("services.shop.routs", |it| it["services"]["shop"]["routs"] = json!([])),

@@ -1,7 +1,7 @@
 //! Lists of audiences, of a provider or of a service.
 
 use super::super::error::{Mistakes, Place};
-use super::super::text::is_printable;
+use super::super::text::{Quoted, is_printable};
 
 /// Checks the values of an audience list that is there.
 pub(super) fn audiences(
@@ -15,7 +15,7 @@ pub(super) fn audiences(
     }
     for (index, audience) in list.iter().enumerate() {
         if !is_printable(audience) {
-            let message = format!("`{}` is no audience", audience.escape_debug());
+            let message = format!("{} is no audience", Quoted(audience));
             mistakes.add(place.item(index), message, "write it as it stands in the token");
         }
     }

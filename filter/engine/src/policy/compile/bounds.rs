@@ -8,7 +8,7 @@ use super::super::bounds::{CacheBounds, Limits, Waiting};
 use super::super::document::Document;
 use super::super::error::Mistakes;
 use super::super::origins::Origins;
-use super::super::text::is_absolute_uri;
+use super::super::text::{Quoted, is_absolute_uri};
 use super::document_of;
 
 /// The bounds of one policy.
@@ -55,7 +55,7 @@ pub(super) fn problem_base(
 ) -> Option<Box<str>> {
     let base = document.problem_base.as_deref()?;
     if !is_absolute_uri(base) {
-        let message = format!("`{}` is no absolute URI", base.escape_debug());
+        let message = format!("{} is no absolute URI", Quoted(base));
         let help = "the reason's id is appended to it: write one as `https://errors.example/portcullis#`";
         mistakes.add(document_of(origins, "problem_base").field("problem_base"), message, help);
     }
@@ -83,5 +83,46 @@ pub(super) fn seconds_within(
     if !range.contains(&span.as_secs()) {
         let help = format!("write `{}s` to `{}s`", range.start(), range.end());
         mistakes.add(place, format!("{} s is out of range", span.as_secs()), help);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::policy::testing::{assert_seen, loaded, report};
+
+    #[test]
+    fn bounds_are_sane() {
+        assert_seen!(report(&[
+            ("no token", |it| it["limits"] = json!({ "token_bytes": 0 })),
+            ("any token", |it| it["limits"] = json!({ "token_bytes": 1_048_577 })),
+            ("endless queues", |it| {
+                it["waiting"] =
+                    json!({ "requests": 100_001, "unknown_kid_requests": 1_000_000, "time": "61s" });
+            }),
+            ("no wait", |it| it["waiting"] = json!({ "time": 0 })),
+            ("an endless cache", |it| it["cache"] = json!({ "tokens": 1_000_001, "bytes": 1_073_741_825 })),
+        ]));
+        let policy = loaded(|it| {
+            it["waiting"] = json!({ "requests": 0, "time": "30s" });
+            it["cache"] = json!({ "tokens": 0 });
+        });
+        assert_eq!(
+            (policy.waiting().requests, policy.cache().tokens, policy.limits().token_bytes),
+            (0, 0, 16_384)
+        );
+    }
+
+    #[test]
+    fn the_base_of_problem_types_is_an_absolute_uri_that_needs_no_escape() {
+        assert_seen!(report(&[
+            ("relative", |it| it["problem_base"] = json!("/errors/")),
+            ("empty", |it| it["problem_base"] = json!("")),
+            ("a quote", |it| it["problem_base"] = json!("https://errors.example/\"")),
+            ("a line break", |it| it["problem_base"] = json!("https://errors.example/\n")),
+        ]));
+        let policy = loaded(|it| it["problem_base"] = json!("https://errors.example/portcullis#"));
+        assert_eq!(policy.problem_base(), Some("https://errors.example/portcullis#"));
     }
 }

@@ -6,15 +6,15 @@ use super::super::document::{Document, IdentityDocument};
 use super::super::error::{Mistakes, Place};
 use super::super::identity::{Assertion, Identity, MAX_ASSERTION_TTL};
 use super::super::origins::Origins;
-use super::super::text::is_plain;
+use super::super::text::{Quoted, is_plain};
 use super::document_of;
 use super::headers::{folded, free_name, strippable_name};
 
 /// The identity, and the names that it takes.
 pub(super) struct Headers {
     pub(super) identity: Identity,
-    /// What Portcullis writes, by the names that a service could read as such.
-    pub(super) written: Vec<String>,
+    /// What is stripped from every request, by the names that a service could read it under.
+    pub(super) reserved: Vec<String>,
     /// In lower case, each once.
     pub(super) stripped: Vec<Box<str>>,
 }
@@ -23,7 +23,7 @@ pub(super) fn compile(document: &Document, origins: &Origins, mistakes: &mut Mis
     let root = document_of(origins, "identity");
     let place = root.field("identity");
     let IdentityDocument { headers, assertion, forward_token } = &document.identity;
-    let mut names = Names { written: Vec::new(), stripped: Vec::new(), mistakes };
+    let mut names = Names { reserved: Vec::new(), stripped: Vec::new(), mistakes };
 
     let headers_place = place.field("headers");
     let subject_header =
@@ -34,7 +34,7 @@ pub(super) fn compile(document: &Document, origins: &Origins, mistakes: &mut Mis
     let assertion_place = place.field("assertion");
     let header =
         names.take(&assertion_place.field("header"), assertion.header.as_deref(), "x-auth-principal");
-    let Names { written, mut stripped, .. } = names;
+    let Names { mut reserved, mut stripped, .. } = names;
 
     let ttl = assertion.ttl.map_or(MAX_ASSERTION_TTL, Duration::from);
     if ttl.is_zero() || ttl > MAX_ASSERTION_TTL {
@@ -57,7 +57,7 @@ pub(super) fn compile(document: &Document, origins: &Origins, mistakes: &mut Mis
     }
     let key_env = assertion.key_env.as_deref().unwrap_or("PORTCULLIS_SIGNING_KEY");
     if !is_variable(key_env) {
-        let message = format!("`{key_env}` is no name of an environment variable");
+        let message = format!("{} is no name of an environment variable", Quoted(key_env));
         mistakes.add(assertion_place.field("key_env"), message, "write it of letters, digits and `_`");
     }
 
@@ -66,7 +66,10 @@ pub(super) fn compile(document: &Document, origins: &Origins, mistakes: &mut Mis
     for (index, text) in document.strip_headers.iter().enumerate() {
         match strippable_name(text) {
             Ok(name) if stripped.contains(&name) => {}
-            Ok(name) => stripped.push(name),
+            Ok(name) => {
+                reserved.push(folded(&name));
+                stripped.push(name);
+            }
             Err(problem) => {
                 mistakes.add(
                     place.item(index),
@@ -80,13 +83,13 @@ pub(super) fn compile(document: &Document, origins: &Origins, mistakes: &mut Mis
     let assertion = Assertion { header, issuer: issuer.into(), ttl, key_env: key_env.into(), omitted };
     let identity =
         Identity { subject_header, roles_header, issuer_header, assertion, forward_token: *forward_token };
-    Headers { identity, written, stripped }
+    Headers { identity, reserved, stripped }
 }
 
 /// A name that stands in challenges and in JSON.
 pub(super) fn plain(place: &Place<'_>, text: &str, mistakes: &mut Mistakes) {
     if !is_plain(text) {
-        let message = format!("`{}` cannot stand in a header as it is", text.escape_debug());
+        let message = format!("{} cannot stand in a header as it is", Quoted(text));
         mistakes.add(place, message, "write it of visible ASCII characters, without `\"` and `\\`");
     }
 }
@@ -98,7 +101,7 @@ fn is_variable(name: &str) -> bool {
 
 /// The names taken so far.
 struct Names<'a> {
-    written: Vec<String>,
+    reserved: Vec<String>,
     stripped: Vec<Box<str>>,
     mistakes: &'a mut Mistakes,
 }
@@ -110,7 +113,7 @@ impl Names<'_> {
         let name = match free_name(text) {
             Ok(name) => name,
             Err(problem) => {
-                let message = format!("`{}` {problem}", text.escape_debug());
+                let message = format!("{} {problem}", Quoted(text));
                 self.mistakes.add(
                     place,
                     message,
@@ -120,13 +123,119 @@ impl Names<'_> {
             }
         };
         let read_as = folded(&name);
-        if self.written.contains(&read_as) {
+        if self.reserved.contains(&read_as) {
             let message = format!("`{name}` is the name of another identity header");
             self.mistakes.add(place, message, "name each differently; a service may read `_` as `-`");
         } else {
-            self.written.push(read_as);
+            self.reserved.push(read_as);
             self.stripped.push(name.clone());
         }
         name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::policy::testing::{assert_seen, loaded, report, service};
+
+    fn subject(policy: &mut Value, name: &str) {
+        policy["identity"] = json!({ "headers": { "subject": name } });
+    }
+
+    fn assertion(policy: &mut Value, field: &str, value: impl Into<Value>) {
+        policy["identity"] = json!({ "assertion": { field: value.into() } });
+    }
+
+    #[test]
+    fn identity_headers_have_names_that_nothing_else_has() {
+        assert_seen!(report(&[
+            ("no name", |it| subject(it, "")),
+            ("no header name", |it| subject(it, "x auth")),
+            ("a line break", |it| subject(it, "x-auth\r\nx")),
+            ("a pseudo-header", |it| subject(it, ":path")),
+            ("host", |it| subject(it, "Host")),
+            ("authorization", |it| subject(it, "authorization")),
+            ("hop by hop", |it| subject(it, "te")),
+            ("Envoy's own", |it| subject(it, "x-envoy-attempt-count")),
+            ("stripped everywhere", |it| subject(it, "x-http-method-override")),
+            ("the assertion's", |it| assertion(it, "header", "content-length")),
+        ]));
+    }
+
+    #[test]
+    fn identity_headers_are_distinct_for_those_too_who_read_underscores_as_hyphens() {
+        assert_seen!(report(&[
+            ("one name for two", |it| subject(it, "x-auth-roles")),
+            ("in another case", |it| subject(it, "X-Auth-Issuer")),
+            ("as some read it", |it| assertion(it, "header", "x_auth_subject")),
+        ]));
+    }
+
+    #[test]
+    fn an_assertion_lives_a_minute_at_most() {
+        assert_seen!(report(&[
+            ("no time", |it| assertion(it, "ttl", 0)),
+            ("too long", |it| assertion(it, "ttl", "61s")),
+        ]));
+        assert_eq!(loaded(|it| assertion(it, "ttl", 1)).identity().assertion.ttl.as_secs(), 1);
+    }
+
+    #[test]
+    fn what_stands_in_challenges_and_in_json_is_visible_ascii() {
+        assert_seen!(report(&[
+            ("the gateway's name", |it| assertion(it, "issuer", "gate\"way")),
+            ("an audience", |it| assertion(it, "audience", "a\\b")),
+            ("a service's audience", |it| service(it)["assertion_audience"] = json!("käse")),
+            ("a service's name", |it| it["services"] = json!({ "a b": { "hosts": ["*"], "routes": [] } })),
+            ("no name", |it| it["services"] = json!({ "": { "hosts": ["*"], "routes": [] } })),
+        ]));
+    }
+
+    #[test]
+    fn the_policys_audience_is_that_of_its_one_service() {
+        assert_seen!(report(&[("two services", |it| {
+            assertion(it, "audience", "shop");
+            it["services"]["other"] = json!({ "hosts": ["other.example"], "routes": [] });
+        })]));
+        let audience = |change: fn(&mut Value)| loaded(change).services()[0].assertion_audience().to_owned();
+        assert_eq!(audience(|it| assertion(it, "audience", "orders")), "orders");
+        assert_eq!(
+            audience(|it| {
+                assertion(it, "audience", "orders");
+                service(it)["assertion_audience"] = json!("nearer");
+            }),
+            "nearer"
+        );
+    }
+
+    #[test]
+    fn the_signing_key_comes_from_an_environment_variable() {
+        assert_seen!(report(&[
+            ("no name", |it| assertion(it, "key_env", "")),
+            ("no variable", |it| assertion(it, "key_env", "1KEY=x")),
+        ]));
+        let policy = loaded(|it| assertion(it, "key_env", "_KEY_1"));
+        assert_eq!(&*policy.identity().assertion.key_env, "_KEY_1");
+    }
+
+    #[test]
+    fn what_a_request_is_made_of_is_not_stripped() {
+        assert_seen!(report(&[("strip_headers", |it| {
+            it["strip_headers"] =
+                json!([":path", "Host", "authorization", "cookie", "content-length", "te", "a b"]);
+        }),]));
+        let policy = loaded(|it| {
+            it["identity"] =
+                json!({ "headers": { "subject": "X-Subject" }, "assertion": { "header": "X-Who" } });
+            it["strip_headers"] = json!(["X-User", "x-user", "x-subject", "x-forwarded-user"]);
+        });
+        let stripped: Vec<_> = policy.stripped().iter().map(AsRef::as_ref).collect();
+        assert_eq!(
+            stripped,
+            ["x-subject", "x-auth-roles", "x-auth-issuer", "x-who", "x-user", "x-forwarded-user"]
+        );
+        assert_eq!(&*policy.identity().subject_header, "x-subject");
     }
 }

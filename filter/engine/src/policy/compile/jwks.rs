@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::document::JwksDocument;
 use super::super::error::{Mistakes, Place};
 use super::super::provider::{Endpoint, KeySource, KeyTimes};
-use super::super::text::{HttpUri, is_printable};
+use super::super::text::{HttpUri, Quoted, is_printable};
 use super::super::values::Seconds;
 use super::bounds::{seconds_within, within};
 use crate::authn::jwks::KeySet;
@@ -79,7 +79,7 @@ fn key_source(
             let endpoint = endpoint(uri, "/", &cluster);
             let note = |problem| {
                 let help = "write the address of the JWKS document, as `https://idp.example/certs`";
-                mistakes.add(place.field("uri"), format!("`{}` {problem}", uri.escape_debug()), help);
+                mistakes.add(place.field("uri"), format!("{} {problem}", Quoted(uri)), help);
             };
             endpoint.map_err(note).ok().map(KeySource::Uri)
         }
@@ -90,7 +90,7 @@ fn key_source(
             let uri = [issuer.strip_suffix('/').unwrap_or(issuer), DISCOVERY_PATH].concat();
             let usable = if issuer.contains('?') { Err("has a query") } else { endpoint(&uri, "", &cluster) };
             let note = |problem| {
-                let message = format!("the issuer `{}` {problem}", issuer.escape_debug());
+                let message = format!("the issuer {} {problem}", Quoted(issuer));
                 mistakes.add(
                     place,
                     message,
@@ -180,3 +180,6 @@ impl JwksDocument {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests;

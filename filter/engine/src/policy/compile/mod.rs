@@ -6,6 +6,7 @@ mod bounds;
 mod headers;
 mod identity;
 mod jwks;
+pub(super) mod lint;
 mod provider;
 mod providers;
 mod roles;
@@ -36,11 +37,12 @@ pub(super) fn compile(document: &Document, origins: &Origins) -> Result<Policy, 
     let mut mistakes = Mistakes::default();
     let resolved = document.resolved_providers();
     let headers = identity::compile(document, origins, &mut mistakes);
-    let providers = providers::compile(&resolved, &headers.written, origins, &mut mistakes);
+    let providers = providers::compile(&resolved, &headers.reserved, origins, &mut mistakes);
     let mode = document.mode.map_or(Mode::Enforce, Mode::from);
     let services = services::compile(document, &providers, mode, origins, &mut mistakes);
     let bounds = bounds::compile(document, origins, &mut mistakes);
     let problem_base = bounds::problem_base(document, origins, &mut mistakes);
+    lint::check(&Place::document(None), &document.lint, &mut mistakes);
     mistakes.none_or(())?;
     Ok(Policy {
         providers: providers.list.into(),

@@ -3,7 +3,7 @@
 use super::super::document::{ClaimRuleDocument, ProviderDocument};
 use super::super::error::{Mistakes, Place};
 use super::super::provider::{ClaimPath, ClaimRule, Provider, SourceId};
-use super::super::text::{is_plain, is_printable};
+use super::super::text::{Quoted, is_plain, is_printable};
 use super::audience::audiences;
 use super::bounds::seconds_within;
 use super::{jwks, roles};
@@ -27,8 +27,12 @@ pub(super) fn compile(
 ) -> Option<Provider> {
     let issuer = document.issuer.as_deref().unwrap_or_default();
     if !is_printable(issuer) {
+        let message = match issuer {
+            "" => "the provider has no issuer".to_owned(),
+            _ => format!("{} is no issuer", Quoted(issuer)),
+        };
         let help = "write it as it stands in the tokens' `iss`: it is compared byte for byte";
-        mistakes.add(place.field("issuer"), "the provider has no issuer", help);
+        mistakes.add(place.field("issuer"), message, help);
     }
     let help = "write at least one: a token for nobody in particular would be a token for everybody";
     let list = document.audiences.as_deref().unwrap_or_default();
@@ -98,7 +102,7 @@ fn algorithms(place: &Place<'_>, list: Option<&[String]>, mistakes: &mut Mistake
             _ => "is no algorithm that can be accepted",
         };
         let help = format!("write one of {}", known());
-        mistakes.add(place.item(index), format!("`{}` {problem}", name.escape_debug()), help);
+        mistakes.add(place.item(index), format!("{} {problem}", Quoted(name)), help);
         set
     })
 }
@@ -115,7 +119,7 @@ fn token_types(
     }
     let types = list.iter().enumerate().map(|(index, name)| {
         if !is_plain(name) {
-            let message = format!("`{}` is no media type", name.escape_debug());
+            let message = format!("{} is no media type", Quoted(name));
             mistakes.add(
                 place.item(index),
                 message,
@@ -159,4 +163,108 @@ fn required_claims(
         ClaimRule { path, one_of: one_of.iter().map(|value| value.as_str().into()).collect() }
     });
     rules.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::authn::algorithm::Algorithm;
+    use crate::policy::testing::{assert_seen, loaded, provider, report};
+
+    #[test]
+    fn an_issuer_is_required() {
+        assert_seen!(report(&[
+            ("no issuer", |it| drop(provider(it).as_object_mut().unwrap().remove("issuer"))),
+            ("an empty issuer", |it| provider(it)["issuer"] = json!("")),
+            ("a line break", |it| provider(it)["issuer"] = json!("https://idp.example\n")),
+        ]));
+    }
+
+    #[test]
+    fn an_audience_is_required() {
+        assert_seen!(report(&[
+            ("no audiences", |it| drop(provider(it).as_object_mut().unwrap().remove("audiences"))),
+            ("an empty list", |it| provider(it)["audiences"] = json!([])),
+            ("an empty audience", |it| provider(it)["audiences"] = json!(["orders-api", ""])),
+        ]));
+    }
+
+    #[test]
+    fn algorithms_are_named_and_asymmetric() {
+        assert_seen!(report(&[
+            ("unsaid", |it| drop(provider(it).as_object_mut().unwrap().remove("algorithms"))),
+            ("an empty list", |it| provider(it)["algorithms"] = json!([])),
+            ("none, in any case", |it| provider(it)["algorithms"] = json!(["none", "None", "NONE"])),
+            ("symmetric", |it| provider(it)["algorithms"] = json!(["RS256", "HS256", "hs512"])),
+            ("not in jsonwebtoken", |it| provider(it)["algorithms"] = json!(["ES512"])),
+            ("unknown", |it| provider(it)["algorithms"] = json!(["RSA1_5", "rs256", ""])),
+        ]));
+        let policy = loaded(|it| provider(it)["algorithms"] = json!(Algorithm::ALL.map(Algorithm::name)));
+        assert!(Algorithm::ALL.into_iter().all(|it| policy.providers()[0].algorithms.contains(it)));
+    }
+
+    #[test]
+    fn token_types_have_the_normal_form_of_rfc_7515_and_may_be_absent() {
+        let written = json!(["JWT", "application/at+JWT", "application/a/b", "absent"]);
+        let policy = loaded(|it| provider(it)["token_types"] = written);
+        let types: Vec<_> = policy.providers()[0].token_types.iter().map(Option::as_deref).collect();
+        assert_eq!(types, [Some("jwt"), Some("at+jwt"), Some("application/a/b"), None]);
+        assert_seen!(report(&[
+            ("an empty list", |it| provider(it)["token_types"] = json!([])),
+            ("an empty type", |it| provider(it)["token_types"] = json!([""])),
+            ("a space", |it| provider(it)["token_types"] = json!(["at jwt"])),
+        ]));
+    }
+
+    #[test]
+    fn a_clock_is_off_by_five_minutes_at_most() {
+        assert_seen!(report(&[
+            ("leeway", |it| provider(it)["leeway"] = json!("301s")),
+            ("max_age", |it| provider(it)["max_age"] = json!(0)),
+        ]));
+        let policy = loaded(|it| {
+            provider(it)["leeway"] = json!("5m");
+            provider(it)["max_age"] = json!("1h");
+        });
+        let provider = &policy.providers()[0];
+        assert_eq!((provider.leeway, provider.max_age), (300, Some(3600)));
+        assert_eq!(
+            loaded(|it| super::super::provider::tests::provider(it)["leeway"] = json!(0)).providers()[0]
+                .leeway,
+            0
+        );
+    }
+
+    #[test]
+    fn a_claim_path_names_a_claim() {
+        assert_seen!(report(&[
+            ("subject", |it| provider(it)["subject"] = json!([])),
+            ("audience_claim", |it| provider(it)["audience_claim"] = json!([""])),
+            ("required_claims", |it| provider(it)["required_claims"] =
+                json!([{ "path": [], "equals": "x" }])),
+            ("roles", |it| provider(it)["roles"] = json!([{ "path": ["realm_access", ""] }])),
+        ]));
+    }
+
+    #[test]
+    fn a_required_claim_has_exactly_one_of_equals_and_one_of() {
+        assert_seen!(report(&[
+            ("neither", |it| provider(it)["required_claims"] = json!([{ "path": ["typ"] }])),
+            ("both", |it| {
+                provider(it)["required_claims"] =
+                    json!([{ "path": ["typ"], "equals": "a", "one_of": ["a"] }]);
+            }),
+            ("an empty list", |it| provider(it)["required_claims"] =
+                json!([{ "path": ["typ"], "one_of": [] }])),
+        ]));
+        let rules = json!([{ "path": ["a", "b.c"], "equals": "x" }, { "path": ["d"], "one_of": ["y", "z"] }]);
+        let policy = loaded(|it| provider(it)["required_claims"] = rules);
+        let rules = &policy.providers()[0].required_claims;
+        assert_eq!(
+            (&*rules[0].path, &*rules[0].one_of),
+            (&["a".into(), "b.c".into()][..], &["x".into()][..])
+        );
+        assert_eq!(rules[1].one_of.len(), 2);
+    }
 }

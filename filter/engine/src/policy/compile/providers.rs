@@ -6,6 +6,7 @@ use super::super::document::ProviderDocument;
 use super::super::error::{Mistakes, Place};
 use super::super::origins::Origins;
 use super::super::provider::{Provider, ProviderId, SourceId, TokenSource};
+use super::super::text::Quoted;
 use super::super::values::Named;
 use super::headers::folded;
 use super::identity::plain;
@@ -21,7 +22,7 @@ pub(super) struct Providers<'a> {
     pub(super) sources: Vec<TokenSource>,
 }
 
-/// `reserved`: the headers that Portcullis writes or strips.
+/// `reserved`: the headers that are stripped from every request.
 pub(super) fn compile<'a>(
     documents: &'a Named<ProviderDocument>,
     reserved: &[String],
@@ -61,7 +62,7 @@ pub(super) fn compile<'a>(
 
         if let Some(issuer) = document.issuer.as_deref().filter(|issuer| !issuer.is_empty()) {
             if let Some(other) = issuers.insert(issuer, name.as_str()) {
-                let message = format!("`{issuer}` is the issuer of two providers");
+                let message = format!("{} is the issuer of two providers", Quoted(issuer));
                 let help = "keep one: a token's issuer decides whose keys verify it";
                 mistakes.clash(place.field("issuer"), issuer_of(other, origins), message, help);
             }
@@ -89,4 +90,77 @@ fn issuer_of(provider: &str, origins: &Origins) -> String {
 fn token_source_of(provider: &str, origins: &Origins) -> String {
     let root = Place::document(origins.provider(provider));
     root.field("providers").field(provider).field("token_source").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::policy::TokenSource;
+    use crate::policy::testing::{assert_seen, loaded, provider, report};
+
+    /// A second provider, changed.
+    fn partner(policy: &mut Value, change: impl FnOnce(&mut Value)) {
+        let mut partner = provider(policy).clone();
+        partner["issuer"] = json!("https://partner.example");
+        change(&mut partner);
+        policy["providers"]["partner"] = partner;
+    }
+
+    #[test]
+    fn there_is_a_provider_and_its_name_can_stand_anywhere() {
+        assert_seen!(report(&[
+            ("no provider", |it| it["providers"] = json!({})),
+            ("no providers at all", |it| drop(it.as_object_mut().unwrap().remove("providers"))),
+            ("a name with a quote", |it| it["providers"]["a\"b"] = json!({
+                "issuer": "https://a.example", "audiences": ["a"], "algorithms": ["ES256"],
+                "jwks": { "uri": "https://a.example/keys", "cluster": "a" },
+            })),
+        ]));
+    }
+
+    #[test]
+    fn an_issuer_is_that_of_one_provider() {
+        assert_seen!(report(&[("an issuer twice", |it| partner(it, |partner| partner["issuer"] =
+            json!("https://idp.example/realms/shop")))]));
+        // compared byte for byte
+        let two =
+            loaded(|it| partner(it, |partner| partner["issuer"] = json!("https://idp.example/realms/shop/")));
+        assert_eq!(two.providers().len(), 2);
+    }
+
+    #[test]
+    fn a_header_or_a_cookie_is_read_in_one_way() {
+        assert_seen!(report(&[
+            ("two prefixes", |it| {
+                provider(it)["token_source"] = json!({ "header": { "name": "x-token" } });
+                partner(it, |it| {
+                    it["token_source"] = json!({ "header": { "name": "x_token", "prefix": "Token " } });
+                });
+            }),
+            ("two lists of origins", |it| {
+                provider(it)["token_source"] = json!({ "cookie": { "name": "__Host-token" } });
+                let origins = ["https://shop.example"];
+                partner(it, |it| {
+                    it["token_source"] = json!({ "cookie": { "name": "__Host-token", "origins": origins } });
+                });
+            }),
+        ]));
+    }
+
+    #[test]
+    fn providers_that_look_in_the_same_place_share_it() {
+        let policy = loaded(|it| {
+            partner(it, |_| {});
+            it["providers"]["other"] = provider(it).clone();
+            it["providers"]["other"]["issuer"] = json!("https://other.example");
+            it["providers"]["other"]["token_source"] =
+                json!({ "header": { "name": "X-Token", "prefix": "T " } });
+        });
+        let header = TokenSource::Header { name: "x-token".into(), prefix: "T ".into() };
+        assert_eq!(policy.sources(), [TokenSource::Bearer, header]);
+        let sources: Vec<_> = policy.providers().iter().map(|it| (&*it.name, it.source.0)).collect();
+        assert_eq!(sources, [("keycloak", 0), ("other", 1), ("partner", 0)]);
+        assert_eq!(policy.services()[0].sources().len(), 2);
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::super::document::{ProviderDocument, RoleSourceDocument};
 use super::super::error::{Mistakes, Place};
-use super::super::text::is_printable;
+use super::super::text::{Quoted, is_printable};
 use super::provider::claim_path;
 use crate::authz::roles::{MAX_ROLE_BYTES, RoleRules, RoleSource};
 
@@ -47,7 +47,7 @@ pub(super) fn compile(place: &Place<'_>, document: &ProviderDocument, mistakes: 
 /// Notes a role that nobody could have: it would be dropped from every token.
 pub(super) fn role_is_usable(place: &Place<'_>, role: &str, mistakes: &mut Mistakes) {
     if !is_printable(role) || role.len() > MAX_ROLE_BYTES {
-        let message = format!("`{}` is no role", role.escape_debug());
+        let message = format!("{} is no role", Quoted(role));
         let help = format!("write 1 to {MAX_ROLE_BYTES} bytes without control characters");
         mistakes.add(place, message, help);
     }
@@ -66,4 +66,48 @@ fn is_scope(source: &RoleSourceDocument) -> bool {
 
 fn is_set_apart(source: &RoleSourceDocument) -> bool {
     source.fallback || source.prefix.as_ref().is_some_and(|prefix| !prefix.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::policy::testing::{assert_seen, load, provider, report, shop};
+
+    #[test]
+    fn scopes_beside_other_roles_are_a_fallback_or_have_a_prefix() {
+        assert_seen!(report(&[
+            ("scope beside roles", |it| provider(it)["roles"] =
+                json!([{ "path": ["roles"] }, { "path": ["scope"] }])),
+            ("scp beside roles", |it| {
+                provider(it)["roles"] = json!([{ "path": ["scp"], "prefix": "" }, { "path": ["groups"] }]);
+            }),
+            ("the provider's prefix sets nothing apart", |it| {
+                provider(it)["role_prefix"] = json!("partner:");
+                provider(it)["roles"] = json!([{ "path": ["roles"] }, { "path": ["a", "scope"] }]);
+            }),
+        ]));
+        for roles in [
+            json!([{ "path": ["scope"] }]),
+            json!([{ "path": ["scope"] }, { "path": ["scp"] }]),
+            json!([{ "path": ["roles"] }, { "path": ["scope"], "fallback": true, "split": "whitespace" }]),
+            json!([{ "path": ["roles"] }, { "path": ["scope"], "prefix": "scope:" }]),
+            json!([]),
+        ] {
+            let mut document: Value = shop();
+            provider(&mut document)["roles"] = roles.clone();
+            assert!(load(&document).is_ok(), "{roles}");
+        }
+    }
+
+    #[test]
+    fn names_of_roles_are_printable_and_not_too_long() {
+        assert_seen!(report(&[
+            ("a prefix", |it| provider(it)["role_prefix"] = json!("a\n")),
+            ("a source's prefix", |it| provider(it)["roles"] = json!([{ "path": ["r"], "prefix": "\u{7}" }])),
+            ("an empty name", |it| provider(it)["role_names"] = json!({ "ROLE_ADMIN": "" })),
+            ("a name with a tab", |it| provider(it)["role_names"] = json!({ "ROLE\tADMIN": "admin" })),
+            ("a long one", |it| provider(it)["role_names"] = json!({ "a": "x".repeat(257) })),
+        ]));
+    }
 }

@@ -4,7 +4,7 @@ use super::super::document::RouteDocument;
 use super::super::error::{Mistakes, Place};
 use super::super::mode::Mode;
 use super::super::service::{Row, RowId, Table};
-use super::super::text::is_token;
+use super::super::text::{Quoted, is_token};
 use super::roles::role_is_usable;
 use crate::authz::path::PathError;
 use crate::authz::requirement::{Requirement, RoleId, RoleNames};
@@ -46,7 +46,7 @@ impl Rows<'_> {
             let Some(same_paths) = methods.get_mut(at) else { continue };
             let known = |row: &&u32| rows.get(**row as usize).is_some_and(|row: &Row| *row.method == *method);
             if let Some(other) = same_paths.iter().find(known).and_then(|row| places.get(*row as usize)) {
-                let message = format!("`{}` matches the requests of another row", document.endpoint);
+                let message = format!("{} matches the requests of another row", Quoted(&document.endpoint));
                 let help = "keep one of the two: nothing says which would decide";
                 mistakes.clash(item.field("match"), place.item(*other).field("match"), message, help);
             }
@@ -109,8 +109,9 @@ impl Rows<'_> {
         for (index, role) in list.iter().enumerate() {
             role_is_usable(&place.item(index), role, mistakes);
             if let Some(vocabulary) = self.vocabulary.filter(|vocabulary| !vocabulary.contains(role)) {
-                let known = vocabulary.iter().map(|role| format!("`{role}`")).collect::<Vec<_>>().join(", ");
-                let message = format!("`{}` is not in the vocabulary", role.escape_debug());
+                let known =
+                    vocabulary.iter().map(|role| Quoted(role).to_string()).collect::<Vec<_>>().join(", ");
+                let message = format!("{} is not in the vocabulary", Quoted(role));
                 let help = format!("mend the name, or add it to the service's vocabulary: {known}");
                 mistakes.add(place.item(index), message, help);
             }
@@ -125,25 +126,45 @@ impl Rows<'_> {
 /// `METHOD /template`.
 fn endpoint<'a>(place: &Place<'_>, text: &'a str, mistakes: &mut Mistakes) -> Option<(&'a str, Template)> {
     let Some((method, template)) = text.split_once(' ') else {
-        let message = format!("`{}` is not a method and a path template", text.escape_debug());
+        let message = format!("{} is not a method and a path template", Quoted(text));
         mistakes.add(place, message, "write it as `GET /orders/{order_id}`");
         return None;
     };
     if let Err((problem, help)) = check_method(method) {
-        mistakes.add(place, format!("the method `{}` {problem}", method.escape_debug()), help);
+        mistakes.add(place, format!("the method {} {problem}", Quoted(method)), help);
         return None;
     }
     let note = |error: TemplateError| {
-        let help = match error {
-            TemplateError::Path(PathError::NoSlash) => {
-                format!("begin it with a slash, as `{method} /{}`", template.trim_start().escape_debug())
-            }
-            TemplateError::Query => "remove the query: rows match paths".to_owned(),
-            _ => "write it as `/orders/{order_id}` or `/files/{*rest}`".to_owned(),
-        };
-        mistakes.add(place, format!("`{}`: {error}", template.escape_debug()), help);
+        let message = format!("{}: {error}", Quoted(template));
+        mistakes.add(place, message, mend_of_template(method, template, error));
     };
     Some((method, Template::parse(template).map_err(note).ok()?))
+}
+
+fn mend_of_template(method: &str, template: &str, error: TemplateError) -> String {
+    match error {
+        TemplateError::Path(PathError::NoSlash) if template == "*" => {
+            "remove the row: a request that is about the whole server is always refused".to_owned()
+        }
+        TemplateError::Path(PathError::NoSlash) if template.trim_start().starts_with('/') => {
+            "write one space between method and template".to_owned()
+        }
+        TemplateError::Path(PathError::NoSlash) => {
+            format!("begin it with a slash, as {}", Quoted(&format!("{method} /{}", template.trim_start())))
+        }
+        TemplateError::Path(PathError::EscapedDelimiter | PathError::EscapedControl) => {
+            "remove the escape: a request with it is always refused".to_owned()
+        }
+        TemplateError::Path(PathError::NeedlessEscape) | TemplateError::Spelling => {
+            "write the character itself, or its escape in upper case where it needs one".to_owned()
+        }
+        TemplateError::Path(PathError::Unescaped) => {
+            "escape it, as `%20`, if it is meant; one space stands before the template, and none behind"
+                .to_owned()
+        }
+        TemplateError::Query => "remove the query: rows match paths".to_owned(),
+        _ => "write it as `/orders/{order_id}` or `/files/{*rest}`".to_owned(),
+    }
 }
 
 /// Methods are compared exactly (RFC 9110 9.1).
@@ -161,3 +182,6 @@ fn check_method(method: &str) -> Result<(), (&'static str, String)> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use super::super::document::ServiceDocument;
 use super::super::error::{Mistakes, Place};
 use super::super::provider::{ProviderId, SourceId};
-use super::super::text::is_printable;
+use super::super::text::{Quoted, is_printable};
 use super::audience::audiences;
 use super::providers::Providers;
 use super::roles::role_is_usable;
@@ -25,8 +25,8 @@ pub(super) fn accepted(
             let known = names.iter().enumerate().filter_map(|(index, name)| {
                 let known = providers.ids.get(name.as_str()).copied();
                 if known.is_none() {
-                    let message = format!("`{}` is no provider", name.escape_debug());
-                    let list = providers.ids.keys().take(8).map(|name| format!("`{name}`"));
+                    let message = format!("{} is no provider", Quoted(name));
+                    let list = providers.ids.keys().take(8).map(|name| Quoted(name).to_string());
                     let help = format!("write one of {}", list.collect::<Vec<_>>().join(", "));
                     mistakes.add(place.item(index), message, help);
                 }
@@ -68,7 +68,7 @@ pub(super) fn clusters(
     }
     for (index, cluster) in list.iter().enumerate() {
         if !is_printable(cluster) {
-            let message = format!("`{}` is no name of a cluster", cluster.escape_debug());
+            let message = format!("{} is no name of a cluster", Quoted(cluster));
             mistakes.add(place.item(index), message, "write it as in Envoy's configuration");
         }
     }

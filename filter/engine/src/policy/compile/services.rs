@@ -8,6 +8,7 @@ use super::super::hosts::{Hosts, is_host};
 use super::super::mode::Mode;
 use super::super::origins::Origins;
 use super::super::service::{RowId, Service, ServiceId};
+use super::super::text::Quoted;
 use super::identity::plain;
 use super::providers::Providers;
 use super::rows::Rows;
@@ -56,7 +57,8 @@ pub(super) fn compile(
             plain(&place.field("assertion_audience"), own, mistakes);
         }
         if let Some(other) = audiences.insert(assertion_audience, place.to_string()) {
-            let message = format!("`{assertion_audience}` is the assertion's audience of two services");
+            let message =
+                format!("{} is the assertion's audience of two services", Quoted(assertion_audience));
             let help = "give each its own `assertion_audience`: one could use what was meant for the other";
             mistakes.clash(place, other, message, help);
         }
@@ -100,7 +102,7 @@ impl Services {
             let place = place.item(index);
             let pattern = text.to_ascii_lowercase();
             if let Err((problem, help)) = check_host(&pattern) {
-                mistakes.add(place, format!("`{}` {problem}", text.escape_debug()), help);
+                mistakes.add(place, format!("{} {problem}", Quoted(text)), help);
             } else if self.hosts.add(&pattern, id).is_some() {
                 let other = known.get(&pattern).map_or("", String::as_str);
                 let message = format!("the host `{pattern}` is taken");
@@ -114,18 +116,140 @@ impl Services {
 
 /// `*`, `*.suffix`, or a host.
 fn check_host(pattern: &str) -> Result<(), (&'static str, &'static str)> {
-    const HELP: &str = "write a host as `shop.example`, `*.shop.example`, or `*`";
+    const HELP: &str = "write a host as `shop.example`, `*.shop.example`, `[::1]` or `*`";
     let host = pattern.strip_prefix("*.").unwrap_or(pattern);
     let labels = || host.strip_suffix('.').unwrap_or(host).split('.').all(|label| !label.is_empty());
-    match pattern.rsplit_once(':') {
-        _ if pattern == "*" => Ok(()),
-        Some((_, port)) if !port.ends_with(']') => {
-            Err(("has a port", "leave the port out: ports are ignored"))
+    let has_port = || {
+        let port = pattern.rsplit_once(':').filter(|(host, _)| !host.contains(':') || host.ends_with(']'));
+        port.is_some_and(|(_, port)| !port.ends_with(']'))
+    };
+    if pattern == "*" {
+        Ok(())
+    } else if pattern.contains('/') {
+        Err(("is an address, not a host", HELP))
+    } else if has_port() {
+        Err(("has a port", "leave the port out: ports are ignored"))
+    } else if host.contains('*') {
+        Err(("has a star where none can be", HELP))
+    } else if !is_host(host) || pattern.starts_with("*.[") {
+        Err(("is no host", HELP))
+    } else if !host.starts_with('[') && !labels() {
+        Err(("has an empty label", HELP))
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::policy::testing::{assert_seen, loaded, provider, report, service};
+
+    /// A second service.
+    fn other(policy: &mut Value, hosts: &[&str]) {
+        policy["services"]["other"] = json!({ "hosts": hosts, "routes": [] });
+    }
+
+    #[test]
+    fn there_is_a_service() {
+        assert_seen!(report(&[
+            ("no service", |it| it["services"] = json!({})),
+            ("no services at all", |it| drop(it.as_object_mut().unwrap().remove("services"))),
+        ]));
+    }
+
+    #[test]
+    fn hosts_are_exact_or_a_suffix_or_any() {
+        assert_seen!(report(&[
+            ("none", |it| service(it)["hosts"] = json!([])),
+            ("empty", |it| service(it)["hosts"] = json!([""])),
+            ("a port", |it| service(it)["hosts"] = json!(["shop.example:8080", "[::1]:80", "*:80"])),
+            ("a URL", |it| service(it)["hosts"] = json!(["https://shop.example"])),
+            ("a path", |it| service(it)["hosts"] = json!(["shop.example/"])),
+            ("a star elsewhere", |it| service(it)["hosts"] = json!(["shop.*", "*shop.example", "**", "*."])),
+            ("an empty label", |it| service(it)["hosts"] = json!([".shop.example", "*..example", "a..b"])),
+            ("no host", |it| service(it)["hosts"] =
+                json!(["shop example", "::1", "*.[::1]", "käse.example"])),
+        ]));
+        let policy = loaded(|it| {
+            service(it)["hosts"] = json!(["Shop.Example", "*.shop.example", "[::1]", "10.0.0.1"]);
+        });
+        for (authority, found) in
+            [(&b"shop.example:80"[..], true), (b"a.shop.example", true), (b"example", false)]
+        {
+            assert_eq!(policy.service_of_host(authority).is_some(), found);
         }
-        _ if pattern.contains('/') => Err(("is an address, not a host", HELP)),
-        _ if host.contains('*') => Err(("has a star where none can be", HELP)),
-        _ if !is_host(host) || pattern.starts_with("*.[") => Err(("is no host", HELP)),
-        _ if !host.starts_with('[') && !labels() => Err(("has an empty label", HELP)),
-        _ => Ok(()),
+    }
+
+    #[test]
+    fn a_host_belongs_to_one_service_once() {
+        assert_seen!(report(&[
+            ("two services", |it| {
+                service(it)["hosts"] = json!(["a.example", "shop.example"]);
+                other(it, &["Shop.Example"]);
+            }),
+            ("every host twice", |it| other(it, &["*"])),
+            ("a suffix twice", |it| service(it)["hosts"] = json!(["*.shop.example", "*.SHOP.example"])),
+        ]));
+    }
+
+    #[test]
+    fn a_service_accepts_providers_that_exist() {
+        assert_seen!(report(&[
+            ("nobody", |it| service(it)["providers"] = json!([])),
+            ("a stranger", |it| service(it)["providers"] = json!(["keycloak", "keycloack"])),
+            ("told once if the provider itself is wrong", |it| {
+                provider(it)["audiences"] = json!([]);
+                service(it)["providers"] = json!(["keycloak"]);
+            }),
+        ]));
+        let policy = loaded(|it| {
+            let mut partner = provider(it).clone();
+            partner["issuer"] = json!("https://partner.example");
+            it["providers"]["partner"] = partner;
+            service(it)["providers"] = json!(["partner", "partner"]);
+            other(it, &["other.example"]);
+        });
+        let accepted: Vec<_> = policy.services().iter().map(|it| (it.name(), it.providers().len())).collect();
+        assert_eq!(accepted, [("other", 2), ("shop", 1)]);
+    }
+
+    #[test]
+    fn audiences_and_clusters_that_are_said_are_said_in_full() {
+        assert_seen!(report(&[
+            ("no audience", |it| service(it)["audiences"] = json!([])),
+            ("an empty audience", |it| service(it)["audiences"] = json!([""])),
+            ("no cluster", |it| service(it)["clusters"] = json!([])),
+            ("an empty cluster", |it| service(it)["clusters"] = json!(["backend", ""])),
+        ]));
+        let policy = loaded(|it| {
+            service(it)["audiences"] = json!(["orders-api"]);
+            service(it)["clusters"] = json!(["backend"]);
+            service(it)["cors"] = json!({ "preflight": true });
+        });
+        let service = &policy.services()[0];
+        assert_eq!(service.audiences(), Some(&["orders-api".into()][..]));
+        assert_eq!((service.clusters(), service.preflight()), (Some(&["backend".into()][..]), true));
+    }
+
+    #[test]
+    fn an_assertion_is_for_one_service() {
+        assert_seen!(report(&[("one audience for two", |it| {
+            other(it, &["other.example"]);
+            it["services"]["other"]["assertion_audience"] = json!("shop");
+        })]));
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once() {
+        assert_seen!(report(&[("many", |it| {
+            provider(it)["issuer"] = json!("");
+            provider(it)["algorithms"] = json!(["HS256"]);
+            service(it)["hosts"] = json!(["a b"]);
+            service(it)["routes"] = json!([{ "match": "get /x" }, { "match": "GET x", "roles": [] }]);
+            it["identity"] = json!({ "assertion": { "ttl": "2m" } });
+            it["problem_base"] = json!("errors");
+        })]));
     }
 }

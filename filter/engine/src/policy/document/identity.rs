@@ -53,10 +53,10 @@ pub struct AssertionDocument {
     /// How long it lives; `60s` by default and at most, and never longer than the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<Seconds>,
-    /// Write no assertion, so that services have only plain headers, which whoever reaches them past the gateway can forge.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub omit: bool,
     /// The environment variable that holds the signing key (`portcullis keygen`); `PORTCULLIS_SIGNING_KEY` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_env: Option<String>,
+    /// Write no assertion, so that services have only plain headers, which whoever reaches them past the gateway can forge.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub omit: bool,
 }

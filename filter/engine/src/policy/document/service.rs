@@ -53,6 +53,7 @@ pub struct CorsDocument {
 pub struct RouteDocument {
     /// Method and path template, as `GET /orders/{order_id}` or `GET /files/{*rest}`.
     #[serde(rename = "match")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^[A-Z0-9!#$%&'*+.^_`|~-]+ /")))]
     pub endpoint: String,
     /// Anyone, without a token. Said aloud, never by omission.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

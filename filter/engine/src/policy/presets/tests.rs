@@ -1,11 +1,17 @@
 //! Tokens as the products write them, and what the presets make of them.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::policy::provider::{Provider, TokenSource};
+use crate::authn::algorithm::Algorithm;
+use crate::authn::claims::UnverifiedClaims;
+use crate::authn::jwks::KeySet;
+use crate::authn::signature::{Proof, RUST_CRYPTO, Verifiers};
 use crate::policy::testing::{load, loaded};
-use crate::policy::{Document, KeySource};
+use crate::policy::{Document, KeySource, Policy, Provider, TokenSource};
+use crate::reason::Reason;
 
 /// A policy whose one provider has a preset, its issuer, its audience, and nothing else.
 fn with(preset: Preset, issuer: &str, audience: &str) -> Value {
@@ -20,31 +26,30 @@ fn with(preset: Preset, issuer: &str, audience: &str) -> Value {
     })
 }
 
-fn at<'a>(claims: &'a Value, path: &[Box<str>]) -> Option<&'a Value> {
-    path.iter().try_fold(claims, |value, name| value.as_object()?.get(&**name))
+/// A proof that a signature was verified: RFC 8037 A.4. What was signed does not matter to claims.
+fn proof() -> Proof {
+    let jwks = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519",
+        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }] });
+    let keys = KeySet::parse(jwks.to_string().as_bytes()).unwrap();
+    let signed = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
+    let signature = "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+    let signature = BASE64URL.decode(signature).unwrap();
+    Verifiers::default().verify(RUST_CRYPTO, &keys.keys()[0], Algorithm::EdDSA, signed, &signature).unwrap()
 }
 
-fn has_one_of(claim: Option<&Value>, values: &[Box<str>]) -> bool {
-    let is_one = |value: &Value| value.as_str().is_some_and(|text| values.iter().any(|it| **it == *text));
-    claim.is_some_and(|claim| claim.as_array().map_or(is_one(claim), |list| list.iter().any(is_one)))
-}
-
-/// What level 1 asks of header and claims, as far as presets say anything of it.
-fn accepts(provider: &Provider, header: &Value, claims: &Value) -> bool {
+/// The roles that level 1 reads from a token whose signature is good.
+fn roles(provider: &Provider, header: &Value, claims: &Value) -> Result<Vec<String>, Reason> {
     let typ = header.get("typ").and_then(Value::as_str).map(str::to_lowercase);
-    let algorithm = crate::authn::algorithm::Algorithm::from_name(header["alg"].as_str().unwrap());
-    provider.algorithms.contains(algorithm.unwrap())
-        && provider.token_types.iter().any(|listed| listed.as_deref() == typ.as_deref())
-        && claims["iss"] == *provider.issuer
-        && at(claims, &provider.subject).is_some_and(Value::is_string)
-        && has_one_of(at(claims, &provider.audience_claim), &provider.audiences)
-        && provider.required_claims.iter().all(|rule| has_one_of(at(claims, &rule.path), &rule.one_of))
-}
-
-fn roles(provider: &Provider, claims: &Value) -> Vec<String> {
-    let text = claims.to_string();
-    let object = crate::authn::Object::parse(text.as_bytes()).unwrap();
-    provider.roles.collect(|path| object.at(path)).iter().map(str::to_owned).collect()
+    if !provider.token_types.iter().any(|accepted| accepted.as_deref() == typ.as_deref()) {
+        return Err(Reason::TypeNotAccepted);
+    }
+    let algorithm = Algorithm::from_name(header["alg"].as_str().unwrap()).unwrap();
+    assert!(provider.algorithms.contains(algorithm));
+    let claims = claims.to_string();
+    let claims = UnverifiedClaims::parse(claims.as_bytes())?;
+    assert_eq!(claims.issuer()?, &*provider.issuer);
+    let claims = claims.verified(proof(), provider, typ.as_deref() == Some("at+jwt"))?;
+    Ok(provider.roles.roles(&claims).iter().map(str::to_owned).collect())
 }
 
 /// A product's access token, and a token of its that is none.
@@ -53,9 +58,10 @@ struct Product {
     audience: &'static str,
     access: (Value, Value),
     roles: &'static [&'static str],
-    other: Option<(Value, Value)>,
+    other: Option<((Value, Value), Reason)>,
 }
 
+#[allow(clippy::too_many_lines)] // a table
 fn products() -> Vec<Product> {
     vec![
         Product {
@@ -74,11 +80,14 @@ fn products() -> Vec<Product> {
             ),
             roles: &["customer", "offline_access"],
             other: Some((
-                json!({ "alg": "RS256", "typ": "JWT", "kid": "f1" }),
-                json!({
-                    "typ": "ID", "iss": "https://idp.example/realms/shop", "aud": "orders-api", "sub": "5f0c",
-                    "azp": "orders-api", "nonce": "n",
-                }),
+                (
+                    json!({ "alg": "RS256", "typ": "JWT", "kid": "f1" }),
+                    json!({
+                        "typ": "ID", "exp": 1_767_225_900, "iss": "https://idp.example/realms/shop", "aud": "orders-api", "sub": "5f0c",
+                        "azp": "orders-api", "nonce": "n",
+                    }),
+                ),
+                Reason::ClaimMismatch,
             )),
         },
         Product {
@@ -95,8 +104,11 @@ fn products() -> Vec<Product> {
             ),
             roles: &["read:orders", "write:orders"],
             other: Some((
-                json!({ "alg": "RS256", "typ": "JWT", "kid": "RkI5" }),
-                json!({ "iss": "https://shop.eu.auth0.com/", "sub": "auth0|5f7c", "aud": "my_client_id", "nonce": "n" }),
+                (
+                    json!({ "alg": "RS256", "typ": "JWT", "kid": "RkI5" }),
+                    json!({ "exp": 1_767_225_900, "iss": "https://shop.eu.auth0.com/", "sub": "auth0|5f7c", "aud": "my_client_id", "nonce": "n" }),
+                ),
+                Reason::AudienceMismatch,
             )),
         },
         Product {
@@ -113,11 +125,14 @@ fn products() -> Vec<Product> {
             ),
             roles: &["Everyone", "customer"],
             other: Some((
-                json!({ "kid": "ZkvelLN", "alg": "RS256" }),
-                json!({
-                    "sub": "00u1", "ver": 1, "iss": "https://shop.okta.com/oauth2/default", "aud": "0oa1",
-                    "jti": "ID.radC", "amr": ["pwd"], "groups": ["Everyone"],
-                }),
+                (
+                    json!({ "kid": "ZkvelLN", "alg": "RS256" }),
+                    json!({
+                        "exp": 1_767_225_900, "sub": "00u1", "ver": 1, "iss": "https://shop.okta.com/oauth2/default", "aud": "0oa1",
+                        "jti": "ID.radC", "amr": ["pwd"], "groups": ["Everyone"],
+                    }),
+                ),
+                Reason::AudienceMismatch,
             )),
         },
         Product {
@@ -136,12 +151,15 @@ fn products() -> Vec<Product> {
             ),
             roles: &["Orders.Read.All"],
             other: Some((
-                json!({ "typ": "JWT", "alg": "RS256", "kid": "nOo3" }),
-                json!({
-                    "aud": "11111111-2222-3333-4444-555555555555", "ver": "2.0", "sub": "AAAA", "nonce": "n",
-                    "iss": "https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0",
-                    "roles": ["Orders.Read.All"],
-                }),
+                (
+                    json!({ "typ": "JWT", "alg": "RS256", "kid": "nOo3" }),
+                    json!({
+                        "aud": "11111111-2222-3333-4444-555555555555", "exp": 1_767_225_900, "ver": "2.0", "sub": "AAAA", "nonce": "n",
+                        "iss": "https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0",
+                        "roles": ["Orders.Read.All"],
+                    }),
+                ),
+                Reason::ClaimMismatch,
             )),
         },
         Product {
@@ -159,12 +177,15 @@ fn products() -> Vec<Product> {
             ),
             roles: &["customer"],
             other: Some((
-                json!({ "kid": "1234example=", "alg": "RS256" }),
-                json!({
-                    "sub": "a1b2c3d4", "aud": "7m1234abcdefghijklmnopqrst", "token_use": "id",
-                    "client_id": "7m1234abcdefghijklmnopqrst", "cognito:groups": ["customer"],
-                    "iss": "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI",
-                }),
+                (
+                    json!({ "kid": "1234example=", "alg": "RS256" }),
+                    json!({
+                        "exp": 1_767_225_900, "sub": "a1b2c3d4", "aud": "7m1234abcdefghijklmnopqrst", "token_use": "id",
+                        "client_id": "7m1234abcdefghijklmnopqrst", "cognito:groups": ["customer"],
+                        "iss": "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI",
+                    }),
+                ),
+                Reason::ClaimMismatch,
             )),
         },
         Product {
@@ -196,8 +217,11 @@ fn products() -> Vec<Product> {
             ),
             roles: &["openid", "profile", "reademail"],
             other: Some((
-                json!({ "typ": "JWT", "alg": "RS256", "kid": "RjEwOwOA" }),
-                json!({ "iss": "https://authorization-server.example/", "sub": "5ba5", "aud": "orders-api" }),
+                (
+                    json!({ "typ": "JWT", "alg": "RS256", "kid": "RjEwOwOA" }),
+                    json!({ "exp": 1_767_225_900, "iss": "https://authorization-server.example/", "sub": "5ba5", "aud": "orders-api" }),
+                ),
+                Reason::TypeNotAccepted,
             )),
         },
     ]
@@ -208,15 +232,17 @@ fn a_preset_accepts_the_products_access_token_with_its_roles_and_no_other_token_
     let products = products();
     assert!(Preset::ALL.iter().all(|preset| products.iter().any(|product| product.preset == *preset)));
     for Product { preset, audience, access: (header, claims), roles: expected, other } in products {
-        let policy = load(&with(preset, claims["iss"].as_str().unwrap(), audience)).unwrap();
-        let provider = &policy.providers()[0];
-        assert!(accepts(provider, &header, &claims), "{preset:?}");
-        assert_eq!(roles(provider, &claims), expected, "{preset:?}");
-        if let Some((header, claims)) = other {
-            assert!(!accepts(provider, &header, &claims), "{preset:?}");
+        let policy = |audience| load(&with(preset, claims["iss"].as_str().unwrap(), audience)).unwrap();
+        let read = |policy: &Policy, (header, claims): &(Value, Value)| {
+            roles(&policy.providers()[0], header, claims)
+        };
+        let access = (header, claims.clone());
+        assert_eq!(read(&policy(audience), &access).unwrap(), expected, "{preset:?}");
+        let elsewhere = read(&policy("another-api"), &access);
+        assert_eq!(elsewhere, Err(Reason::AudienceMismatch), "{preset:?}");
+        if let Some((token, reason)) = other {
+            assert_eq!(read(&policy(audience), &token), Err(reason), "{preset:?}");
         }
-        let policy = load(&with(preset, claims["iss"].as_str().unwrap(), "another-api")).unwrap();
-        assert!(!accepts(&policy.providers()[0], &header, &claims), "{preset:?}: another audience");
     }
 }
 
@@ -244,7 +270,7 @@ fn what_the_document_says_stands_and_what_the_preset_requires_is_required_all_th
     let said: Document = serde_json::from_value(document.clone()).unwrap();
     let resolved = said.resolved();
     let provider = &resolved.providers["idp"];
-    assert_eq!((provider.preset, &provider.algorithms), (None, &texts(&["ES256"])));
+    assert_eq!((provider.preset, &provider.algorithms), (None, &Some(texts(&["ES256"]))));
     assert_eq!(provider.roles.as_deref(), Some(&[][..]));
     let rules = provider.required_claims.as_deref().unwrap();
     assert_eq!(rules, [equals("version", "2"), equals("token_use", "access")]);

@@ -1,0 +1,103 @@
+//! The decision corpus, decided by the engine: natively, and as WebAssembly on `wasm32-unknown-unknown`.
+use std::rc::Rc;
+
+use corpus::{Case, Expected};
+use portcullis_engine::authn::bearer::Headers;
+use portcullis_engine::authn::signature::RUST_CRYPTO;
+use portcullis_engine::decide::{Decision, Gate, Verdict};
+use portcullis_engine::policy::Policy;
+use portcullis_engine::request::{Connection, Request};
+use portcullis_engine::time::{Now, Steady, UnixTime};
+use portcullis_principal::SigningKey;
+
+#[cfg(target_family = "wasm")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+/// Any moment will do: the engine is told.
+const NOW: u64 = 1_800_000_000;
+
+/// A connection without a client's certificate.
+struct Plain;
+
+impl Connection for Plain {
+    fn peer_certificate_sha256(&self) -> Option<[u8; 32]> {
+        None
+    }
+
+    fn cluster(&self) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+fn gate() -> Gate {
+    let policy = Policy::from_json(corpus::policy().to_string().as_bytes());
+    Gate::new(Rc::new(policy.unwrap_or_else(|errors| panic!("{errors}"))), RUST_CRYPTO)
+}
+
+fn headers(case: &Case) -> Vec<(String, Vec<u8>)> {
+    let sent = case.sent(NOW);
+    let pseudo = [(":method", sent.method), (":path", sent.target), (":authority", case.host.clone())];
+    let pseudo = pseudo.into_iter().map(|(name, value)| (name.to_owned(), value));
+    pseudo.chain(sent.headers).map(|(name, value)| (name, value.into_bytes())).collect()
+}
+
+fn decide(gate: &mut Gate, case: &Case) -> Verdict {
+    let headers = headers(case);
+    let now = Now { wall: UnixTime(NOW), steady: Steady(1) };
+    gate.decide(&Request::new(Headers(&headers)), &Plain, now)
+}
+
+/// What is wrong with the decision, if anything is.
+fn wrong(gate: &Gate, case: &Case, verdict: &Verdict) -> Option<String> {
+    let Verdict { decision, .. } = verdict;
+    let told = match (decision, case.expected()) {
+        (Decision::Refuse(reason), Expected::Refuse(expected)) => {
+            return (reason.id() != expected)
+                .then(|| format!("{}: {reason} instead of {expected}", case.name));
+        }
+        (Decision::Allow(permit), Expected::Allow) => {
+            let key = SigningKey::from_seed_base64url("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
+            let now = Now { wall: UnixTime(NOW), steady: Steady(1) };
+            let headers = permit.headers(gate.policy(), Some(&key), &case.sent(NOW).method, now).unwrap();
+            if permit.caller().is_none() {
+                return (!headers.is_empty()).then(|| format!("{}: an identity of nobody", case.name));
+            }
+            headers.into_iter().map(|(name, value)| (name.to_owned(), value.into_owned())).collect::<Vec<_>>()
+        }
+        (decision, expected) => return Some(format!("{}: {decision:?} instead of {expected:?}", case.name)),
+    };
+    let header = |name: &str| told.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let subject = header("x-auth-subject") == Some(case.subject.as_deref().unwrap_or("alice"));
+    let roles = case.roles.as_ref().is_none_or(|roles| {
+        let encode = |role: &String| role.replace(',', "%2C").replace(' ', "%20");
+        header("x-auth-roles") == Some(&*roles.iter().map(encode).collect::<Vec<_>>().join(","))
+    });
+    let whole = subject && roles && header("x-auth-principal").is_some();
+    (!whole).then(|| format!("{}: the service is told {told:?}", case.name))
+}
+
+#[test]
+fn every_case_of_the_corpus_is_decided_as_it_says() {
+    let mut gate = gate();
+    let cases = corpus::cases();
+    assert!(cases.len() >= 300, "{}", cases.len());
+    let decided = cases.iter().filter_map(|case| {
+        let verdict = decide(&mut gate, case);
+        wrong(&gate, case, &verdict)
+    });
+    assert_eq!(decided.collect::<Vec<_>>(), [""; 0]);
+}
+
+/// A hit of the cache spares parsing and signature, and changes no answer.
+#[test]
+fn the_second_time_every_answer_is_the_same() {
+    let mut gate = gate();
+    let mut wrongs = Vec::new();
+    for case in &corpus::cases() {
+        decide(&mut gate, case);
+        let again = decide(&mut gate, case);
+        wrongs.extend(wrong(&gate, case, &again));
+        assert!(again.trace.cached || again.trace.caller.is_none(), "{}: what is good is cached", case.name);
+    }
+    assert_eq!(wrongs, [""; 0]);
+}

@@ -12,7 +12,7 @@ use crate::authn::keyring::{Keyring, Missing};
 use crate::authn::{Authentication, Findings, Halt};
 use crate::authz::path::CanonicalPath;
 use crate::authz::requirement::Requirement;
-use crate::handoff::{Caller, Endpoint, HandoffError, IdentityHeaders};
+use crate::handoff::{Assertions, Caller, Endpoint, HandoffError, IdentityHeaders};
 use crate::policy::{Found, Mode, Policy, ProviderId, Row, RowId, Service, ServiceId, SourceId, TokenSource};
 use crate::reason::Reason;
 use crate::reply::Level;
@@ -25,6 +25,7 @@ pub struct Gate {
     policy: Rc<Policy>,
     keyring: Keyring,
     cache: TokenCache,
+    assertions: Assertions,
 }
 
 /// What becomes of a request.
@@ -85,7 +86,7 @@ impl Gate {
     pub fn new(policy: Rc<Policy>, crypto: &'static CryptoProvider) -> Self {
         let keyring = Keyring::new(&policy, crypto);
         let cache = TokenCache::new(policy.cache());
-        Self { policy, keyring, cache }
+        Self { policy, keyring, cache, assertions: Assertions::default() }
     }
 
     /// Its policy.
@@ -106,6 +107,11 @@ impl Gate {
     /// The tokens seen so far.
     pub fn cache_mut(&mut self) -> &mut TokenCache {
         &mut self.cache
+    }
+
+    /// The assertions in use.
+    pub fn assertions_mut(&mut self) -> &mut Assertions {
+        &mut self.assertions
     }
 
     /// Decides a request, as if it had come at `now`.
@@ -267,7 +273,7 @@ impl Permit {
     pub fn headers<'a>(
         &'a self,
         policy: &'a Policy,
-        key: Option<&SigningKey>,
+        (assertions, key): (&mut Assertions, Option<&SigningKey>),
         method: &str,
         now: Now,
     ) -> Result<IdentityHeaders<'a>, HandoffError> {
@@ -277,7 +283,12 @@ impl Permit {
             // only in shadow mode or of a preflight: the endpoint has no row that could bind it
             None => "/{*rest}",
         };
-        caller.headers(policy, key, Endpoint { service, row: self.row, template, method }, now.wall)
+        caller.headers(
+            policy,
+            (assertions, key),
+            Endpoint { service, row: self.row, template, method },
+            now.wall,
+        )
     }
 
     /// What must be taken off the request so that the token goes no further: the header's name, and what is left of it.

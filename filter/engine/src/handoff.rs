@@ -2,9 +2,11 @@
 //! only be written for a [`Caller`], and a caller comes only from verified claims.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::fmt::Write as _;
+use std::ops::Deref;
+use std::rc::Rc;
 
+use lru::LruCache;
 use portcullis_principal::{Assertion, MintError, SigningKey};
 use thiserror::Error;
 
@@ -13,9 +15,11 @@ use crate::authz::requirement::RoleBits;
 use crate::policy::{Policy, Provider, ProviderId, RowId, ServiceId};
 use crate::time::UnixTime;
 
-/// A verified client: who it is, its roles, and the assertions minted for it so far. Cached with its token.
+/// A verified client: who it is, and its roles. Cached with its token.
 #[derive(Debug)]
 pub struct Caller {
+    /// Tells this caller from every other of the same gate, also from one with the same subject.
+    number: u64,
     /// Whose token it was; its issuer is the token's.
     pub provider: ProviderId,
     /// The subject, unique within the issuer only.
@@ -27,24 +31,10 @@ pub struct Caller {
     token_id: Option<Box<str>>,
     /// The token's `exp`.
     ends: UnixTime,
-    subject_header: Box<str>,
+    /// As the header has it, if that is not the subject itself.
+    subject_header: Option<Box<str>>,
     roles_header: Box<str>,
-    minted: RefCell<Vec<Minted>>,
 }
-
-/// An assertion in use.
-#[derive(Debug)]
-struct Minted {
-    service: ServiceId,
-    row: Option<RowId>,
-    method: Box<str>,
-    /// Half of its life: from then on a new one is minted.
-    renew: UnixTime,
-    jws: Box<str>,
-}
-
-/// For how many endpoints assertions are kept with one token; beyond it the oldest goes.
-const KEPT: usize = 4;
 
 /// The endpoint that an assertion is made for.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +48,24 @@ pub(crate) struct Endpoint<'a> {
     /// The request's method as sent.
     pub(crate) method: &'a str,
 }
+
+/// Assertions in use, bounded: a caller who comes again to the same endpoint gets the same one until half of its life.
+#[derive(Debug)]
+pub struct Assertions(LruCache<(u64, ServiceId, Option<RowId>, Method), Minted>);
+
+/// An assertion in use.
+#[derive(Debug)]
+struct Minted {
+    /// Half of its life: from then on a new one is minted.
+    renew: UnixTime,
+    jws: Rc<str>,
+}
+
+/// A method of at most 16 bytes; assertions for longer ones are not kept.
+type Method = [u8; 16];
+
+/// How many assertions a worker keeps: about 2 MiB.
+const KEPT: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN.saturating_add(2047);
 
 /// Why there is no hand-off. The request must not go on without it.
 #[derive(Debug, Error)]
@@ -74,83 +82,106 @@ pub enum HandoffError {
 }
 
 /// Headers to write: name and value.
-pub type IdentityHeaders<'a> = Vec<(&'a str, Cow<'a, str>)>;
+pub type IdentityHeaders<'a> = Vec<(&'a str, HeaderText<'a>)>;
+
+/// A header's value, borrowed where it can be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeaderText<'a> {
+    /// Plain identity.
+    Plain(Cow<'a, str>),
+    /// The assertion.
+    Assertion(Rc<str>),
+}
+
+impl Deref for HeaderText<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Plain(text) => text,
+            Self::Assertion(text) => text,
+        }
+    }
+}
+
+impl Default for Assertions {
+    fn default() -> Self {
+        Self(LruCache::new(KEPT))
+    }
+}
 
 impl Caller {
-    /// The client that these claims are about.
+    /// The client that these claims are about. `number` is nobody else's.
     pub(crate) fn new(
         policy: &Policy,
-        id: ProviderId,
-        provider: &Provider,
+        (id, provider): (ProviderId, &Provider),
         claims: &VerifiedClaims<'_>,
+        number: u64,
     ) -> Self {
         let roles = provider.roles.roles(claims);
+        let subject_header = match header_value(claims.subject()) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(encoded) => Some(encoded.into()),
+        };
         Self {
+            number,
             provider: id,
             subject: claims.subject().into(),
             role_bits: policy.role_bits(&roles),
             token_id: claims.token_id().map(Box::from),
             ends: claims.expires(),
-            subject_header: header_value(claims.subject()).into(),
+            subject_header,
             roles_header: roles_header(roles.iter()).into(),
             roles: roles.iter().map(str::to_owned).collect(),
-            minted: RefCell::default(),
         }
     }
 
-    /// Bytes on the heap, about; without the assertions, which are bounded.
+    /// Bytes on the heap, about.
     pub(crate) fn bytes(&self) -> usize {
         let roles: usize = self.roles.iter().map(|role| role.len() + 24).sum();
-        let token_id = self.token_id.as_ref().map_or(0, |id| id.len());
-        self.subject.len() + self.subject_header.len() + self.roles_header.len() + roles + token_id
+        let of = |text: &Option<Box<str>>| text.as_ref().map_or(0, |it| it.len());
+        self.subject.len() + of(&self.subject_header) + self.roles_header.len() + roles + of(&self.token_id)
     }
 
     /// The identity headers for an endpoint, and the assertion if the policy wants one.
     pub(crate) fn headers<'a>(
         &'a self,
         policy: &'a Policy,
-        key: Option<&SigningKey>,
+        (assertions, key): (&mut Assertions, Option<&SigningKey>),
         endpoint: Endpoint<'_>,
         now: UnixTime,
     ) -> Result<IdentityHeaders<'a>, HandoffError> {
         let provider = policy.provider(self.provider).ok_or(HandoffError::OtherPolicy)?;
         let identity = policy.identity();
+        let plain = |text: &'a str| HeaderText::Plain(Cow::Borrowed(text));
         let mut headers = Vec::with_capacity(4);
-        headers.push((&*identity.subject_header, Cow::Borrowed(&*self.subject_header)));
-        headers.push((&*identity.roles_header, Cow::Borrowed(&*self.roles_header)));
-        headers.push((&*identity.issuer_header, header_value(&provider.issuer)));
+        headers
+            .push((&*identity.subject_header, plain(self.subject_header.as_ref().unwrap_or(&self.subject))));
+        headers.push((&*identity.roles_header, plain(&self.roles_header)));
+        headers.push((&*identity.issuer_header, HeaderText::Plain(header_value(&provider.issuer))));
         if !identity.assertion.omitted {
-            let jws = self.assertion(policy, provider, key.ok_or(HandoffError::NoKey)?, endpoint, now)?;
-            headers.push((&*identity.assertion.header, Cow::Owned(jws)));
+            let key = key.ok_or(HandoffError::NoKey)?;
+            let jws =
+                assertions.of(self, endpoint, now, || self.mint(policy, provider, key, endpoint, now))?;
+            headers.push((&*identity.assertion.header, HeaderText::Assertion(jws)));
         }
         Ok(headers)
     }
 
-    /// The assertion for an endpoint: the one in use, or a new one if that has lived half of its life.
-    fn assertion(
+    /// A new assertion, and when it ends.
+    fn mint(
         &self,
         policy: &Policy,
         provider: &Provider,
         key: &SigningKey,
         endpoint: Endpoint<'_>,
         now: UnixTime,
-    ) -> Result<String, HandoffError> {
+    ) -> Result<(String, UnixTime), HandoffError> {
         let terms = &policy.identity().assertion;
         let service = policy.service(endpoint.service).ok_or(HandoffError::OtherPolicy)?;
-        let mut minted = self.minted.borrow_mut();
-        let same = |m: &Minted| {
-            m.row == endpoint.row && m.service == endpoint.service && *m.method == *endpoint.method
-        };
-        if let Some(kept) = minted.iter().find(|m| same(m) && now < m.renew) {
-            return Ok(kept.jws.to_string());
-        }
-        minted.retain(|m| !same(m) && now < m.renew);
-        if minted.len() >= KEPT {
-            minted.remove(0);
-        }
         // it ends with the token; one that lives on by the leeway still needs a moment
         let ends = now.plus(terms.ttl.as_secs()).min(self.ends.max(now.plus(1)));
-        let jws = Assertion {
+        let assertion = Assertion {
             issuer: &terms.issuer,
             audience: service.assertion_audience(),
             issued_at: now.0,
@@ -161,17 +192,39 @@ impl Caller {
             token_id: self.token_id.as_deref(),
             method: endpoint.method,
             row: endpoint.template,
+        };
+        Ok((assertion.mint(key)?, ends))
+    }
+}
+
+impl Assertions {
+    /// The assertion in use, or a new one if that has lived half of its life.
+    fn of(
+        &mut self,
+        caller: &Caller,
+        endpoint: Endpoint<'_>,
+        now: UnixTime,
+        mint: impl FnOnce() -> Result<(String, UnixTime), HandoffError>,
+    ) -> Result<Rc<str>, HandoffError> {
+        let key =
+            fixed(endpoint.method).map(|method| (caller.number, endpoint.service, endpoint.row, method));
+        if let Some(kept) = key.and_then(|key| self.0.get(&key)).filter(|kept| now < kept.renew) {
+            return Ok(Rc::clone(&kept.jws));
         }
-        .mint(key)?;
-        minted.push(Minted {
-            service: endpoint.service,
-            row: endpoint.row,
-            method: endpoint.method.into(),
-            renew: now.plus(ends.0.saturating_sub(now.0) / 2),
-            jws: jws.as_str().into(),
-        });
+        let (jws, ends) = mint()?;
+        let jws = Rc::<str>::from(jws);
+        if let Some(key) = key {
+            let renew = now.plus(ends.0.saturating_sub(now.0) / 2);
+            self.0.put(key, Minted { renew, jws: Rc::clone(&jws) });
+        }
         Ok(jws)
     }
+}
+
+fn fixed(method: &str) -> Option<Method> {
+    let mut fixed = Method::default();
+    fixed.get_mut(..method.len())?.copy_from_slice(method.as_bytes());
+    Some(fixed)
 }
 
 /// Separated by commas, each escaped so that one role stays one.

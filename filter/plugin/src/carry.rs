@@ -109,11 +109,13 @@ fn allow(
 ) -> Result<(), Reason> {
     const MAP: MapType = MapType::HttpRequestHeaders;
     let policy = &*worker.policy;
-    let identity =
-        permit.headers(policy, worker.signing_key.as_ref(), request.method, now).map_err(|error| {
-            log::error!("the hand-off failed: {error}");
-            Reason::HandoffFailed
-        })?;
+    let mut gate = worker.gate.borrow_mut();
+    let minting = (gate.assertions_mut(), worker.signing_key.as_ref());
+    let identity = permit.headers(policy, minting, request.method, now).map_err(|error| {
+        log::error!("the hand-off failed: {error}");
+        Reason::HandoffFailed
+    })?;
+    drop(gate);
     let failed = |_| Reason::HandoffFailed;
     for (name, _) in received.headers().0 {
         if is_stripped(name, policy.stripped()) {

@@ -15,7 +15,7 @@ use crate::time::Now;
 /// The wall clock may drift so far from the monotonic one between two requests; more is a step.
 const DRIFT: u64 = 5;
 /// What an entry takes besides its texts, about.
-const OVERHEAD: usize = 512;
+const OVERHEAD: usize = 256;
 
 /// A token that was verified: whose it is, and what must still be judged.
 #[derive(Debug)]
@@ -34,6 +34,7 @@ pub struct TokenCache {
     max_bytes: usize,
     clocks: Option<Now>,
     counts: CacheCounts,
+    callers: u64,
 }
 
 type Tail = [u8; 24];
@@ -65,6 +66,7 @@ impl TokenCache {
             max_bytes: if bounds.tokens == 0 { 0 } else { bounds.bytes },
             clocks: None,
             counts: CacheCounts::default(),
+            callers: 0,
         }
     }
 
@@ -77,6 +79,12 @@ impl TokenCache {
                 self.clear();
             }
         }
+    }
+
+    /// A number that no caller has.
+    pub(crate) fn number(&mut self) -> u64 {
+        self.callers += 1;
+        self.callers
     }
 
     /// What is known of this very token. One whose key was withdrawn is forgotten.

@@ -134,7 +134,8 @@ impl<'a> Authentication<'a> {
         let proof = self.keyring.verify(&key, algorithm, token.signed, &token.signature);
         let proof = proof.ok_or(Reason::SignatureInvalid)?;
         let claims = claims.verified(proof, provider, header.is_access_token())?;
-        let caller = Rc::new(Caller::new(self.policy, id, provider, &claims));
+        let number = self.cache.number();
+        let caller = Rc::new(Caller::new(self.policy, (id, provider), &claims, number));
         Ok(Verified { caller, standing: claims.into_standing(), key })
     }
 

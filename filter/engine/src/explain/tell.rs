@@ -10,6 +10,7 @@ use crate::authn::keyring::Missing;
 use crate::authz::path::CanonicalPath;
 use crate::authz::requirement::Requirement;
 use crate::decide::{Decision, Permit, Trace};
+use crate::handoff::Assertions;
 use crate::policy::{KeySource, Policy, Row, TokenSource};
 use crate::reason::Reason;
 use crate::reply::{Level, reply};
@@ -203,7 +204,9 @@ impl<'a> Teller<'a> {
     pub(super) fn handoff(&self, permit: &Permit, key: Option<&SigningKey>, now: Now) -> Handoff {
         let policy = self.policy;
         let assertion_header = &*policy.identity().assertion.header;
-        let written = permit.headers(policy, key, self.request.method, now).unwrap_or_default();
+        let written = permit
+            .headers(policy, (&mut Assertions::default(), key), self.request.method, now)
+            .unwrap_or_default();
         let assertion = written.iter().find(|(name, _)| *name == assertion_header);
         let assertion = assertion.and_then(|(_, jws)| claims(jws));
         let mut written: Vec<_> = written

@@ -51,7 +51,7 @@ impl From<&CacheDocument> for CacheBounds {
     fn from(document: &CacheDocument) -> Self {
         Self {
             tokens: document.tokens.map_or(10_000, super::values::Count::as_usize),
-            bytes: document.bytes.map_or(12 * 1024 * 1024, super::values::Count::as_usize),
+            bytes: document.bytes.map_or(14 * 1024 * 1024, super::values::Count::as_usize),
         }
     }
 }

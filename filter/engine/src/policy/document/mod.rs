@@ -88,7 +88,7 @@ pub struct CacheDocument {
     /// Tokens; 10000 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens: Option<Count>,
-    /// Bytes; 12582912 (12 MiB) by default.
+    /// Bytes; 14680064 (14 MiB) by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<Count>,
 }

@@ -34,7 +34,7 @@ mod tests {
     fn the_clock_tells_what_proc_tells() {
         let account = Account::of(std::process::id()).unwrap();
         while account.read().unwrap() < Duration::from_millis(300) {
-            (0..10_000).for_each(|number| drop(black_box(number)));
+            (0..10_000).for_each(|number| _ = black_box(number));
         }
         let before = account.read().unwrap();
         let stat = fs::read_to_string("/proc/self/stat").unwrap();

@@ -1,54 +1,87 @@
-//! What Portcullis costs.
+//! What Portcullis costs: real Envoy processes side by side, one bare, one with Envoy's own filters, one with Portcullis, that
+//! get the same requests in the same rounds; CPU time by the kernel's account, one figure above the other.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`plan`] | what is measured, and how often |
+//! | `rules`, `tokens` | what the gateways enforce, and the tokens that are sent |
+//! | [`gateway`] | the Envoys under test |
+//! | `upstream`, `load` | the service behind them, and the clients before them |
+//! | `experiment`, `rounds` | which gateways get which requests, in interleaved rounds |
+//! | `cpu`, `memory` | what the kernel says of a process |
+//! | [`summary`], [`targets`] | what the rounds tell together, and whether it is enough |
+//! | [`report`] | `bench.json`, tables and plots |
+#![allow(clippy::cast_precision_loss, reason = "counts and times are far below 2^52")]
+
 mod cpu;
+mod experiment;
 pub mod gateway;
 mod load;
+mod memory;
+mod modules;
+pub mod plan;
+mod progress;
+pub mod report;
+mod rounds;
 mod rules;
+pub mod summary;
+pub mod targets;
 mod tokens;
 mod upstream;
 
-use std::sync::Arc;
-use gateway::*;
-use rules::*;
-use tokens::*;
-pub fn spike() -> anyhow::Result<()> {
-    let rt = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    rt.block_on(async {
-        let up = upstream::Upstream::start()?;
-        let p = [Provider::new(0, &Algorithm::ALL)];
-        let t = table(10);
-        let rules = Rules { providers: &p, table: &t };
-        let m = Modules { portcullis: "/x".into(), noop: harness::artifacts::target().join("wasm32-wasip1/wasm/noop.wasm") };
-        let key = p[0].key(Algorithm::Rs256);
-        let claims = Claims { issuer: p[0].issuer.clone(), audience: AUDIENCE, roles: &[ROLE], size: 1024, expires: 0 };
-        let toks = Tokens::get("spike", key, &claims, 20000)?;
-        let mut gs = vec![];
-        for v in [Variant::Bare, Variant::Native, Variant::NativeCached, Variant::Noop] {
-            let g = Gateway::start(v, rules, 1, up.port(), &m).await?;
-            eprintln!("{} started {:?}", v.name(), g.start);
-            gs.push(g);
-        }
-        let n: usize = std::env::var("N").unwrap_or("1500".into()).parse()?;
-        let calls: Vec<load::Call> = toks.0.iter().enumerate().map(|(i, t2)| load::Call { method: t[i % 10].method.clone(), path: t[i%10].path().parse().unwrap(), authorization: Some(t2.clone()), expect: hyper::StatusCode::OK }).collect();
-        for conns in [1, 4, 16] {
-        for round in 0..9 {
-            let calls: Arc<[load::Call]> = calls[round*n..(round+1)*n].into();
-            let mut line = String::new();
-            let mut bare = 0.0;
-            for g in &gs {
-                let mut c = load::Connection::open_many(g.port(), conns).await?;
-                let s = g.cpu.read()?;
-                let w = std::time::Instant::now();
-                load::all(&mut c, &calls).await.map_err(|e| e.context(g.variant.name()))?;
-                let w = w.elapsed();
-                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-                let d = (g.cpu.read()? - s).as_secs_f64() * 1e6 / n as f64;
-                if g.variant == Variant::Bare { bare = d }
-                line += &format!(" {:.1}(+{:.1}, wall {:.1})", d, d - bare, w.as_secs_f64()*1e6/n as f64);
-            }
-            println!("{conns} conns round {round}: {line}");
-        }
-        }
-        let _ = up.last_head();
-        Ok(())
-    })
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+
+use crate::experiment::Ground;
+use crate::modules::Modules;
+use crate::plan::{Part, Plan};
+use crate::report::{About, Report};
+use crate::upstream::Upstream;
+
+/// Runs the plan, with the plugin that was built to ship or the module `instead` of it.
+///
+/// # Errors
+/// A part cannot be had, or a request was not answered as expected.
+pub fn run(plan: Plan, instead: Option<&Path>) -> Result<Report> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(measure(plan, instead))
+}
+
+async fn measure(plan: Plan, instead: Option<&Path>) -> Result<Report> {
+    let about = About::now(&harness::tools::envoy()?);
+    let random = StdRng::seed_from_u64(plan.seed);
+    let mut ground = Ground { plan, modules: Modules::take(instead)?, upstream: Upstream::start()?, random };
+    let ground = &mut ground;
+    let mut experiments = Vec::new();
+    for workers in ground.plan.workers.clone() {
+        experiments.extend(experiment::costs(ground, workers).await.context("the cost table")?);
+    }
+    let parts = ground.plan.parts.clone();
+    let wanted = |part| parts.contains(&part);
+    if wanted(Part::Sizes) {
+        experiments.extend(experiment::sizes(ground).await.context("token sizes")?);
+    }
+    if wanted(Part::Rows) {
+        experiments.push(experiment::rows(ground).await.context("rows")?);
+    }
+    if wanted(Part::Providers) {
+        experiments.push(experiment::providers(ground).await.context("providers")?);
+    }
+    let memory =
+        if wanted(Part::Memory) { Some(experiment::memory(ground).await.context("memory")?) } else { None };
+    let starts =
+        if wanted(Part::Start) { experiment::starts(ground).await.context("starts")? } else { Vec::new() };
+    let fetches = if wanted(Part::Fetches) {
+        experiment::fetches(ground).await.context("fetches")?
+    } else {
+        Vec::new()
+    };
+    let module_bytes = ground.modules.portcullis_bytes()?;
+    let plan = ground.plan.clone();
+    let report =
+        Report { about, plan, module_bytes, experiments, memory, starts, fetches, targets: Vec::new() };
+    Ok(Report { targets: targets::judge(&report), ..report })
 }

@@ -12,7 +12,7 @@ pub enum Part {
     ColdRs256,
     /// Every token is used once: ES256.
     ColdEs256,
-    /// Every token is used once: EdDSA (Ed25519).
+    /// Every token is used once: `EdDSA` (Ed25519).
     ColdEddsa,
     /// Every token is used once: PS256, 2048 bits.
     ColdPs256,
@@ -40,6 +40,13 @@ pub enum Part {
     Start,
     /// Fetches of the JWKS by 1 to 8 workers.
     Fetches,
+}
+
+impl Part {
+    /// As `--only` and the report call it.
+    pub fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
 }
 
 /// What one experiment repeats.
@@ -94,6 +101,8 @@ pub struct Plan {
     pub starts: usize,
     /// Numbers of workers whose JWKS fetches are counted.
     pub fetching_workers: Vec<u32>,
+    /// Refreshes for which each of them is watched.
+    pub refreshes: u32,
     /// Of the random order of turns.
     pub seed: u64,
 }
@@ -105,16 +114,17 @@ impl Plan {
             parts: Part::value_variants().iter().copied().collect(),
             workers: vec![1, 2],
             // 20,000 tokens in all
-            cold: Schedule { rounds: 12, warm_up: 2000, requests: 1300, paced: 200 },
-            hot: Schedule { rounds: 12, warm_up: 4000, requests: 4000, paced: 200 },
+            cold: Schedule { rounds: 21, warm_up: 2050, requests: 775, paced: 80 },
+            hot: Schedule { rounds: 21, warm_up: 4000, requests: 2500, paced: 100 },
             rate: 1000,
-            connections: 16,
+            connections: 64,
             rows: vec![10, 100, 1000, 10_000],
             providers: vec![1, 10, 100, 1000],
             sizes: vec![512, 1024, 4096],
             cached_tokens: 10_000,
             starts: 5,
             fetching_workers: vec![1, 2, 4, 8],
+            refreshes: 10,
             seed: 7,
         }
     }
@@ -123,12 +133,13 @@ impl Plan {
     pub fn quick() -> Self {
         Self {
             workers: vec![1],
-            cold: Schedule { rounds: 9, warm_up: 500, requests: 400, paced: 100 },
-            hot: Schedule { rounds: 9, warm_up: 2000, requests: 1500, paced: 100 },
+            cold: Schedule { rounds: 13, warm_up: 400, requests: 300, paced: 60 },
+            hot: Schedule { rounds: 13, warm_up: 2000, requests: 1100, paced: 60 },
             rows: vec![10, 10_000],
             providers: vec![1, 1000],
             starts: 3,
             fetching_workers: vec![1, 4],
+            refreshes: 4,
             ..Self::full()
         }
     }
@@ -145,6 +156,7 @@ impl Plan {
             cached_tokens: 100,
             starts: 1,
             fetching_workers: vec![1, 2],
+            refreshes: 2,
             ..Self::full()
         }
     }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-use crate::gateway::{Gateway, Variant};
+use crate::gateway::Gateway;
 use crate::load::{self, Call, Connection, Latencies};
 use crate::plan::Schedule;
 use crate::progress::Steps;
@@ -22,6 +22,15 @@ pub(crate) struct Cell<'a> {
     pub(crate) calls: Arc<[Call]>,
     /// The cell that this one's cost is above, by its place: itself, for a bare proxy.
     pub(crate) base: usize,
+    /// It gets one of so many of the schedule's requests: what takes milliseconds needs fewer to be measured.
+    pub(crate) one_of: usize,
+}
+
+impl<'a> Cell<'a> {
+    /// Without a parameter, above the first cell, with all of the requests.
+    pub(crate) fn of(gateway: &'a Gateway, calls: &Arc<[Call]>) -> Self {
+        Self { gateway, parameter: None, calls: Arc::clone(calls), base: 0, one_of: 1 }
+    }
 }
 
 /// How an experiment is run.
@@ -47,8 +56,8 @@ pub(crate) async fn run(
 ) -> Result<Vec<CellFigures>> {
     let Settings { schedule, .. } = settings;
     for cell in cells {
-        let calls = &cell.calls[..schedule.warm_up];
-        turn(cell, calls.into(), settings).await?;
+        let first = &cell.calls[..schedule.warm_up / cell.one_of];
+        turn(cell, first.into(), settings).await?;
         steps.done();
     }
     let mut measured = Vec::new();
@@ -62,8 +71,9 @@ pub(crate) async fn run(
         let (counted, end) = (from + schedule.requests, from + schedule.requests + schedule.paced);
         for &place in &order {
             let (cell, measured) = (&cells[place], &mut measured[place]);
-            let cpu = turn(cell, cell.calls[from..counted].into(), settings).await?;
-            measured.cpu_us.push(cpu.as_secs_f64() * 1e6 / schedule.requests as f64);
+            let requests = (schedule.requests / cell.one_of).max(1);
+            let cpu = turn(cell, cell.calls[from..from + requests].into(), settings).await?;
+            measured.cpu_us.push(cpu.as_secs_f64() * 1e6 / requests as f64);
             steps.done();
         }
         for &place in order.iter().filter(|_| schedule.paced > 0) {
@@ -96,14 +106,13 @@ async fn open(cell: &Cell<'_>, settings: Settings) -> Result<Vec<Connection>> {
 }
 
 fn figures(cell: &Cell<'_>, own: &Measured, base: &Measured) -> CellFigures {
-    let is_base = matches!(cell.gateway.variant, Variant::Bare | Variant::Refusing);
     let net_us: Vec<f64> = own.cpu_us.iter().zip(&base.cpu_us).map(|(own, base)| own - base).collect();
     let at = |quantile| Duration::from_nanos(own.latencies.value_at_quantile(quantile)).as_secs_f64() * 1e6;
     CellFigures {
         variant: cell.gateway.variant,
         parameter: cell.parameter,
         cpu: Summary::of(&own.cpu_us),
-        net: (!is_base).then(|| Summary::of(&net_us)),
+        net: (!cell.gateway.variant.is_base()).then(|| Summary::of(&net_us)),
         latency: (!own.latencies.is_empty()).then(|| Latency { p50_us: at(0.5), p99_us: at(0.99) }),
         cpu_us: own.cpu_us.clone(),
         net_us,

@@ -70,7 +70,8 @@ mod tests {
     #[test]
     fn the_interval_of_the_median_is_that_of_the_tables() {
         // ranks from the left out, for 95 %: the sign test's critical values
-        for (rounds, left_out) in [(1, 0), (6, 0), (7, 0), (8, 0), (9, 1), (11, 1), (12, 2), (15, 3), (25, 7)] {
+        for (rounds, left_out) in [(1, 0), (6, 0), (7, 0), (8, 0), (9, 1), (11, 1), (12, 2), (15, 3), (25, 7)]
+        {
             assert_eq!(outside(rounds), left_out, "{rounds} rounds");
         }
     }

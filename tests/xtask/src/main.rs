@@ -1,4 +1,5 @@
-//! The project's commands: `cargo xtask up`, `down`, `test`, `build`, `openapi`, `keys`.
+//! The project's commands: `cargo xtask up`, `down`, `test`, `build`, `openapi`, `keys`, `bench`.
+mod bench;
 mod build;
 mod cargo;
 mod keys;
@@ -32,6 +33,8 @@ enum Command {
     Openapi,
     /// Write a new signing key of the gateway, and its public side, to `.env` for docker compose
     Keys(keys::Arguments),
+    /// Measure what Portcullis costs, beside Envoy's own filters
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Command::Build => build::all(),
         Command::Openapi => openapi::write(),
         Command::Keys(arguments) => keys::write(&arguments),
+        Command::Bench(arguments) => bench::bench(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,17 +1,22 @@
 //! The experiments: which gateways get which requests.
 mod costs;
+mod fetches;
+mod memory;
 mod proof;
+mod start;
 mod sweeps;
+mod traffic;
 
 use std::sync::Arc;
 
 use anyhow::Result;
-use hyper::header::HeaderValue;
 use hyper::StatusCode;
+use hyper::header::HeaderValue;
 use rand::rngs::StdRng;
 
-use crate::gateway::{Gateway, Modules, Variant};
+use crate::gateway::{Gateway, Place, Variant};
 use crate::load::Call;
+use crate::modules::Modules;
 use crate::plan::{Plan, Schedule};
 use crate::progress::Steps;
 use crate::report::Experiment;
@@ -21,7 +26,13 @@ use crate::tokens::Tokens;
 use crate::upstream::Upstream;
 
 pub(crate) use self::costs::costs;
+pub(crate) use self::fetches::fetches;
+pub(crate) use self::memory::memory;
+pub(crate) use self::start::starts;
 pub(crate) use self::sweeps::{providers, rows, sizes};
+
+/// So many tokens are hot.
+const HOT: usize = 100;
 
 /// What all experiments share.
 pub(crate) struct Ground {
@@ -36,11 +47,15 @@ impl Ground {
     async fn start(&self, variants: &[Variant], rules: Rules<'_>, workers: u32) -> Result<Vec<Gateway>> {
         let mut gateways = Vec::new();
         for &variant in variants {
-            let gateway = Gateway::start(variant, rules, workers, self.upstream.port(), &self.modules).await?;
+            let gateway = Gateway::start(variant, rules, self.place(workers), &self.modules).await?;
             proof::of(&gateway, rules, &self.upstream).await?;
             gateways.push(gateway);
         }
         Ok(gateways)
+    }
+
+    fn place(&self, workers: u32) -> Place {
+        Place { workers, upstream: self.upstream.port(), provider: None }
     }
 
     /// Runs one experiment.
@@ -64,33 +79,43 @@ struct Setup<'a> {
     cells: Vec<Cell<'a>>,
 }
 
-/// `count` calls, spread over all rows; `token` tells the token of each.
-fn calls<'t>(
+/// `count` calls; `row` tells the row of each, and `token` its token.
+fn calls(
     table: &[Row],
     count: usize,
     expect: StatusCode,
-    token: impl Fn(usize) -> Option<&'t HeaderValue>,
+    row: impl Fn(usize) -> usize,
+    token: impl Fn(usize) -> Option<HeaderValue>,
 ) -> Result<Arc<[Call]>> {
-    let row = |row: &Row| Ok((row.method.clone(), row.path().parse()?));
-    let rows = table.iter().map(row).collect::<Result<Vec<_>>>()?;
+    let endpoint = |row: &Row| Ok((row.method.clone(), row.path().parse()?));
+    let endpoints = table.iter().map(endpoint).collect::<Result<Vec<_>>>()?;
     let call = |number: usize| {
-        let (method, path) = rows[spread(number) % rows.len()].clone();
-        Call { method, path, authorization: token(number).cloned(), expect }
+        let (method, path) = endpoints[row(number) % endpoints.len()].clone();
+        Call { method, path, authorization: token(number), expect }
     };
     Ok((0..count).map(call).collect())
 }
 
-/// Takes the rows in an order without a pattern, the same in every run.
+/// Takes the rows in an order without a pattern, the same in every run (the finalizer of `SplitMix64`).
 fn spread(number: usize) -> usize {
-    number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20
+    let mixed = (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    // as many bits as every `usize` has
+    (mixed >> 33) as usize
+}
+
+/// Takes every row once, and then again, in an order in which neighbours are far apart: 7,919 is prime to every power of ten.
+fn in_turn(number: usize) -> usize {
+    number.wrapping_mul(7919)
 }
 
 /// Cycles through a few tokens.
-fn again(tokens: &Tokens) -> impl Fn(usize) -> Option<&HeaderValue> {
-    |number| tokens.0.get(number % tokens.0.len())
+fn again(tokens: &Tokens) -> impl Fn(usize) -> Option<HeaderValue> {
+    |number| tokens.0.get(number % tokens.0.len()).cloned()
 }
 
 /// Takes each token once.
-fn once(tokens: &Tokens) -> impl Fn(usize) -> Option<&HeaderValue> {
-    |number| tokens.0.get(number)
+fn once(tokens: &Tokens) -> impl Fn(usize) -> Option<HeaderValue> {
+    |number| tokens.0.get(number).cloned()
 }

@@ -53,9 +53,8 @@ fn cases(rules: Rules<'_>) -> Result<Vec<Case>> {
     let row = rules.table.iter().find(|row| row.method == Method::GET).context("no row")?;
     let case = |what, token, passes| Case { what, token, path: row.path(), passes };
     let soon = now() + 300;
-    let sign = |provider: &Provider, claims: &Claims, expires| {
-        Some(claims.sign(&provider.keys[0], 0, expires))
-    };
+    let sign =
+        |provider: &Provider, claims: &Claims, expires| Some(claims.sign(&provider.keys[0], 0, expires));
     let good = Claims::good("proof", first);
     let foreign = Claims::good("proof", &Provider::new(usize::MAX, &[]));
     let stranger = Provider::new(usize::MAX, &[first.keys[0].algorithm]);
@@ -66,7 +65,11 @@ fn cases(rules: Rules<'_>) -> Result<Vec<Case>> {
         case("a token that has ended", sign(first, &good, now() - 3600), false),
         case("a token of another key", sign(&stranger, &good, soon), false),
         case("a token of another issuer", sign(first, &foreign, soon), false),
-        case("a token for another audience", sign(first, &Claims { audience: "other", ..good.clone() }, soon), false),
+        case(
+            "a token for another audience",
+            sign(first, &Claims { audience: "other", ..good.clone() }, soon),
+            false,
+        ),
         case("a token without the role", sign(first, &Claims { role: "guest", ..good.clone() }, soon), false),
     ];
     let path = "/undeclared".to_owned();
@@ -81,6 +84,9 @@ fn handed_on(variant: Variant, head: &str) -> Result<()> {
         ensure!(has(name), "the service did not get {name}");
     }
     ensure!(!has("authorization"), "the service got the token");
-    ensure!(has("x-auth-principal") == (variant == Variant::Assertion), "the signed assertion is not as it should be");
+    ensure!(
+        has("x-auth-principal") == (variant == Variant::Assertion),
+        "the signed assertion is not as it should be"
+    );
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::tokens::{AUDIENCE, ROLE};
 pub(super) const KEY_ENV: &str = "PORTCULLIS_SIGNING_KEY";
 
 /// The filter in `file`, with its configuration.
-pub(super) fn filter(file: &Path, configuration: &Value) -> Value {
+pub(crate) fn filter(file: &Path, configuration: &Value) -> Value {
     json!({
         "name": "sandboxed",
         "typed_config": {
@@ -34,13 +34,14 @@ pub(super) fn filter(file: &Path, configuration: &Value) -> Value {
     })
 }
 
-/// The rules as a policy of Portcullis.
-pub(super) fn policy(rules: Rules<'_>) -> Value {
+/// The rules as a policy of Portcullis, with or without the signed assertion.
+pub(crate) fn policy(rules: Rules<'_>, assertion: bool) -> Value {
     let providers: Map<_, _> = rules.providers.iter().map(|it| (it.name.clone(), provider(it))).collect();
     let routes: Vec<_> = rules.table.iter().map(route).collect();
     json!({
         "providers": providers,
         "services": { "shop": { "hosts": ["*"], "routes": routes } },
+        "identity": if assertion { json!({}) } else { json!({ "assertion": { "omit": true } }) },
     })
 }
 

@@ -18,7 +18,8 @@ pub(crate) struct Connection(SendRequest<Empty<Bytes>>);
 impl Connection {
     /// Opens one to a port of 127.0.0.1.
     pub(crate) async fn open(port: u16) -> Result<Self> {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.context("connect to the gateway")?;
+        let stream =
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.context("connect to the gateway")?;
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);

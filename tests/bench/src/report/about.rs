@@ -39,28 +39,32 @@ impl About {
     }
 }
 
-/// The options as given; a path may tell more of a machine than it should, so those are left out.
+/// The options as given, but for the name of a path: it may tell more of a machine than it should.
 fn arguments() -> String {
-    let given = env::args().skip(1).filter(|argument| argument != "bench" && !argument.contains('/'));
-    given.collect::<Vec<_>>().join(" ")
+    let folderless = |argument: String| argument.rsplit('/').next().map(str::to_owned).unwrap_or_default();
+    env::args().skip(1).map(folderless).collect::<Vec<_>>().join(" ")
 }
 
 fn machine() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let names: Vec<_> = info.lines().filter_map(|line| line.strip_prefix("model name")?.split_once(": ")).collect();
+    let names: Vec<_> =
+        info.lines().filter_map(|line| line.strip_prefix("model name")?.split_once(": ")).collect();
     let name = names.first().map_or("unknown processor", |(_, name)| name);
     format!("{} x {name}", names.len())
 }
 
 fn commit() -> String {
-    let git = |arguments: &[&str]| said(Command::new("git").current_dir(harness::artifacts::root()).args(arguments));
+    let git = |arguments: &[&str]| {
+        said(Command::new("git").current_dir(harness::artifacts::root()).args(arguments))
+    };
     let changed = if git(&["status", "--porcelain"]).is_empty() { "" } else { "+" };
     git(&["rev-parse", "--short", "HEAD"]) + changed
 }
 
-/// From `envoy  version: 9e55…/1.40.0/Clean/RELEASE/BoringSSL`.
+/// From `/path/to/envoy  version: 9e55…/1.40.0/Clean/RELEASE/BoringSSL`.
 fn version(said: &str) -> String {
-    said.split('/').nth(1).unwrap_or(said).to_owned()
+    let build = said.rsplit_once("version: ").map_or(said, |(_, build)| build);
+    build.split('/').nth(1).unwrap_or(build).to_owned()
 }
 
 fn said(command: &mut Command) -> String {

@@ -1,8 +1,12 @@
 //! The figures of a run: `bench.json`, the tables on the terminal, and the plots.
 mod about;
-pub(crate) mod plot;
-pub(crate) mod terminal;
+mod plot;
+mod terminal;
 
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use crate::gateway::Variant;
@@ -45,6 +49,39 @@ impl Report {
         let mut experiments = self.experiments.iter();
         let experiment = experiments.find(|it| it.name == name && it.workers == workers)?;
         experiment.cells.iter().find(|cell| cell.variant == variant && cell.parameter == parameter)
+    }
+
+    /// The parameters of an experiment, ascending; none if it was not measured.
+    pub fn parameters(&self, name: &str) -> Vec<usize> {
+        self.experiments.iter().find(|it| it.name == name).map_or_else(Vec::new, Experiment::parameters)
+    }
+
+    /// For the terminal.
+    pub fn tables(&self) -> String {
+        terminal::render(self)
+    }
+
+    /// Writes `bench.json` and the plots, and tells the files' names.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<Vec<&'static str>> {
+        fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
+        let json = serde_json::to_string_pretty(self)? + "\n";
+        fs::write(folder.join("bench.json"), json).context("write bench.json")?;
+        let mut files = vec!["bench.json"];
+        files.extend(plot::write(self, folder)?);
+        Ok(files)
+    }
+}
+
+impl Experiment {
+    /// The parameters that it varies, ascending.
+    pub fn parameters(&self) -> Vec<usize> {
+        let mut parameters: Vec<_> = self.cells.iter().filter_map(|cell| cell.parameter).collect();
+        parameters.sort_unstable();
+        parameters.dedup();
+        parameters
     }
 }
 
@@ -102,8 +139,11 @@ pub struct Memory {
     pub linear_bytes: u64,
     /// The same before the first token.
     pub linear_bytes_before: u64,
-    /// How much more Envoy as a whole holds than the bare proxy, all its VMs and compiled code together, in bytes.
-    pub process_bytes: i64,
+    /// VMs in the Envoy process, which has one worker.
+    pub vms: usize,
+    /// How much more the Envoy process holds than the bare proxy after the same requests, with all its VMs, their compiled code
+    /// and Envoy's own counters for each row, in bytes.
+    pub process_bytes: u64,
 }
 
 /// Time from the start of the process until Envoy said that it is ready.
@@ -111,8 +151,10 @@ pub struct Memory {
 pub struct Start {
     /// What started.
     pub variant: Variant,
-    /// In milliseconds.
+    /// In milliseconds; it is asked every 20 ms.
     pub ready_ms: Summary,
+    /// CPU time of the process until then, in milliseconds.
+    pub cpu_ms: Summary,
 }
 
 /// How often the JWKS was fetched.
@@ -120,8 +162,10 @@ pub struct Start {
 pub struct Fetches {
     /// Envoy's workers.
     pub workers: u32,
-    /// Refreshes that fell due while the provider counted.
-    pub refreshes: u64,
-    /// Fetches that it counted.
-    pub fetches: u64,
+    /// Requests that all of them answered meanwhile.
+    pub requests: usize,
+    /// Refreshes, the first fetch included: fetches that lie together are one.
+    pub refreshes: usize,
+    /// Fetches that the provider counted.
+    pub fetches: usize,
 }

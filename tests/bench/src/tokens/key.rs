@@ -34,6 +34,14 @@ impl Algorithm {
             Self::Ps256 => "PS256",
         }
     }
+
+    /// The length of its signatures as JWS carries them, before base64url.
+    pub(crate) fn signature_bytes(self) -> usize {
+        match self {
+            Self::Rs256 | Self::Ps256 => 256,
+            Self::Es256 | Self::EdDsa => 64,
+        }
+    }
 }
 
 /// A key pair under its key id.
@@ -58,7 +66,7 @@ impl Key {
         let seed: [u8; 32] = Sha256::digest(format!("{} {number}", algorithm.name())).into();
         let secret = Secret::from_seed(algorithm, seed);
         let mut jwk = secret.public();
-        let print = hex(&Sha256::digest(jwk.to_string())[..4]);
+        let print = BASE64URL.encode(&Sha256::digest(jwk.to_string())[..6]);
         let kid = format!("{}-{number}-{print}", algorithm.name().to_lowercase());
         jwk["alg"] = json!(algorithm.name());
         jwk["use"] = json!("sig");
@@ -119,8 +127,4 @@ impl Secret {
             }
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -30,19 +30,17 @@ impl Tokens {
         let (key, claims) = signers.first().context("nobody signs")?;
         let path = path(&format!("{}-{}-{}-{}", claims.set, signers.len(), key.kid, claims.size))?;
         let kept = read(&path).filter(|kept| kept.len() >= count);
-        let tokens = match kept {
-            Some(kept) => kept,
-            None => {
-                let expires = now() + LIFE;
-                let made = make(count, |number| {
-                    let (key, claims) = &signers[number % signers.len()];
-                    claims.sign(key, number, expires)
-                });
-                let text = format!("{expires}\n{}\n", made.join("\n"));
-                fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
-                made
-            }
+        let make_and_keep = || {
+            let expires = now() + LIFE;
+            let made = make(count, |number| {
+                let (key, claims) = &signers[number % signers.len()];
+                claims.sign(key, number, expires)
+            });
+            let text = format!("{expires}\n{}\n", made.join("\n"));
+            fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
+            anyhow::Ok(made)
         };
+        let tokens = kept.map_or_else(make_and_keep, Ok)?;
         Ok(Self(tokens[..count].iter().map(|token| bearer(token)).collect()))
     }
 

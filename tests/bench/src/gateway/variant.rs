@@ -1,0 +1,58 @@
+//! What stands between the client and the service.
+use serde::Serialize;
+
+/// What stands between the client and the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Variant {
+    /// Envoy without a filter: what every figure is above.
+    Bare,
+    /// Envoy that refuses everything by itself, without a filter: what refusals are above.
+    Refusing,
+    /// `jwt_authn` and `rbac`.
+    Native,
+    /// `jwt_authn` with its JWT cache, and `rbac`.
+    NativeCached,
+    /// A WebAssembly filter that does nothing.
+    Noop,
+    /// Portcullis with plain identity headers only.
+    Headers,
+    /// Portcullis as shipped: with the signed assertion too.
+    Assertion,
+}
+
+impl Variant {
+    /// In the order of the report.
+    pub const ALL: [Self; 7] = [
+        Self::Bare,
+        Self::Refusing,
+        Self::Native,
+        Self::NativeCached,
+        Self::Noop,
+        Self::Headers,
+        Self::Assertion,
+    ];
+
+    /// As the report calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bare => "bare proxy",
+            Self::Refusing => "bare refusal",
+            Self::Native => "jwt_authn + rbac",
+            Self::NativeCached => "jwt_authn cached + rbac",
+            Self::Noop => "no-op Wasm filter",
+            Self::Headers => "Portcullis, headers",
+            Self::Assertion => "Portcullis, assertion",
+        }
+    }
+
+    /// Whether it is what the others are above.
+    pub(crate) fn is_base(self) -> bool {
+        matches!(self, Self::Bare | Self::Refusing)
+    }
+
+    /// Whether it checks anything.
+    pub(crate) fn checks(self) -> bool {
+        !self.is_base() && self != Self::Noop
+    }
+}

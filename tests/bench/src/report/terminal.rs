@@ -1,0 +1,158 @@
+//! The report as tables on the terminal.
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{Cell, CellAlignment, Table};
+
+use super::{CellFigures, Experiment, Report};
+use crate::gateway::Variant;
+use crate::summary::Summary;
+use crate::targets::{Unit, Verdict};
+
+/// Everything, in the order of the issue: costs, sweeps, the other figures, and what is to be reached.
+pub(crate) fn render(report: &Report) -> String {
+    let mut parts = vec![head(report)];
+    let mut workers: Vec<_> = report.experiments.iter().map(|it| it.workers).collect();
+    workers.sort_unstable();
+    workers.dedup();
+    for workers in workers {
+        let of = |it: &&Experiment| it.varies.is_none() && it.workers == workers;
+        let experiments: Vec<_> = report.experiments.iter().filter(of).collect();
+        if !experiments.is_empty() {
+            let title = format!(
+                "CPU time of Envoy for one request, {workers} worker(s), in us above the bare proxy: median (95 % interval)"
+            );
+            parts.push(format!("{title}\n{}", costs(&experiments)));
+            parts.push(format!(
+                "Latency at {} requests/s, in us: p50 / p99\n{}",
+                report.plan.rate,
+                latencies(&experiments)
+            ));
+        }
+    }
+    for experiment in report.experiments.iter().filter(|it| it.varies.is_some()) {
+        parts.push(format!("{}, in us above the bare proxy\n{}", experiment.name, sweep(experiment)));
+    }
+    parts.push(others(report));
+    parts.push(format!("Figures to reach\n{}", targets(&report.targets)));
+    parts.join("\n\n")
+}
+
+fn head(report: &Report) -> String {
+    let about = &report.about;
+    format!(
+        "{}\n{}, {}\nEnvoy {}, {}, commit {}\n{}",
+        about.command, about.machine, about.kernel, about.envoy, about.rustc, about.commit, about.date
+    )
+}
+
+fn table(header: impl IntoIterator<Item = String>) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(header.into_iter().map(Cell::new));
+    table
+}
+
+fn right(text: String) -> Cell {
+    Cell::new(text).set_alignment(CellAlignment::Right)
+}
+
+/// One row an experiment, one column a variant.
+fn costs(experiments: &[&Experiment]) -> Table {
+    of_variants(experiments, |cell| match &cell.net {
+        Some(net) => interval(net),
+        None => format!("[{:.1}]", cell.cpu.median),
+    })
+}
+
+fn latencies(experiments: &[&Experiment]) -> Table {
+    let paced = |it: &&&Experiment| it.cells.iter().any(|cell| cell.latency.is_some());
+    let experiments: Vec<_> = experiments.iter().filter(paced).copied().collect();
+    of_variants(&experiments, |cell| {
+        cell.latency.map_or_else(String::new, |it| format!("{:.0} / {:.0}", it.p50_us, it.p99_us))
+    })
+}
+
+fn of_variants(experiments: &[&Experiment], show: impl Fn(&CellFigures) -> String) -> Table {
+    let cell = |experiment: &Experiment, variant| {
+        experiment.cells.iter().find(|cell| cell.variant == variant).map_or_else(String::new, &show)
+    };
+    let measured = |variant: &Variant| experiments.iter().any(|it| !cell(it, *variant).is_empty());
+    let variants: Vec<_> = Variant::ALL.into_iter().filter(measured).collect();
+    let mut table = table([String::new()].into_iter().chain(variants.iter().map(|it| it.name().to_owned())));
+    for experiment in experiments {
+        let figures = variants.iter().map(|variant| right(cell(experiment, *variant)));
+        table.add_row([Cell::new(&experiment.name)].into_iter().chain(figures));
+    }
+    table
+}
+
+/// One row a variant, one column a parameter.
+fn sweep(experiment: &Experiment) -> Table {
+    let parameters = experiment.parameters();
+    let what = experiment.varies.unwrap_or_default();
+    let mut table = table([what.to_owned()].into_iter().chain(parameters.iter().map(usize::to_string)));
+    for variant in Variant::ALL {
+        let figure = |parameter: &usize| {
+            let mut cells = experiment.cells.iter();
+            let cell = cells.find(|cell| cell.variant == variant && cell.parameter == Some(*parameter))?;
+            cell.net.as_ref().map(interval)
+        };
+        let figures: Vec<_> = parameters.iter().map(figure).collect();
+        if figures.iter().any(Option::is_some) {
+            let figures = figures.into_iter().map(|it| right(it.unwrap_or_default()));
+            table.add_row([Cell::new(variant.name())].into_iter().chain(figures));
+        }
+    }
+    table
+}
+
+fn others(report: &Report) -> String {
+    let mut lines = vec![format!("portcullis.wasm: {} bytes", report.module_bytes)];
+    if let Some(memory) = &report.memory {
+        lines.push(format!(
+            "memory with {} rows: a VM's linear memory {:.1} MiB, {:.1} MiB with {} tokens; the process with its {} VMs holds \
+             {:.1} MiB more than the bare proxy",
+            memory.rows,
+            mebibytes(memory.linear_bytes_before),
+            mebibytes(memory.linear_bytes),
+            memory.tokens,
+            memory.vms,
+            mebibytes(memory.process_bytes),
+        ));
+    }
+    for start in &report.starts {
+        let (ready, cpu) = (start.ready_ms.median, start.cpu_ms.median);
+        lines.push(format!("{}: ready after {ready:.0} ms, {cpu:.0} ms of CPU time", start.variant.name()));
+    }
+    for it in &report.fetches {
+        lines.push(format!(
+            "{} worker(s): {} fetches of the JWKS in {} refreshes, {} requests meanwhile",
+            it.workers, it.fetches, it.refreshes, it.requests
+        ));
+    }
+    lines.join("\n")
+}
+
+fn targets(verdicts: &[Verdict]) -> Table {
+    let mut table = table(["figure", "at most", "measured", "interval", ""].map(str::to_owned));
+    for verdict in verdicts {
+        let unit = if verdict.unit == Unit::Mebibytes { " MiB" } else { "" };
+        let show = |value: f64| format!("{value:.2}{unit}");
+        let measured = verdict.measured;
+        table.add_row([
+            Cell::new(&verdict.figure),
+            right(format!("{}{unit}", verdict.at_most)),
+            right(measured.map_or_else(String::new, |it| show(it.median))),
+            right(measured.map_or_else(String::new, |it| format!("{} to {}", show(it.low), show(it.high)))),
+            Cell::new(verdict.outcome),
+        ]);
+    }
+    table
+}
+
+fn interval(summary: &Summary) -> String {
+    let Summary { median, low, high, .. } = *summary;
+    format!("{median:.1} ({low:.1} to {high:.1})")
+}
+
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}

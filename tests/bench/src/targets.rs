@@ -1,0 +1,135 @@
+//! The figures to reach, and whether a run reaches them. Each is a ratio within one run, round by round.
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::gateway::Variant;
+use crate::report::Report;
+use crate::summary::Summary;
+
+/// A figure to reach, and what a run says of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verdict {
+    /// What is compared with what.
+    pub figure: String,
+    /// What it may be at most.
+    pub at_most: f64,
+    /// Of both.
+    pub unit: Unit,
+    /// What the run measured; none if it did not.
+    pub measured: Option<Summary>,
+    /// What follows.
+    pub outcome: Outcome,
+}
+
+/// What a figure is counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// One cost over another.
+    Ratio,
+    /// MiB.
+    Mebibytes,
+    /// Fetches for one refresh.
+    Fetches,
+}
+
+/// Whether a figure is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The whole interval is within the bound.
+    Reached,
+    /// The whole interval is above it.
+    Missed,
+    /// The bound lies inside the interval: the spread is too wide to conclude.
+    TooWide,
+    /// This run did not measure it.
+    NotMeasured,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Reached => "reached",
+            Self::Missed => "MISSED",
+            Self::TooWide => "too wide to conclude",
+            Self::NotMeasured => "not measured",
+        })
+    }
+}
+
+/// Judges a run.
+pub(crate) fn judge(report: &Report) -> Vec<Verdict> {
+    use Variant::{Assertion, Headers, Native, NativeCached};
+    let cost = |name: &str, own, native, at_most| {
+        let figure = format!("{name}: {} / {}", Variant::name(own), Variant::name(native));
+        ratio(figure, at_most, report, (name, own, None), (name, native, None))
+    };
+    let sweep = |name: &str, at_most| {
+        let parameters = report.parameters(name);
+        let (least, most) = (parameters.first().copied(), parameters.last().copied());
+        let count = |end: Option<usize>| end.map_or_else(|| "?".to_owned(), |count| count.to_string());
+        let figure = format!("{} {name} / {}: {}", count(most), count(least), Headers.name());
+        ratio(figure, at_most, report, (name, Headers, most), (name, Headers, least))
+    };
+    let mut verdicts = vec![
+        cost("cold-rs256", Headers, Native, 0.8),
+        cost("cold-es256", Headers, Native, 0.8),
+        cost("hot", Headers, NativeCached, 0.8),
+        cost("hot", Assertion, NativeCached, 1.0),
+        sweep("rows", 1.1),
+        sweep("providers", 1.1),
+        cost("bad-signature", Headers, Native, 1.0),
+        cost("no-token", Headers, NativeCached, 1.0),
+        cost("wrong-role", Headers, NativeCached, 1.0),
+        cost("undeclared", Headers, NativeCached, 1.0),
+    ];
+    let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let exact = |value: f64| Summary::of(&[value]);
+    let memory = report.memory.as_ref().map(|memory| exact(mebibytes(memory.linear_bytes)));
+    verdicts.push(verdict("memory of a worker's VM".to_owned(), 32.0, Unit::Mebibytes, memory));
+    let module = exact(mebibytes(report.module_bytes));
+    verdicts.push(verdict("portcullis.wasm".to_owned(), 1.0, Unit::Mebibytes, Some(module)));
+    let each = report.fetches.iter().map(|it| it.fetches as f64 / it.refreshes.max(1) as f64);
+    let most = each.max_by(f64::total_cmp).map(exact);
+    verdicts.push(verdict("JWKS fetches for a refresh".to_owned(), 1.0, Unit::Fetches, most));
+    verdicts
+}
+
+type Cell<'a> = (&'a str, Variant, Option<usize>);
+
+/// The net cost of one cell over that of another.
+fn ratio(figure: String, at_most: f64, report: &Report, own: Cell<'_>, other: Cell<'_>) -> Verdict {
+    let net = |(name, variant, parameter)| Some(&report.cell(name, 1, variant, parameter)?.net_us);
+    let ratios = net(own).zip(net(other)).map(|(own, other)| {
+        let rounds: Vec<f64> = own.iter().zip(other).map(|(own, other)| own / other).collect();
+        Summary::of(&rounds)
+    });
+    verdict(figure, at_most, Unit::Ratio, ratios)
+}
+
+fn verdict(figure: String, at_most: f64, unit: Unit, measured: Option<Summary>) -> Verdict {
+    let outcome = match measured {
+        None => Outcome::NotMeasured,
+        Some(it) if it.high <= at_most => Outcome::Reached,
+        Some(it) if it.low > at_most => Outcome::Missed,
+        Some(_) => Outcome::TooWide,
+    };
+    Verdict { figure, at_most, unit, measured, outcome }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_spreads_over_the_bound_is_no_conclusion() {
+        let rounds =
+            |values: &[f64]| verdict(String::new(), 1.0, Unit::Ratio, Some(Summary::of(values))).outcome;
+        assert_eq!(rounds(&[0.7, 0.8, 0.9, 0.8, 0.8, 0.8, 0.8]), Outcome::Reached);
+        assert_eq!(rounds(&[1.2, 1.3, 1.1, 1.2, 1.2, 1.2, 1.2]), Outcome::Missed);
+        assert_eq!(rounds(&[0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 1.2]), Outcome::TooWide);
+        assert_eq!(verdict(String::new(), 1.0, Unit::Ratio, None).outcome, Outcome::NotMeasured);
+    }
+}

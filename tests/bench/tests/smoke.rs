@@ -1,0 +1,44 @@
+//! One round of everything with few requests. It measures nothing: it shows that every request is answered as expected by every
+//! gateway, which the run itself sees to, and that all figures are produced.
+use bench::plan::{Part, Plan};
+use bench::targets::{Outcome, Unit};
+use clap::ValueEnum as _;
+
+#[test]
+fn one_round_answers_as_expected_and_produces_every_figure() {
+    let report = bench::run(Plan::smoke(), None).unwrap();
+
+    for part in Part::value_variants() {
+        let name = part.name();
+        let experiments = || report.experiments.iter().filter(|it| it.name.starts_with(&name));
+        let expected = match part {
+            Part::Memory | Part::Start | Part::Fetches => 0,
+            Part::Rows | Part::Providers => 1,
+            // hot and cold, or with one worker and two
+            _ => 2,
+        };
+        assert_eq!(experiments().count(), expected, "{name}");
+        assert!(experiments().flat_map(|it| &it.cells).all(|cell| cell.cpu.median > 0.0), "{name}");
+    }
+    let memory = report.memory.as_ref().expect("the memory was measured");
+    assert!(
+        memory.linear_bytes >= memory.linear_bytes_before && memory.linear_bytes_before > 0,
+        "{memory:?}"
+    );
+    assert!(memory.vms >= 2 && memory.linear_bytes % 65_536 == 0, "{memory:?}");
+    assert_eq!(report.starts.len(), 4);
+    assert_eq!(report.fetches.len(), report.plan.fetching_workers.len());
+    assert!(report.fetches.iter().all(|it| it.refreshes > 1 && it.fetches >= it.refreshes));
+    assert!(report.targets.iter().all(|it| it.outcome != Outcome::NotMeasured), "{:?}", report.targets);
+    assert_eq!(report.targets.iter().filter(|it| it.unit != Unit::Ratio).count(), 3);
+
+    let folder = harness::folder::Folder::empty("bench-report").unwrap();
+    let files = report.write(folder.path()).unwrap();
+    assert_eq!(files, ["bench.json", "cost.svg", "rows.svg", "providers.svg"]);
+    let json = std::fs::read_to_string(folder.join("bench.json")).unwrap();
+    assert!(json.contains("\"net_us\"") && report.tables().contains("Figures to reach"));
+    for plot in &files[1..] {
+        let svg = std::fs::read_to_string(folder.join(plot)).unwrap();
+        assert!(svg.starts_with("<svg") && svg.contains("Portcullis, headers"), "{plot}");
+    }
+}

@@ -7,14 +7,25 @@ use harness::stack::Builder;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 
-/// Puts the gateway in front of one, in the place of the shop's own service. It ends with the runtime that this is called on.
+/// Puts the gateway in front of one, in the place of the shop's own service.
 pub fn in_front_of_an_echo(stack: Builder) -> Builder {
+    let port = serve(an_echo());
+    stack.envoy(move |config| config.cluster("backend", port).expect("a cluster `backend`"))
+}
+
+/// A service that answers everything with what reached it.
+pub fn an_echo() -> Router {
+    Router::new().fallback(echo)
+}
+
+/// Runs a service on a free port of 127.0.0.1. It ends with the runtime that this is called on.
+pub fn serve(service: Router) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let port = listener.local_addr().expect("it is bound").port();
     listener.set_nonblocking(true).expect("a socket of ours");
     let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-    tokio::spawn(axum::serve(listener, Router::new().fallback(echo)).into_future());
-    stack.envoy(move |config| config.cluster("backend", port).expect("a cluster `backend`"))
+    tokio::spawn(axum::serve(listener, service).into_future());
+    port
 }
 
 async fn echo(request: Request) -> Json<Value> {

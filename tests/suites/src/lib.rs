@@ -31,7 +31,7 @@ mod tokens;
 
 pub use answer::Answer;
 pub use ask::Ask;
-pub use echo::in_front_of_an_echo;
+pub use echo::{an_echo, in_front_of_an_echo, serve};
 pub use goods::{lines, product};
 pub use refusal::{NO_TOKEN, Refusal, insufficient_scope, invalid_request, invalid_token, unavailable};
 pub use shared::{Shared, run};

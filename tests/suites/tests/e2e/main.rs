@@ -2,6 +2,7 @@
 mod arrows;
 mod bad_input;
 mod chain;
+mod clusters;
 mod confusion;
 mod cors;
 mod decisions;

@@ -1,4 +1,5 @@
 //! What several suites name.
+pub(crate) mod manager;
 pub(crate) mod policy;
 
 use std::collections::BTreeMap;

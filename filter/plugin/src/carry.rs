@@ -16,6 +16,7 @@ use proxy_wasm::types::{GrpcStatusCode, MapType};
 use crate::host;
 use crate::http::Received;
 use crate::metrics::DecisionKey;
+use crate::remember::remember;
 use crate::root::Worker;
 use crate::waiting::Waiter;
 
@@ -84,7 +85,7 @@ pub(crate) fn out(
     let reason = match decision {
         Decision::Allow(permit) => match allow(worker, received, &request, &permit, now) {
             Ok(()) => {
-                count(worker, trace, permit.shadow(), true);
+                tell(worker, trace, permit.shadow(), true);
                 received.allowed.set(true);
                 return Then::Goes;
             }
@@ -94,8 +95,9 @@ pub(crate) fn out(
         // whoever may wait has been let before
         Decision::Wait(..) => Reason::KeysUnavailable,
     };
+    // before the reply, after which the stream may be gone
+    tell(worker, trace, Some(reason), false);
     refuse(worker, &request, trace, reason, retry_after);
-    count(worker, trace, Some(reason), false);
     Then::Ended
 }
 
@@ -181,7 +183,9 @@ pub(crate) fn broken() {
     let _ = hostcalls::send_http_response(reply.status.into(), headers, Some(reply.body.as_bytes()));
 }
 
-fn count(worker: &Worker, trace: &Trace, reason: Option<Reason>, passed: bool) {
+/// Counts a decision and leaves it for the access log. Each request comes here once.
+fn tell(worker: &Worker, trace: &Trace, reason: Option<Reason>, passed: bool) {
+    remember(worker, trace, reason, passed);
     let key =
         DecisionKey { row: trace.row.map(|id| id.0), service: trace.service.map(|id| id.0), reason, passed };
     let policy = &*worker.policy;

@@ -12,6 +12,7 @@
 //! | `crypto` | the host's cryptography behind jsonwebtoken's seam |
 //! | `host` | clocks, shared data, ticks: whatever else only the host has |
 //! | `metrics`, `report` | what an operator sees in numbers |
+//! | `remember` | what the access log is told of each request |
 #![allow(missing_docs, reason = "what `main!` exports has none")]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -22,6 +23,7 @@ mod host;
 mod http;
 mod keys;
 mod metrics;
+mod remember;
 mod report;
 mod root;
 mod waiting;

@@ -1,6 +1,7 @@
 //! What a worker tells in numbers besides its decisions: keys, cache, queue, cryptography, policy.
 
 use portcullis_engine::authn::algorithm::Algorithm;
+use portcullis_engine::decide::Gate;
 use portcullis_engine::policy::ProviderId;
 use portcullis_engine::time::Now;
 
@@ -20,6 +21,7 @@ impl Worker {
     pub(crate) fn report_start(&self, now: Now) {
         self.metrics
             .set(&format!("portcullis.policy_loaded_seconds;hash={}", self.policy.hash()), now.wall.0);
+        self.metrics.change(&self.deciding(), 1);
         for algorithm in Algorithm::ALL {
             let name = format!("portcullis.host_crypto;algorithm={}", algorithm.name());
             self.metrics.set(&name, u64::from(crypto::is_hosts(algorithm)));
@@ -29,9 +31,7 @@ impl Worker {
     /// At every tick.
     pub(crate) fn report(&self, now: Now) {
         let mut gate = self.gate.borrow_mut();
-        let counts = gate.cache_mut().take_counts();
-        self.metrics.count("portcullis.cache;outcome=hit", counts.hits);
-        self.metrics.count("portcullis.cache;outcome=miss", counts.misses);
+        self.count_cache(&mut gate);
         self.metrics.count("portcullis.host_crypto_failures", crypto::take_host_failures());
         self.share("portcullis.cached_tokens", &self.shares.cached, gate.cache_mut().len());
         self.share("portcullis.cached_bytes", &self.shares.cached_bytes, gate.cache_mut().bytes());
@@ -51,6 +51,17 @@ impl Worker {
         self.report_waiting();
     }
 
+    /// How many workers decide by this policy: more than none for exactly one hash, unless an update is under way.
+    fn deciding(&self) -> String {
+        format!("portcullis.policy_workers;hash={}", self.policy.hash())
+    }
+
+    fn count_cache(&self, gate: &mut Gate) {
+        let counts = gate.cache_mut().take_counts();
+        self.metrics.count("portcullis.cache;outcome=hit", counts.hits);
+        self.metrics.count("portcullis.cache;outcome=miss", counts.misses);
+    }
+
     /// When the queue changes.
     pub(crate) fn report_waiting(&self) {
         self.share("portcullis.waiting_requests", &self.shares.waiting, self.queue.borrow().len());
@@ -65,7 +76,9 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // what this worker has added goes with it
+        // what happened since the last tick is not lost, and what this worker has added goes with it
+        self.count_cache(&mut self.gate.borrow_mut());
+        self.metrics.change(&self.deciding(), -1);
         self.share("portcullis.waiting_requests", &self.shares.waiting, 0);
         self.share("portcullis.cached_tokens", &self.shares.cached, 0);
         self.share("portcullis.cached_bytes", &self.shares.cached_bytes, 0);

@@ -19,7 +19,7 @@ use crate::keys::{News, Provision};
 use crate::metrics::Metrics;
 use crate::report::Shares;
 use crate::waiting::{Bounds, Queue, Waiter};
-use crate::{carry, configuration, crypto, host};
+use crate::{carry, configuration, crypto, host, remember};
 
 /// A withdrawn key is out of use within one tick, so this is at most a second.
 const TICK: Duration = Duration::from_secs(1);
@@ -109,6 +109,7 @@ impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
         follow_log_level();
         crypto::install();
+        remember::declare();
         match self.configured(size) {
             Ok(worker) => {
                 let (services, providers) = (worker.policy.services().len(), worker.policy.providers().len());

@@ -1,15 +1,17 @@
 //! The decision corpus: tokens, policies and times, each with the answer that is expected, in files that people read
-//! (`cases.yaml`, `policy.yaml`). The same cases run natively, as WebAssembly, and through a real Envoy.
+//! (`cases.yaml`, `policy.yaml`, `paths.yaml`). The same cases run natively, as WebAssembly, and through a real Envoy.
 //!
 //! The keys are those of the standards' examples: published, and good for nothing but tests.
 #![allow(clippy::missing_panics_doc, reason = "the files are part of the crate")]
 
 mod case;
 mod keys;
+mod paths;
 mod token;
 
 pub use case::{Case, Expected, Sent, cases};
 pub use keys::jwks;
+pub use paths::{PathCase, PathOutcome, Paths, honest_token};
 
 use serde_json::Value;
 

@@ -67,7 +67,7 @@ fn wasm() -> Result<()> {
     wasm_targets()?;
     let runner = tools::wasm_bindgen_test_runner()?;
     let mut wasm = cargo();
-    wasm.args(["test", "--package", "portcullis-engine", "--test", "decisions"]);
+    wasm.args(["test", "--package", "portcullis-engine", "--test", "decisions", "--test", "paths"]);
     wasm.args(["--target", "wasm32-unknown-unknown"]);
     tests(wasm.env("PATH", path_with(&[runner, tools::node()?])?))
 }

@@ -1,0 +1,99 @@
+//! What people and machines are told of a finding: one finding, three ways to write it.
+
+mod github;
+mod human;
+mod json;
+
+use clap::ValueEnum;
+
+use crate::source::Mark;
+
+pub use github::escaped as github_escaped;
+pub use human::styled;
+
+/// How to say it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people, with the line and a mark under the place
+    #[default]
+    Human,
+    /// For programs
+    Json,
+    /// For GitHub: annotations, and Markdown where a reviewer reads it
+    Github,
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing.
+    Note,
+    /// Should be mended, or allowed with a reason.
+    Warning,
+    /// Is wrong.
+    Error,
+}
+
+/// Something to be told, and where it is.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The rule that found it, in kebab case.
+    pub rule: &'static str,
+    /// What it is: lower case, no full stop, input in backticks.
+    pub message: String,
+    /// How to mend it.
+    pub help: Option<String>,
+    /// Where it is.
+    pub mark: Option<Mark>,
+    /// The other place, where two contradict each other.
+    pub other: Option<Mark>,
+    /// More places of the same, listed with a word each.
+    pub list: Vec<(Option<Mark>, String)>,
+}
+
+impl Severity {
+    /// The word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl Finding {
+    /// A finding without a place.
+    pub fn new(severity: Severity, rule: &'static str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { severity, rule, message, help: None, mark: None, other: None, list: Vec::new() }
+    }
+}
+
+/// All findings, in a format.
+pub fn findings(findings: &[Finding], format: Format) -> String {
+    match format {
+        Format::Human => findings.iter().map(human::finding).collect::<Vec<_>>().join("\n"),
+        Format::Json => json::document(findings),
+        Format::Github => findings.iter().map(github::annotation).collect(),
+    }
+}
+
+/// Why a run could not be, in a format.
+pub fn trouble(message: &str, help: Option<&str>, format: Format) -> String {
+    let finding = Finding { help: help.map(str::to_owned), ..Finding::new(Severity::Error, "run", message) };
+    match format {
+        Format::Human => {
+            let help = help.map(|help| format!("  help: {help}\n")).unwrap_or_default();
+            format!("{}: {message}\n{help}", styled(Severity::Error, "error"))
+        }
+        Format::Json | Format::Github => findings(&[finding], format),
+    }
+}
+
+/// The data of findings, to be part of a document.
+pub fn data(findings: &[Finding]) -> serde_json::Value {
+    findings.iter().map(json::finding).collect()
+}

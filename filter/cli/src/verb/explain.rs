@@ -1,0 +1,225 @@
+//! `explain`: what becomes of one request, level by level, and why.
+
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use clap::Args;
+use portcullis_engine::authn::jwks::KeySet;
+use portcullis_engine::explain::{Explanation, Outcome, explain};
+use portcullis_engine::policy::{Policy, Provider, ProviderId, Service, TokenSource};
+use portcullis_engine::time::{Steady, UnixTime};
+use serde_json::{Value, json};
+
+use crate::caller::{Ask, Carried, Claims, Stage, fill};
+use crate::clock;
+use crate::exit::{Answer, Exit, Trouble};
+use crate::policy::Loaded;
+use crate::report::{Format, github_escaped};
+use crate::source::Source;
+
+/// What `explain` is told.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The token is never shown. With --claims there is no token yet: one is made of the claims, signed with a key of this run, and
+decided about by a copy of the policy in which every provider has that key; what the claims do not say is filled in.
+
+Examples:
+  portcullis explain envoy/policy.yaml GET /orders/7 --claims '{\"realm_access\": {\"roles\": [\"customer\"]}}'
+  portcullis explain envoy/policy.yaml GET https://shop.example/me --token-file token.txt --jwks keys.json")]
+pub struct Arguments {
+    /// The policy: a file, or a folder
+    policy: PathBuf,
+    /// The method, as GET
+    method: String,
+    /// The URL; a path alone goes to the policy's one service
+    url: String,
+    /// A token; better named by --token-file, since arguments can be read by others
+    #[arg(long, group = "who")]
+    token: Option<String>,
+    /// A file with a token
+    #[arg(long, group = "who", value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Claims in JSON, taken as verified
+    #[arg(long, group = "who", value_name = "JSON")]
+    claims: Option<String>,
+    /// The keys of the token's provider
+    #[arg(long, value_name = "FILE", conflicts_with = "claims")]
+    jwks: Option<PathBuf>,
+    /// As if it were that time: RFC 3339, a day, or seconds since 1970
+    #[arg(long, value_name = "TIME", value_parser = clock::parse)]
+    at: Option<UnixTime>,
+    /// A header more, as `Origin: https://shop.example`
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    headers: Vec<(String, String)>,
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) =
+        text.split_once(':').ok_or_else(|| format!("`{text}` is no header, as `Origin: null`"))?;
+    Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
+}
+
+/// Explains.
+///
+/// # Errors
+/// Why there is no answer.
+pub fn run(arguments: &Arguments, format: Format) -> Result<Answer, Trouble> {
+    let loaded = Loaded::read_one(&arguments.policy)?;
+    let mut ask = Ask::read(&arguments.method, &arguments.url, &loaded.document).map_err(Trouble::run)?;
+    ask.headers.clone_from(&arguments.headers);
+    let now = arguments.at.unwrap_or_else(clock::now);
+    let (mut stage, token, about) = if let Some(claims) = &arguments.claims {
+        let stage = Stage::with_own_keys(&loaded.document)?;
+        let (token, about) = token_of_claims(&stage, &ask, claims, now)?;
+        (stage, Some(token), Some(about))
+    } else {
+        let mut stage = Stage::as_it_is(&loaded.policy)?;
+        let token = given_token(arguments)?;
+        if let Some(file) = &arguments.jwks {
+            install(&mut stage, token.as_deref(), file)?;
+        }
+        (stage, token, None)
+    };
+    let policy = stage.policy.clone();
+    let source = token.as_deref().and_then(|token| issuer(&policy, token));
+    let source =
+        source.and_then(|(_, provider)| policy.source(provider.source)).unwrap_or(&TokenSource::Bearer);
+    let carried = token.as_deref().map(|token| Carried { source, token });
+    let time = clock::at(now);
+    let explanation = stage.decide(&ask, carried, time, |policy, request, verdict, key| {
+        explain(policy, request, verdict, Some(key), time)
+    });
+    let exit = match explanation.outcome {
+        Outcome::Allow | Outcome::AllowInShadow(_) => Exit::Fine,
+        Outcome::Refuse(_) => Exit::No,
+        Outcome::Wait { .. } => Exit::Failed,
+    };
+    Ok(Answer { text: told(&ask, &explanation, about.as_deref(), now, format), exit })
+}
+
+fn given_token(arguments: &Arguments) -> Result<Option<String>, Trouble> {
+    match (&arguments.token, &arguments.token_file) {
+        (Some(token), _) => Ok(Some(token.trim().to_owned())),
+        (None, Some(file)) => Ok(Some(Source::read(file)?.text.trim().to_owned())),
+        (None, None) => Ok(None),
+    }
+}
+
+/// Whose token it says that it is; nothing is verified here.
+fn issuer<'p>(policy: &'p Policy, token: &str) -> Option<(ProviderId, &'p Provider)> {
+    let payload = BASE64URL.decode(token.split('.').nth(1)?).ok()?;
+    let claims: Value = serde_json::from_slice(&payload).ok()?;
+    let id = policy.provider_of_issuer(claims["iss"].as_str()?)?;
+    Some((id, policy.provider(id)?))
+}
+
+/// Gives the token's provider its keys.
+fn install(stage: &mut Stage, token: Option<&str>, file: &Path) -> Result<(), Trouble> {
+    let policy = stage.policy.clone();
+    let provider = token.and_then(|token| issuer(&policy, token));
+    let Some((id, _)) = provider else {
+        let message = "`--jwks` has the keys of the token's provider, and no token names one of the policy";
+        return Err(Trouble::helped(
+            message,
+            "name a token of a provider of this policy with `--token-file`",
+        ));
+    };
+    let source = Source::read(file)?;
+    let keys = KeySet::parse(source.text.as_bytes())
+        .map_err(|error| Trouble::run(format!("`{}`: {error}", source.name)))?;
+    stage.gate.keyring_mut().install(id, keys, Steady(0), &[]);
+    Ok(())
+}
+
+/// A token of these claims, and what must be said about it.
+fn token_of_claims(
+    stage: &Stage,
+    ask: &Ask,
+    claims: &str,
+    now: UnixTime,
+) -> Result<(String, Vec<String>), Trouble> {
+    let example = "write them as `{\"sub\": \"alice\", \"roles\": [\"customer\"]}`";
+    let mut claims: Claims = serde_json::from_str(claims)
+        .map_err(|error| Trouble::helped(format!("the claims are no JSON object: {error}"), example))?;
+    let policy = &stage.policy;
+    let service = policy.service_of_host(ask.authority.as_bytes()).and_then(|id| policy.service(id));
+    let provider = provider_of_claims(policy, service, &claims)?;
+    let filled = fill(provider, service.and_then(|service| service.audiences()), &mut claims, now);
+    let mut about = vec![format!(
+        "these claims are taken as verified: a key of this run signed them, and a copy of the policy in which `{}` has that key decided",
+        provider.name
+    )];
+    if !filled.is_empty() {
+        about.push(format!("filled in, as a good token says them: {}", filled.join(", ")));
+    }
+    Ok((stage.token(provider, &claims), about))
+}
+
+/// Whose claims these are: the issuer's, or those of the only provider.
+fn provider_of_claims<'p>(
+    policy: &'p Policy,
+    service: Option<&Service>,
+    claims: &Claims,
+) -> Result<&'p Provider, Trouble> {
+    if let Some(issuer) = claims.get("iss") {
+        let issuer = issuer.as_str().unwrap_or_default();
+        let provider = policy.provider_of_issuer(issuer).and_then(|id| policy.provider(id));
+        let nobody =
+            || format!("`{issuer}` is the issuer of no provider: nobody's keys could verify such a token");
+        return provider.ok_or_else(|| Trouble::run(nobody()));
+    }
+    let accepted: Vec<_> = match service {
+        Some(service) => service.providers().iter().filter_map(|id| policy.provider(*id)).collect(),
+        None => policy.providers().iter().collect(),
+    };
+    match accepted.as_slice() {
+        [only] => Ok(only),
+        _ => Err(Trouble::helped("the claims name no `iss`, and there are several providers", "add `iss`")),
+    }
+}
+
+fn told(
+    ask: &Ask,
+    explanation: &Explanation,
+    about: Option<&[String]>,
+    now: UnixTime,
+    format: Format,
+) -> String {
+    let Ask { method, authority, target, .. } = ask;
+    let time = clock::rfc3339(now);
+    let about = about.unwrap_or_default();
+    match format {
+        Format::Json => {
+            let document = json!({
+                "request": { "method": method, "authority": authority, "target": target },
+                "at": time,
+                "assumed": about,
+                "explanation": explanation,
+            });
+            format!("{document:#}\n")
+        }
+        Format::Human | Format::Github => {
+            let mut text = format!("{method} {target} at {authority}, {time}\n");
+            for line in about {
+                text.push_str(line);
+                text.push('\n');
+            }
+            text.push('\n');
+            text.push_str(&explanation.to_string());
+            if let (Outcome::Wait { .. }, []) = (&explanation.outcome, about) {
+                text.push_str(
+                    "  help: name the provider's keys with `--jwks FILE`, or claims with `--claims JSON`\n",
+                );
+            }
+            if format == Format::Github {
+                return format!(
+                    "::notice title={method} {}::{}\n",
+                    github_escaped(target),
+                    github_escaped(&text)
+                );
+            }
+            text
+        }
+    }
+}

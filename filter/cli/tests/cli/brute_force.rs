@@ -1,0 +1,136 @@
+//! `diff` against brute force: over random pairs of policies, every caller at every endpoint is decided by the engine under
+//! both, and what differs is what `diff` says, no more and no less.
+
+mod judge;
+mod policies;
+mod requests;
+
+use portcullis_cli::access::{Change, Difference, Direction, Sign, Who, difference};
+use portcullis_cli::policy::Loaded;
+use portcullis_engine::time::UnixTime;
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::{Value, json};
+
+use self::judge::{Judge, Token, tokens};
+use self::policies::{pair, policy};
+use self::requests::{asks, asks_of, is_about};
+use crate::support::loaded;
+
+const METHODS: [&str; 3] = ["GET", "POST", "HEAD"];
+/// Before, between and after the ends of the trials below.
+const NOWS: [u64; 3] = [1_700_000_000, 1_800_000_000, 1_900_000_000];
+
+/// Whether a change is about this caller.
+fn is_of(who: &Who, token: &Token, roles: [&[String]; 2]) -> bool {
+    let Who::Caller { of, signs, claims } = who else { return true };
+    let says = |sign: &Sign| match sign {
+        Sign::Role(role) => roles.iter().any(|roles| roles.contains(role)),
+        Sign::Text { claim, text } => {
+            token.claims.get(claim.as_str()).is_some_and(|it| it.contains(&text.as_str()))
+        }
+    };
+    let company = claims.as_ref().is_none_or(|claims| claims.iter().eq(token.claims.keys()));
+    (of.is_empty() || of.iter().any(|name| name == token.provider)) && signs.iter().all(says) && company
+}
+
+/// Decides everything twice; fails where `diff` does not tell a difference.
+fn complete(difference: &Difference, sides: [&Loaded; 2], now: UnixTime) -> Result<(), TestCaseError> {
+    let tokens = tokens();
+    let mut judges = sides.map(|side| Judge::of(side, &tokens, now));
+    for ask in asks() {
+        let about = |change: &&Change| change.when.from.is_none() && is_about(change, &ask, sides);
+        let current: Vec<_> = difference.access.iter().filter(about).collect();
+        let anyone = judges.each_mut().map(|judge| judge.decides(&ask, None));
+        let told = |direction, of: &dyn Fn(&Who) -> bool| {
+            current.iter().any(|change| change.direction == direction && of(&change.who))
+        };
+        if let Some(direction) = direction(anyone) {
+            prop_assert!(told(direction, &|who| *who == Who::Anyone), "{direction:?} of anyone: {ask:?}");
+        }
+        for (at, token) in tokens.iter().enumerate() {
+            // whoever has a token may also come without it
+            let may = [0, 1].map(|side| anyone[side] || judges[side].passes(&ask, Some(at)));
+            let Some(direction) = direction(may) else { continue };
+            let roles = judges.each_ref().map(|judge| judge.tokens[at].as_ref().map_or(&[][..], |it| &it.1));
+            let of = |who: &Who| is_of(who, token, roles);
+            prop_assert!(
+                told(direction, &of),
+                "{direction:?} is not told: {ask:?} {token:?} {roles:?}\n{:#?}",
+                difference.access
+            );
+        }
+    }
+    Ok(())
+}
+
+fn direction([before, after]: [bool; 2]) -> Option<Direction> {
+    match (before, after) {
+        (false, true) => Some(Direction::Granted),
+        (true, false) => Some(Direction::Taken),
+        _ => None,
+    }
+}
+
+/// Decides whether a change is so: somebody who says no more than it tells gains or loses one of its requests.
+fn is_so(change: &Change, sides: [&Loaded; 2], judges: &mut [Judge; 2], now: UnixTime) -> bool {
+    asks_of(change, sides).iter().any(|ask| {
+        ["one", "two"].iter().any(|provider| {
+            let may = judges.each_mut().map(|judge| {
+                let token = judge.says(&change.who, provider, now);
+                judge.decides(ask, None) || token.is_some_and(|token| judge.decides(ask, Some(&token)))
+            });
+            direction(may) == Some(change.direction)
+        })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn diff_tells_what_brute_force_finds_and_nothing_else((old, new) in pair(), now in select(&NOWS[..])) {
+        let (Some(old), Some(new)) = (loaded(&old), loaded(&new)) else {
+            return Err(TestCaseError::reject("does not load"));
+        };
+        let now = UnixTime(now);
+        let difference = difference((&old.document, &old.policy), (&new.document, &new.policy), now).unwrap();
+        complete(&difference, [&old, &new], now)?;
+        let mut judges = [&old, &new].map(|side| Judge::of(side, &[], now));
+        for change in difference.access.iter().filter(|change| change.when.from.is_none()) {
+            prop_assert!(is_so(change, [&old, &new], &mut judges, now), "told, but not so: {change:#?}");
+        }
+    }
+
+    #[test]
+    fn a_policy_that_is_written_differently_has_no_difference(policy in policy(), now in select(&NOWS[..])) {
+        let mut other = policy.clone();
+        for service in other["services"].as_object_mut().unwrap().values_mut() {
+            service["routes"].as_array_mut().unwrap().reverse();
+            for row in service["routes"].as_array_mut().unwrap() {
+                let renamed = row["match"].as_str().unwrap().replace("{x}", "{same}").replace("{*r}", "{*same_rest}");
+                row["match"] = json!(renamed);
+                for list in ["roles", "all_roles"] {
+                    if let Some(roles) = row.get_mut(list).and_then(Value::as_array_mut) {
+                        roles.reverse();
+                    }
+                }
+            }
+            if let Some(providers) = service.get_mut("providers").and_then(Value::as_array_mut) {
+                for name in providers {
+                    *name = json!(format!("{}-renamed", name.as_str().unwrap()));
+                }
+            }
+        }
+        let providers = other["providers"].as_object_mut().unwrap();
+        *providers = std::mem::take(providers).into_iter().map(|(name, it)| (format!("{name}-renamed"), it)).collect();
+        for provider in providers.values_mut() {
+            provider["roles"].as_array_mut().unwrap().reverse();
+        }
+        let (Some(old), Some(new)) = (loaded(&policy), loaded(&other)) else {
+            return Err(TestCaseError::reject("does not load"));
+        };
+        let same = difference((&old.document, &old.policy), (&new.document, &new.policy), UnixTime(now)).unwrap();
+        prop_assert!(same.is_empty(), "{same:#?}");
+    }
+}

@@ -185,7 +185,9 @@ pub(crate) fn broken() {
 
 /// Counts a decision and leaves it for the access log. Each request comes here once.
 fn tell(worker: &Worker, trace: &Trace, reason: Option<Reason>, passed: bool) {
-    remember(worker, trace, reason, passed);
+    if worker.policy.access_log() {
+        remember(worker, trace, reason, passed);
+    }
     let key =
         DecisionKey { row: trace.row.map(|id| id.0), service: trace.service.map(|id| id.0), reason, passed };
     let policy = &*worker.policy;

@@ -66,6 +66,7 @@ impl Merged {
             mode,
             problem_base,
             strip_headers,
+            access_log,
             limits,
             waiting,
             cache,
@@ -87,6 +88,7 @@ impl Merged {
         parts.take_field("mode", mode, &mut document.mode, fields);
         parts.take_field("problem_base", problem_base, &mut document.problem_base, fields);
         parts.take_field("strip_headers", strip_headers, &mut document.strip_headers, fields);
+        parts.take_field("access_log", access_log, &mut document.access_log, fields);
         parts.take_field("limits", limits, &mut document.limits, fields);
         parts.take_field("waiting", waiting, &mut document.waiting, fields);
         parts.take_field("cache", cache, &mut document.cache, fields);

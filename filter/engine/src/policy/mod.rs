@@ -62,6 +62,7 @@ pub struct Policy {
     stripped: Box<[Box<str>]>,
     mode: Mode,
     role_names: RoleNames,
+    access_log: bool,
     hash: Box<str>,
 }
 
@@ -168,6 +169,11 @@ impl Policy {
         let service = self.services.get(at)?;
         let row = service.table.rows.get(id.0.checked_sub(service.table.first.0)? as usize)?;
         Some((ServiceId(u32::try_from(at).ok()?), row))
+    }
+
+    /// Whether each decision is left for Envoy's access log.
+    pub const fn access_log(&self) -> bool {
+        self.access_log
     }
 
     /// 16 hexadecimal digits that tell policies apart: equal for documents that say the same, presets written out.

@@ -58,6 +58,7 @@ pub(super) fn compile(document: &Document, origins: &Origins) -> Result<Policy, 
         stripped: headers.stripped.into(),
         mode,
         role_names: services.role_names,
+        access_log: document.access_log,
         hash: hash(document, &resolved),
     })
 }

@@ -40,6 +40,10 @@ pub struct Document {
     /// More request headers to strip, besides those that Portcullis writes itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub strip_headers: Vec<String>,
+    /// Leave each decision (row, reason, level, provider, subject, policy) in the stream's filter state, where Envoy's access log
+    /// reads it. It costs about a microsecond a request, so it is off by default.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub access_log: bool,
     /// Bounds of what a request may bring.
     #[serde(default)]
     pub limits: LimitsDocument,

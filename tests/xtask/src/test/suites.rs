@@ -29,12 +29,17 @@ pub(super) struct Suite {
 }
 
 /// All of them, the quick ones first.
-pub(super) static SUITES: [Suite; 7] = [
+pub(super) static SUITES: [Suite; 8] = [
     Suite { name: "fmt", says: "formatting", run: fmt },
     Suite { name: "clippy", says: "lints, natively and for the plugin's target", run: clippy },
     Suite { name: "native", says: "unit and property tests, natively", run: native },
     Suite { name: "wasm", says: "the engine's decisions as WebAssembly", run: wasm },
     Suite { name: "e2e", says: "end to end, through a real Envoy", run: e2e },
+    Suite {
+        name: "bench",
+        says: "one round of the benchmark: it answers, and every figure is made",
+        run: bench,
+    },
     Suite { name: "postgres", says: "the backend on a real PostgreSQL", run: postgres },
     Suite { name: "keycloak", says: "end to end, with tokens from a real Keycloak", run: keycloak },
 ];
@@ -51,15 +56,23 @@ fn clippy() -> Result<()> {
     native.args(["clippy", "--workspace", "--all-targets"]).args(NOT_NATIVE);
     run("linting", native.args(["--", "-D", "warnings"]), mend)?;
     let mut plugin = cargo();
-    plugin.args(["clippy", "--package", "portcullis-plugin", "--target", "wasm32-wasip1"]);
+    plugin.args([
+        "clippy",
+        "--package",
+        "portcullis-plugin",
+        "--package",
+        "bench-noop",
+        "--target",
+        "wasm32-wasip1",
+    ]);
     run("linting the plugin", plugin.args(["--", "-D", "warnings"]), mend)
 }
 
 fn native() -> Result<()> {
     let mut native = cargo();
-    native.args(["test", "--workspace"]).args(NOT_NATIVE);
+    native.args(["test", "--workspace", "--features", "portcullis-engine/schema"]).args(NOT_NATIVE);
     // these run real processes, and have suites of their own
-    native.args(["--exclude", "harness", "--exclude", "xtask", "--exclude", "e2e"]);
+    native.args(["--exclude", "harness", "--exclude", "xtask", "--exclude", "e2e", "--exclude", "bench"]);
     tests(native.args(["--", "--skip", "on_postgres", "--skip", "postgres_"]))
 }
 
@@ -78,6 +91,13 @@ fn e2e() -> Result<()> {
     let mut e2e = cargo();
     e2e.args(["test", "--package", "harness", "--package", "xtask", "--package", "e2e", "--"]);
     tests(e2e.args(SKIPPED))
+}
+
+fn bench() -> Result<()> {
+    build::all()?;
+    tools::envoy()?;
+    let mut bench = cargo();
+    tests(bench.args(["test", "--package", "bench"]))
 }
 
 fn postgres() -> Result<()> {

@@ -98,9 +98,14 @@ fn told(sources: &[Rc<Source>], errors: &PolicyErrors) -> Vec<Finding> {
 
 fn finding(sources: &[Rc<Source>], error: &PolicyError) -> Finding {
     let PolicyError { place, message, help, other } = error;
+    let mut mark = in_file(sources, place);
+    if message.starts_with("unknown field") {
+        // what is unknown is its name
+        mark = mark.map(|mark| mark.source.mark_name(&mark.place));
+    }
     Finding {
         help: Some(help.clone()),
-        mark: in_file(sources, place),
+        mark,
         other: other.as_ref().and_then(|other| in_file(sources, other)),
         ..Finding::new(Severity::Error, RULE, message)
     }

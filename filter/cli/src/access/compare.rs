@@ -39,7 +39,7 @@ pub fn difference(
         let shared =
             |(old, new): &&hosts::Pair| old.is_some() && old == old_id || new.is_some() && new == new_id;
         let service = match name {
-            "" => patterns.join(" "),
+            "" => format!("hosts of no service ({})", patterns.join(" ")),
             name if pairs.keys().filter(shared).count() > 1 => format!("{name} ({})", patterns.join(" ")),
             name => name.to_owned(),
         };

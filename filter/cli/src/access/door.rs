@@ -117,6 +117,7 @@ impl<'a> Side<'a> {
                 match (any.is_empty(), all.is_empty()) {
                     (false, true) => names(any, " | "),
                     (true, _) => names(all, " & "),
+                    (false, false) if any.len() == 1 => [names(any, ""), names(all, " & ")].join(" & "),
                     (false, false) => format!("({}) & {}", names(any, " | "), names(all, " & ")),
                 }
             }

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use portcullis_engine::policy::document::AllowDocument;
+use similar::get_close_matches;
 
-use super::{Beside, Inspected, Inspection, Needs, RULES, Rule, listed};
+use super::{Beside, Inspected, Inspection, Needs, RULES, Rule};
 use crate::policy::Loaded;
 use crate::report::{Finding, Severity};
 
@@ -53,8 +54,7 @@ pub(super) fn settle(mut inspection: Inspection<'_>, beside: &Beside) -> Inspect
         let mark = Some(loaded.sources[*file].mark(&place).0);
         let Some(rule) = RULES.iter().find(|rule| rule.name == allow.rule) else {
             let message = format!("`{}` is no lint rule", allow.rule);
-            let help = format!("write one of {}", listed(RULES.iter().map(|rule| rule.name)));
-            inspection.add_at(&UNKNOWN, mark, message, help);
+            inspection.add_at(&UNKNOWN, mark, message, nearest(&allow.rule));
             continue;
         };
         let ran = match rule.needs {
@@ -82,6 +82,16 @@ fn allows(loaded: &Loaded, allow: &AllowDocument, finding: &Finding) -> bool {
         at.strip_prefix(&*place).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
     };
     allow.rule == finding.rule && allow.place.as_ref().is_none_or(inside)
+}
+
+/// What may have been meant.
+fn nearest(name: &str) -> String {
+    const ALL: &str = "`portcullis check --rules` lists all rules";
+    let names: Vec<_> = RULES.iter().map(|rule| rule.name).collect();
+    match get_close_matches(name, &names, 1, 0.5).first() {
+        Some(near) => format!("did you mean `{near}`? {ALL}"),
+        None => ALL.to_owned(),
+    }
 }
 
 /// `services.shop.routes[GET /docs]` is the row of that name: its number changes with every row before it.

@@ -1,6 +1,7 @@
 //! Files that people write: YAML or JSON, read so that every finding can show its line.
 
 mod tree;
+mod wrong;
 
 use std::io::Read as _;
 use std::ops::Range;
@@ -94,9 +95,10 @@ impl Source {
         serde_saphyr::from_str_with_options(&self.text, options).map_err(|error| {
             let error = error.without_snippet();
             let at = error.location().map_or(0..0, |at| self.bytes(at.line(), at.column()));
-            let mut finding = Finding::new(Severity::Error, rule, plain(&error.to_string()));
-            finding.mark = Some(Mark { source: Rc::clone(self), place: String::new(), span: at });
-            Box::new(finding)
+            let (message, help) = wrong::told(error);
+            let mark = Mark { source: Rc::clone(self), place: String::new(), span: at };
+            let help = Some(help.to_owned());
+            Box::new(Finding { help, mark: Some(mark), ..Finding::new(Severity::Error, rule, message) })
         })
     }
 
@@ -113,6 +115,13 @@ impl Source {
         let found = self.root.as_ref().map(|root| root.find(place));
         let (span, matched) = found.map_or((0..0, 0), |found| (found.mark, found.matched));
         (Mark { source: Rc::clone(self), place: place.to_owned(), span }, matched)
+    }
+
+    /// Where the name of a place is written.
+    pub fn mark_name(self: &Rc<Self>, place: &str) -> Mark {
+        let (mark, _) = self.mark(place);
+        let name = self.root.as_ref().and_then(|root| root.find(place).name);
+        Mark { span: name.unwrap_or_else(|| mark.span.clone()), ..mark }
     }
 
     /// The rest of the line from a position on; both count from 1, the column in characters.
@@ -134,11 +143,4 @@ impl Mark {
             (before.matches('\n').count() + 1, before.get(start..).unwrap_or_default().chars().count() + 1)
         })
     }
-}
-
-/// The first line, without the location at its end or its beginning: the mark says it better.
-fn plain(message: &str) -> String {
-    let line = message.lines().next().unwrap_or_default();
-    let cut = line.find(" at line ").map_or(line, |at| line.get(..at).unwrap_or(line));
-    cut.trim_start_matches("error: ").trim_end_matches([',', ':', '.']).to_owned()
 }

@@ -38,6 +38,8 @@ pub(super) struct Found {
     pub(super) matched: usize,
     /// What to mark.
     pub(super) mark: Range<usize>,
+    /// Its name, if it has one.
+    pub(super) name: Option<Range<usize>>,
 }
 
 impl Node {
@@ -57,12 +59,12 @@ impl Node {
 
     /// The deepest node on the way to `place`.
     pub(super) fn find(self: &Rc<Self>, place: &str) -> Found {
-        let at = self.deepest(place, 0, None);
-        Found { matched: at.matched, mark: at.mark }
+        self.deepest(place, 0, None)
     }
 
     fn deepest(&self, place: &str, matched: usize, key: Option<&Key>) -> Found {
-        let here = Found { matched, mark: self.mark(key) };
+        let name = key.map(|key| key.span.clone());
+        let here = Found { matched, mark: self.mark(key), name };
         let Some(rest) = place.get(matched..).filter(|rest| !rest.is_empty()) else { return here };
         let candidates: Vec<Found> = match &self.content {
             Content::Scalar => Vec::new(),

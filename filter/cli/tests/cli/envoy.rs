@@ -1,0 +1,279 @@
+//! What `check --envoy` looks for: changes of the shipped configuration that make the filter's decisions void.
+
+use std::fmt::Write as _;
+
+use insta::assert_snapshot;
+
+use crate::support::{Folder, SHOP, root, with};
+
+const ROUTE: &str = "route: { cluster: backend, timeout: 15s }";
+const FILTERS: &str = "                http_filters:\n                  - name: portcullis\n";
+const ROUTER: &str = "                  - name: envoy.filters.http.router\n";
+/// An inline filter instead of the one that ECDS brings.
+const INLINE: &str = r#"                http_filters:
+                  - name: portcullis
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
+                      config: { root_id: portcullis, failure_policy: FAIL_OPEN, vm_config: { vm_id: shared, code: { local: { filename: portcullis.wasm } } } }
+                  - name: another
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
+                      config: { root_id: another, vm_config: { vm_id: shared, code: { local: { filename: another.wasm } } } }
+"#;
+
+fn shipped() -> String {
+    std::fs::read_to_string(root().join("envoy/envoy.yaml")).unwrap()
+}
+
+/// The `http_filters` of the gateway's listener, as a text to be replaced.
+fn filters() -> String {
+    let text = shipped();
+    let start = text.find(FILTERS).unwrap();
+    let end = start + text[start..].find(ROUTER).unwrap();
+    text[start..end].to_owned()
+}
+
+/// What is changed, and which rule finds it.
+#[allow(clippy::too_many_lines)] // a table
+fn cases() -> Vec<(&'static str, &'static str, String)> {
+    let envoy = |part: &str, by: &str| with(&shipped(), part, by);
+    let after = |filter: &str| {
+        let kept = filters();
+        envoy(&kept, &format!("{kept}                  - {filter}\n"))
+    };
+    let another_listener = |body: &str| envoy("  listeners:\n", &format!("  listeners:\n{body}"));
+    let tls = |context: &str| {
+        envoy(
+            "    - name: idp\n",
+            &format!(
+                "    - name: idp\n      transport_socket:\n        name: tls\n        typed_config:\n          \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext\n          {context}\n"
+            ),
+        )
+    };
+    let bypass = r#"    - name: bypass
+      filter_chains:
+        - filters:
+            - name: hcm
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+                route_config: { virtual_hosts: [{ name: all, domains: ["*"], routes: [{ match: { prefix: / }, route: { cluster: backend } }] }] }
+                http_filters: [{ name: envoy.filters.http.router }]
+"#;
+    let tcp = r#"    - name: raw
+      filter_chains:
+        - filters: [{ name: tcp, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, cluster: backend } }]
+"#;
+    let per_route = |of: &str| {
+        envoy(
+            ROUTE,
+            &format!(
+                "{ROUTE}\n                          typed_per_filter_config: {{ portcullis: {{ \"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig, {of} }} }}"
+            ),
+        )
+    };
+    let added = "request_headers_to_add: [{ header: { key: X_Auth_Subject, value: admin } }]";
+    vec![
+        ("no filter at all", "envoy-filter-missing", envoy(&filters(), "                http_filters:\n")),
+        ("a listener beside", "envoy-filter-missing", another_listener(bypass)),
+        ("a TCP proxy beside", "envoy-filter-missing", another_listener(tcp)),
+        ("off for a route", "envoy-filter-disabled", per_route("disabled: true")),
+        (
+            "off by default",
+            "envoy-filter-disabled",
+            envoy(
+                "                  - name: portcullis\n",
+                "                  - name: portcullis\n                    disabled: true\n",
+            ),
+        ),
+        (
+            "behind a matcher",
+            "envoy-filter-disabled",
+            envoy(
+                &filters(),
+                "                http_filters:\n                  - name: portcullis\n                    typed_config: { \"@type\": type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher, extension_config: { name: portcullis, typed_config: { \"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm, config: { root_id: portcullis } } } }\n",
+            ),
+        ),
+        ("open when it fails", "envoy-fail-open", envoy(&filters(), INLINE)),
+        (
+            "open until the policy comes",
+            "envoy-fail-open",
+            envoy(
+                "config_discovery:\n",
+                "config_discovery:\n                      default_config: { \"@type\": type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer }\n",
+            ),
+        ),
+        ("another path", "envoy-rewrite", envoy(ROUTE, "route: { cluster: backend, prefix_rewrite: /v1/ }")),
+        (
+            "a path by a pattern",
+            "envoy-rewrite",
+            envoy(
+                ROUTE,
+                "route: { cluster: backend, regex_rewrite: { pattern: { regex: x }, substitution: y } }",
+            ),
+        ),
+        (
+            "another host",
+            "envoy-rewrite",
+            envoy(ROUTE, "route: { cluster: backend, auto_host_rewrite: true }"),
+        ),
+        (
+            "another path for filters",
+            "envoy-rewrite",
+            envoy(
+                "normalize_path: false",
+                "path_normalization_options: { http_filter_transformation: {} }\n                normalize_path: false",
+            ),
+        ),
+        (
+            "a redirect inside",
+            "envoy-internal-redirect",
+            envoy(
+                ROUTE,
+                "route: { cluster: backend, internal_redirect_policy: { max_internal_redirects: 1 } }",
+            ),
+        ),
+        (
+            "a script after it",
+            "envoy-later-filter",
+            after(
+                "{ name: lua, typed_config: { \"@type\": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua } }",
+            ),
+        ),
+        (
+            "a processor after it",
+            "envoy-later-filter",
+            after(
+                "{ name: ext, typed_config: { \"@type\": type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor } }",
+            ),
+        ),
+        (
+            "an identity header",
+            "envoy-identity-header",
+            envoy(ROUTE, &format!("{ROUTE}\n                          {added}")),
+        ),
+        ("a shared virtual machine", "envoy-vm-shared", envoy(&filters(), INLINE)),
+        (
+            "no cluster for the keys",
+            "envoy-keys-cluster",
+            envoy("    - name: idp\n", "    - name: provider\n"),
+        ),
+        ("keys without TLS", "envoy-keys-unvalidated", shipped()),
+        ("keys of whoever answers", "envoy-keys-unvalidated", tls("common_tls_context: {}")),
+        (
+            "keys of anybody with a certificate",
+            "envoy-keys-unvalidated",
+            tls("common_tls_context: { validation_context: { trusted_ca: { filename: ca.pem } } }"),
+        ),
+        ("routes from elsewhere", "envoy-routes-elsewhere", {
+            let text = shipped();
+            let start = text.find("                route_config:\n").unwrap();
+            let end = start + text[start..].find(FILTERS).unwrap();
+            let operations = text[end..].find("    - name: operations\n").map(|at| end + at);
+            let clusters = text[end..].find("  clusters:\n").map(|at| end + at).unwrap();
+            let rds = "                rds: { route_config_name: shop, config_source: { ads: {} } }\n";
+            let rest = operations
+                .map_or(text[end..].to_owned(), |at| format!("{}{}", &text[end..at], &text[clusters..]));
+            format!("{}{rds}{rest}", &text[..start])
+        }),
+    ]
+}
+
+/// The rules that are covered here.
+pub(crate) fn rules() -> impl Iterator<Item = &'static str> {
+    cases().into_iter().map(|(_, rule, _)| rule)
+}
+
+#[test]
+fn every_change_that_makes_decisions_void_is_found() {
+    let mut told = String::new();
+    for (name, rule, envoy) in cases() {
+        let folder = Folder::of(&[("policy.yaml", SHOP), ("envoy.yaml", &envoy)]);
+        let said = folder.run(&["check", "policy.yaml", "--envoy", "envoy.yaml"]);
+        assert_eq!(said.stderr, "", "{name}");
+        let found: Vec<_> =
+            said.stdout.split("\n\n").filter(|found| found.contains(&format!("[{rule}]"))).collect();
+        assert!(!found.is_empty(), "{name}: {rule}: {said}");
+        // the numbers of lines change with every line of the shipped file
+        let lines = found.iter().flat_map(|found| found.lines());
+        let lines = lines.filter(|line| {
+            !line.trim_start().starts_with(|c: char| c.is_ascii_digit())
+                && !line.contains("─[")
+                && !line.contains('·')
+        });
+        let lines: Vec<_> =
+            lines.map(str::trim_end).filter(|line| !line.is_empty() && !line.contains("╰──")).collect();
+        let _ = write!(told, "# {name}\n{}\n\n", lines.join("\n"));
+    }
+    assert_snapshot!(told);
+}
+
+#[test]
+fn the_place_of_a_finding_in_envoys_configuration_is_shown() {
+    let envoy = r#"static_resources:
+  listeners:
+    - filter_chains:
+        - filters:
+            - name: hcm
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+                route_config:
+                  virtual_hosts:
+                    - domains: ["*"]
+                      routes:
+                        - match: { prefix: / }
+                          route: { cluster: backend, prefix_rewrite: /v1/ }
+                http_filters:
+                  - { name: portcullis, config_discovery: { type_urls: [type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm] } }
+                  - { name: envoy.filters.http.router }
+"#;
+    let folder = Folder::of(&[("policy.yaml", SHOP), ("envoy.yaml", envoy)]);
+    assert_snapshot!(folder.run(&["check", "policy.yaml", "--envoy", "envoy.yaml"]));
+}
+
+#[test]
+fn what_is_right_is_not_found() {
+    let valid = with(
+        &shipped(),
+        "    - name: idp\n",
+        "    - name: idp\n      transport_socket:\n        name: tls\n        typed_config:\n          \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext\n          common_tls_context: { validation_context: { trusted_ca: { filename: ca.pem } } }\n          auto_sni_san_validation: true\n",
+    );
+    // what answers by itself, or goes elsewhere, needs no filter
+    let beside = |route: &str| {
+        with(
+            &valid,
+            "  listeners:\n",
+            &format!(
+                "  listeners:\n    - filter_chains: [{{ filters: [{{ typed_config: {{ \"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager, route_config: {{ virtual_hosts: [{{ routes: [{{ {route} }}] }}] }}, http_filters: [] }} }}] }}]\n"
+            ),
+        )
+    };
+    let kept = filters();
+    let cors = with(
+        &valid,
+        &kept,
+        &format!(
+            "{kept}                  - {{ name: envoy.filters.http.cors, typed_config: {{ \"@type\": type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors }} }}\n"
+        ),
+    );
+    for (name, envoy) in [
+        ("the keys' certificate is verified", valid.clone()),
+        ("a health check", beside("direct_response: { status: 200 }")),
+        ("to elsewhere", beside("route: { cluster: metrics }")),
+        ("a filter that changes neither path nor host", cors),
+    ] {
+        let folder = Folder::of(&[("policy.yaml", SHOP), ("envoy.yaml", &envoy)]);
+        let said = folder.run(&["check", "policy.yaml", "--envoy", "envoy.yaml"]);
+        assert_eq!(said.code, 0, "{name}: {said}");
+    }
+}
+
+#[test]
+fn a_finding_in_envoys_configuration_is_allowed_by_its_place() {
+    let envoy = with(&shipped(), ROUTE, "route: { cluster: backend, prefix_rewrite: /v1/ }");
+    let allowed = format!(
+        "{SHOP}lint: {{ allow: [{{ rule: envoy-rewrite, in: \"static_resources.listeners[0]\", reason: the rows are written for /v1/ }}, {{ rule: envoy-keys-unvalidated, reason: a test }}] }}\n"
+    );
+    let folder = Folder::of(&[("policy.yaml", &allowed), ("envoy.yaml", &envoy)]);
+    let said = folder.run(&["check", "policy.yaml", "--envoy", "envoy.yaml"]);
+    assert_eq!(said.code, 0, "{said}");
+}

@@ -1,0 +1,187 @@
+//! What `check` looks for in a policy: a case for each rule, with what a person sees of it.
+
+use std::fmt::Write as _;
+
+use insta::assert_snapshot;
+use portcullis_cli::lint::RULES;
+
+use crate::support::{Folder, SHOP, TODAY, with};
+
+const OPENAPI: &str = r#"{
+  "openapi": "3.1.0",
+  "servers": [{ "url": "https://shop.example/" }],
+  "paths": {
+    "/orders": { "post": {}, "get": {} },
+    "/orders/{order_id}": { "get": {} },
+    "/refunds": { "put": {} },
+    "/products": { "get": {}, "parameters": [] },
+    "/me": { "get": {} },
+    "/reports/{name}.csv": { "get": {} }
+  }
+}
+"#;
+
+/// A rule, a policy in which it finds something, and whether it needs the OpenAPI document.
+#[allow(clippy::too_many_lines)] // a table
+fn cases() -> Vec<(&'static str, String, bool)> {
+    let shop = |part, by: &str| with(SHOP, part, by);
+    let row = |row: &str| format!("{SHOP}      - {row}\n");
+    let two = |narrow: &str| {
+        format!(
+            "{SHOP}  billing:\n    hosts: [billing.example]\n    {narrow}routes:\n      - {{ match: \"GET /invoices\", roles: [accountant] }}\n"
+        )
+    };
+    vec![
+        (
+            "row-unreachable",
+            {
+                let rows = [
+                    "GET /files/{*rest}",
+                    "GET /files/{name}",
+                    "GET /files/{name}/",
+                    "GET /files/{name}/{*rest}",
+                ];
+                let rows = rows.map(|row| format!("      - {{ match: \"{row}\", authenticated: true }}\n"));
+                format!("{SHOP}{}", rows.concat())
+            },
+            false,
+        ),
+        ("public-rows", SHOP.to_owned(), false),
+        ("role-unyieldable", shop("    roles:\n", "    role_prefix: \"shop:\"\n    roles:\n"), false),
+        (
+            "role-unyieldable",
+            {
+                let policy = shop(
+                    "    routes:",
+                    "    vocabulary: [customer, admin, finance, senior, \"shop keeper\"]\n    routes:",
+                );
+                with(&policy, "{ path: [realm_access, roles] }", "{ path: [roles], split: whitespace }")
+            },
+            false,
+        ),
+        ("role-unyieldable", shop("    roles:\n", "    role_names: { admin: root }\n    roles:\n"), false),
+        ("http-keys", shop("https://idp.example/realms/shop/certs", "http://idp/certs"), false),
+        (
+            "http-keys",
+            {
+                let policy = shop(
+                    "uri: https://idp.example/realms/shop/certs, cluster: idp",
+                    "discovery: { cluster: idp }",
+                );
+                with(&policy, "https://idp.example/realms/shop", "http://idp.example/realms/shop")
+            },
+            false,
+        ),
+        ("leeway-unusual", shop("token_types:", "leeway: 5m\n    token_types:"), false),
+        ("leeway-unusual", shop("token_types:", "leeway: 0\n    token_types:"), false),
+        ("staleness-unusual", shop("cluster: idp }", "cluster: idp, max_stale: 48h, refresh: 2h }"), false),
+        ("staleness-unusual", shop("cluster: idp }", "cluster: idp, max_stale: 5m }"), false),
+        ("token-types-lax", shop("    token_types: [at+jwt]\n", ""), false),
+        ("token-types-lax", shop("[at+jwt]", "[at+jwt, absent]"), false),
+        (
+            "scope-fallback",
+            shop(
+                "[realm_access, roles] }",
+                "[realm_access, roles] }\n      - { path: [scope], split: whitespace, fallback: true }",
+            ),
+            false,
+        ),
+        ("audience-shared", two(""), false),
+        ("shadow-running", format!("{SHOP}mode: {{ shadow: {{ until: 2027-01-31 }} }}\n"), false),
+        (
+            "shadow-ending",
+            shop("    routes:", "    mode: { shadow: { until: 2026-12-07 } }\n    routes:"),
+            false,
+        ),
+        (
+            "shadow-ended",
+            row("{ match: \"GET /x\", authenticated: true, mode: { shadow: { until: 2026-11-23 } } }"),
+            false,
+        ),
+        ("allow-unknown", format!("{SHOP}lint: {{ allow: [{{ rule: http, reason: x }}] }}\n"), false),
+        ("allow-unused", format!("{SHOP}lint: {{ allow: [{{ rule: http-keys, reason: x }}] }}\n"), false),
+        ("operation-undeclared", SHOP.to_owned(), true),
+        ("row-without-operation", SHOP.to_owned(), true),
+    ]
+}
+
+#[test]
+fn every_rule_shows_what_it_finds() {
+    let mut told = String::new();
+    for (rule, policy, openapi) in cases() {
+        let folder = Folder::of(&[("policy.yaml", &policy), ("openapi.json", OPENAPI)]);
+        let document = ["--openapi", "shop=openapi.json"];
+        let more = if openapi { &document[..] } else { &[] };
+        let said = folder.run(&[&["check", "policy.yaml", "--at", TODAY], more].concat());
+        assert_eq!(said.stderr, "");
+        let found: Vec<_> =
+            said.stdout.split("\n\n").filter(|found| found.contains(&format!("[{rule}]"))).collect();
+        assert!(!found.is_empty(), "{rule}: {said}");
+        let _ = write!(told, "# {rule}\n\n{}\n\n", found.join("\n\n"));
+    }
+    assert_snapshot!(told);
+}
+
+#[test]
+fn every_rule_has_a_case() {
+    let cases = cases();
+    let policies = cases.iter().map(|(rule, ..)| *rule);
+    let covered: Vec<_> = policies.chain(crate::envoy::rules()).collect();
+    let uncovered: Vec<_> =
+        RULES.iter().filter(|rule| !covered.contains(&rule.name)).map(|rule| rule.name).collect();
+    assert_eq!(uncovered, [""; 0]);
+}
+
+#[test]
+fn what_is_usual_is_not_found() {
+    let narrowed = format!(
+        "{}  billing:\n    hosts: [billing.example]\n    audiences: [billing-api]\n    routes:\n      - {{ match: \"GET /invoices\", roles: [accountant] }}\n",
+        with(
+            &with(SHOP, "    audiences: [orders-api]", "    audiences: [orders-api, billing-api]"),
+            "    hosts:",
+            "    audiences: [orders-api]\n    hosts:"
+        )
+    );
+    let policies = [
+        with(SHOP, "token_types: [at+jwt]", "required_claims: [{ path: [typ], equals: Bearer }]"),
+        with(SHOP, "token_types: [at+jwt]", "preset: auth0"),
+        with(SHOP, "token_types:", "leeway: 60s\n    token_types:"),
+        with(SHOP, "cluster: idp }", "cluster: idp, max_stale: 24h, refresh: 1h }"),
+        with(SHOP, "    roles:\n", "    role_names: { ROLE_ADMIN: admin }\n    roles:\n"),
+        // `/files/` itself, and what is deeper
+        format!(
+            "{SHOP}      - {{ match: \"GET /files/{{*rest}}\", authenticated: true }}\n      - {{ match: \"GET /files/{{name}}\", authenticated: true }}\n"
+        ),
+        narrowed,
+    ];
+    for policy in policies {
+        let said = Folder::of(&[("policy.yaml", &policy)]).run(&["check", "policy.yaml", "--at", TODAY]);
+        assert_eq!(said.code, 0, "{policy}\n{said}");
+    }
+}
+
+#[test]
+fn rows_are_compared_with_operations_as_paths_and_not_as_texts() {
+    // other names of parameters, a row for all that is left, a row for one value, a base path
+    let policy = with(
+        SHOP,
+        "{order_id}\", roles: [customer, admin] }",
+        "{id}\", roles: [customer, admin] }\n      - { match: \"GET /orders/latest\", authenticated: true }\n      - { match: \"GET /reports/{*rest}\", roles: [admin] }\n      - { match: \"GET /orders\", roles: [customer] }\n      - { match: \"PUT /refunds\", roles: [admin] }",
+    );
+    let policy = with(&policy, "      - { match: \"POST /refunds\", all_roles: [finance, senior] }\n", "");
+    for (base, prefix) in [
+        ("https://shop.example/", ""),
+        ("/", ""),
+        ("https://shop.example/api/v1/", "/api/v1"),
+        ("/api/v1", "/api/v1"),
+    ] {
+        let policy = policy
+            .replace("\"GET /", &format!("\"GET {prefix}/"))
+            .replace("\"POST /", &format!("\"POST {prefix}/"))
+            .replace("\"PUT /", &format!("\"PUT {prefix}/"));
+        let openapi = with(OPENAPI, "https://shop.example/", base);
+        let folder = Folder::of(&[("policy.yaml", &policy), ("openapi.json", &openapi)]);
+        let said = folder.run(&["check", "policy.yaml", "--openapi", "shop=openapi.json"]);
+        assert_eq!(said.code, 0, "{base}: {said}");
+    }
+}

@@ -3,9 +3,15 @@
 use std::fmt::Write as _;
 
 use insta::assert_snapshot;
-use portcullis_cli::lint::RULES;
+use portcullis_cli::lint::{Beside, RULES, inspect};
+use portcullis_engine::authz::path::CanonicalPath;
+use portcullis_engine::policy::Found;
+use portcullis_engine::time::UnixTime;
+use proptest::prelude::*;
+use proptest::sample::subsequence;
+use serde_json::json;
 
-use crate::support::{Folder, SHOP, TODAY, with};
+use crate::support::{Folder, SHOP, TODAY, loaded, with};
 
 const OPENAPI: &str = r#"{
   "openapi": "3.1.0",
@@ -130,6 +136,43 @@ fn every_rule_has_a_case() {
     let uncovered: Vec<_> =
         RULES.iter().filter(|rule| !covered.contains(&rule.name)).map(|rule| rule.name).collect();
     assert_eq!(uncovered, [""; 0]);
+}
+
+/// Paths of up to four segments of two letters, one that no template names, and a slash at the end.
+fn paths() -> Vec<String> {
+    let mut paths = vec![String::new()];
+    for _ in 0..4 {
+        let longer = paths.iter().flat_map(|path| ["a", "b", "z"].map(|segment| format!("{path}/{segment}")));
+        paths = longer.chain(paths.clone()).collect();
+        paths.sort();
+        paths.dedup();
+    }
+    paths.iter().flat_map(|path| [path.clone(), format!("{path}/")]).filter(|path| !path.is_empty()).collect()
+}
+
+proptest! {
+    #[test]
+    fn a_row_is_unreachable_if_and_only_if_no_path_reaches_it(templates in subsequence(vec![
+        "/a", "/a/", "/{x}", "/{x}/", "/a/{x}", "/a/{x}/", "/{x}/a", "/{*r}", "/a/{*r}", "/{x}/{*r}", "/a/{x}/{*r}", "/{x}/{y}/{*r}", "/{x}/{y}",
+    ], 1..10)) {
+        let routes: Vec<_> = templates.iter().map(|it| json!({ "match": format!("GET {it}"), "authenticated": true })).collect();
+        let policy = json!({
+            "providers": { "p": { "issuer": "i", "audiences": ["a"], "jwks": { "uri": "https://i.example/k", "cluster": "c" }, "algorithms": ["RS256"], "token_types": ["at+jwt"] } },
+            "services": { "s": { "hosts": ["*"], "routes": routes } },
+        });
+        let loaded = loaded(&policy).unwrap();
+        let inspected = inspect(&loaded, &Beside::default(), UnixTime(0)).unwrap();
+        let told: Vec<_> = inspected.findings.iter().map(|finding| finding.message.clone()).collect();
+        let service = &loaded.policy.services()[0];
+        for row in service.rows() {
+            let reached = paths().iter().any(|path| {
+                let path = CanonicalPath::parse(path.as_bytes()).unwrap();
+                matches!(service.find("GET", path), Found::Row(found) if found.id == row.id)
+            });
+            let unreachable = told.contains(&format!("no request reaches `GET {}`", row.template));
+            prop_assert_eq!(unreachable, !reached, "{} {:?}", row.template, templates);
+        }
+    }
 }
 
 #[test]

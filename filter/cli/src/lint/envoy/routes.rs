@@ -25,6 +25,10 @@ pub(super) fn look(inspection: &mut Inspection<'_>, survey: &Survey<'_>) {
     overrides(inspection, survey);
     for action in &survey.actions {
         rewrites(inspection, action);
+        let weighted = action.field("weighted_clusters").and_then(|weighted| weighted.field("clusters"));
+        for part in weighted.iter().flat_map(At::items) {
+            rewrites(inspection, &part);
+        }
     }
     for manager in &survey.managers {
         let options = manager.field("path_normalization_options");

@@ -36,7 +36,7 @@ pub(super) fn annotation(finding: &Finding) -> String {
 }
 
 /// The text of a command.
-pub fn escaped(text: &str) -> String {
+fn escaped(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 

@@ -8,7 +8,6 @@ use clap::ValueEnum;
 
 use crate::source::Mark;
 
-pub use github::escaped as github_escaped;
 pub use human::styled;
 
 /// How to say it.

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use clap::Args;
 use portcullis_engine::authn::jwks::KeySet;
 use portcullis_engine::explain::{Explanation, Outcome, explain};
-use portcullis_engine::policy::{Policy, Provider, ProviderId, Service, TokenSource};
+use portcullis_engine::policy::{KeySource, Policy, Provider, ProviderId, Service, TokenSource};
 use portcullis_engine::time::{Steady, UnixTime};
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ use crate::caller::{Ask, Carried, Claims, Stage, fill};
 use crate::clock;
 use crate::exit::{Answer, Exit, Trouble};
 use crate::policy::Loaded;
-use crate::report::{Format, github_escaped};
+use crate::report::{self, Finding, Format, Severity};
 use crate::source::Source;
 
 /// What `explain` is told.
@@ -44,7 +44,7 @@ pub struct Arguments {
     #[arg(long, group = "who", value_name = "JSON")]
     claims: Option<String>,
     /// The keys of the token's provider
-    #[arg(long, value_name = "FILE", conflicts_with = "claims")]
+    #[arg(long, value_name = "FILE", conflicts_with = "claims", requires = "who")]
     jwks: Option<PathBuf>,
     /// As if it were that time: RFC 3339, a day, or seconds since 1970
     #[arg(long, value_name = "TIME", value_parser = clock::parse)]
@@ -76,8 +76,8 @@ pub fn run(arguments: &Arguments, format: Format) -> Result<Answer, Trouble> {
     } else {
         let mut stage = Stage::as_it_is(&loaded.policy)?;
         let token = given_token(arguments)?;
-        if let Some(file) = &arguments.jwks {
-            install(&mut stage, token.as_deref(), file)?;
+        if let (Some(file), Some(token)) = (&arguments.jwks, &token) {
+            install(&mut stage, token, file)?;
         }
         (stage, token, None)
     };
@@ -114,21 +114,19 @@ fn issuer<'p>(policy: &'p Policy, token: &str) -> Option<(ProviderId, &'p Provid
     Some((id, policy.provider(id)?))
 }
 
-/// Gives the token's provider its keys.
-fn install(stage: &mut Stage, token: Option<&str>, file: &Path) -> Result<(), Trouble> {
-    let policy = stage.policy.clone();
-    let provider = token.and_then(|token| issuer(&policy, token));
-    let Some((id, _)) = provider else {
-        let message = "`--jwks` has the keys of the token's provider, and no token names one of the policy";
-        return Err(Trouble::helped(
-            message,
-            "name a token of a provider of this policy with `--token-file`",
-        ));
-    };
+/// Gives the token's provider its keys. A token of nobody's is refused without any.
+fn install(stage: &mut Stage, token: &str, file: &Path) -> Result<(), Trouble> {
     let source = Source::read(file)?;
     let keys = KeySet::parse(source.text.as_bytes())
         .map_err(|error| Trouble::run(format!("`{}`: {error}", source.name)))?;
-    stage.gate.keyring_mut().install(id, keys, Steady(0), &[]);
+    let policy = stage.policy.clone();
+    if let Some((id, provider)) = issuer(&policy, token) {
+        if matches!(provider.keys, KeySource::Inline(_)) {
+            let message = format!("the keys of `{}` stand in the policy itself", provider.name);
+            return Err(Trouble::helped(message, "leave `--jwks` out"));
+        }
+        stage.gate.keyring_mut().install(id, keys, Steady(0), &[]);
+    }
     Ok(())
 }
 
@@ -213,11 +211,9 @@ fn told(
                 );
             }
             if format == Format::Github {
-                return format!(
-                    "::notice title={method} {}::{}\n",
-                    github_escaped(target),
-                    github_escaped(&text)
-                );
+                let fine = matches!(explanation.outcome, Outcome::Allow | Outcome::AllowInShadow(_));
+                let severity = if fine { Severity::Note } else { Severity::Error };
+                return report::findings(&[Finding::new(severity, "explain", text)], format);
             }
             text
         }

@@ -117,6 +117,36 @@ fn a_token_is_verified_with_the_keys_that_are_named_and_is_never_shown() {
 }
 
 #[test]
+fn keys_are_named_for_a_token_whose_provider_has_none_in_the_policy() {
+    let (token, keys) = token();
+    let inline = with(
+        SHOP,
+        "{ uri: https://idp.example/realms/shop/certs, cluster: idp }",
+        &format!("{{ inline: {keys} }}"),
+    );
+    let inline = with(&inline, "algorithms: [RS256]", "algorithms: [EdDSA]");
+    let stranger = "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJodHRwczovL25vYm9keS5leGFtcGxlIn0.AAAA";
+    let files = [("policy.yaml", &*inline), ("token", &token), ("keys.json", &keys.to_string())];
+    let folder = Folder::of(&files);
+    let fixed = ["explain", "policy.yaml", "GET", "/me", "--at", TODAY];
+    let run = |arguments: &[&str]| folder.run(&[&fixed, arguments].concat());
+    assert_eq!(run(&["--token-file", "token"]).code, 0);
+    assert!(
+        run(&["--token-file", "token", "--jwks", "keys.json"]).stderr.contains("stand in the policy itself")
+    );
+    assert!(run(&["--token", stranger, "--jwks", "keys.json"]).stdout.contains("issuer-unknown"));
+    assert_eq!(run(&["--jwks", "keys.json"]).code, 1);
+    assert_eq!(run(&["--token", &token, "--claims", "{}"]).code, 1);
+}
+
+#[test]
+fn an_explanation_is_an_annotation_for_github() {
+    let said = explained(SHOP, &["GET", "/products", "--format", "github"]);
+    assert!(said.stdout.starts_with("::notice title=explain::GET /products at shop.example"), "{said}");
+    assert_eq!(said.stdout.lines().count(), 1);
+}
+
+#[test]
 fn the_claims_of_one_of_several_providers_name_it() {
     let policy = with(
         SHOP,

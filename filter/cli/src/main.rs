@@ -1,5 +1,6 @@
 //! `portcullis`: arguments in, an exit code out.
 
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -17,11 +18,14 @@ fn main() -> ExitCode {
         }
     };
     match verb::run(&arguments) {
-        Ok(answer) => {
-            // colours go to terminals only
-            anstream::print!("{}", answer.text);
-            answer.exit.into()
-        }
+        Ok(answer) => match say(anstream::stdout(), &answer.text) {
+            Ok(()) => answer.exit.into(),
+            Err(error) => {
+                let message = format!("the answer could not be written: {error}");
+                tell(&Trouble::run(message), arguments.format);
+                Exit::Failed.into()
+            }
+        },
         Err(trouble) => {
             tell(&trouble, arguments.format);
             trouble.exit().into()
@@ -36,5 +40,14 @@ fn tell(trouble: &Trouble, format: Format) {
         Trouble::Input(finding) => report::findings(std::slice::from_ref(finding), format),
         Trouble::Run { message, help } => report::trouble(message, help.as_deref(), format),
     };
-    anstream::eprint!("{text}");
+    // there is nobody left to tell
+    let _ = say(anstream::stderr(), &text);
+}
+
+/// Writes; colours go to terminals only. Whoever reads no further has had enough.
+fn say(mut stream: impl Write, text: &str) -> std::io::Result<()> {
+    match stream.write_all(text.as_bytes()).and_then(|()| stream.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
 }

@@ -1,7 +1,7 @@
 //! Who may call what, by meaning: the table of one policy, and the difference of two.
 //!
-//! Paths are taken in classes that no template of either policy tells apart ([`classes`]), callers in sets of what a token
-//! must say at least ([`voices`]); what a row admits is asked of the engine ([`door`]).
+//! Paths are taken in classes that no template of either policy tells apart (`classes`), callers in sets of what a token
+//! must say at least (`voices`); what a row admits is asked of the engine (`door`).
 
 pub mod classes;
 mod compare;

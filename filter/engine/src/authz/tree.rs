@@ -119,3 +119,6 @@ impl Tree {
         literal().or_else(parameter).or_else(everything)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@ pub mod der;
 mod json;
 pub mod jwks;
 pub mod keyring;
+mod rust_crypto;
 pub mod signature;
 mod token;
 mod vectors;

@@ -10,8 +10,7 @@ use super::algorithm::Algorithm;
 use super::jwks::Key;
 use super::vectors;
 
-/// RustCrypto, for where there is no host.
-pub static RUST_CRYPTO: &CryptoProvider = &jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER;
+pub use super::rust_crypto::{RUST_CRYPTO, rust_crypto_verifier};
 
 /// That a signature was verified. Claims become [`VerifiedClaims`](super::claims::VerifiedClaims) only with one.
 #[derive(Debug)]

@@ -1,0 +1,121 @@
+//! RustCrypto behind jsonwebtoken's seam: as jsonwebtoken has it, except for RSA keys above 4096 bits, which it would not
+//! take, so that their tokens would look forged.
+
+use jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER;
+use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
+use jsonwebtoken::errors::{ErrorKind, Result};
+use jsonwebtoken::signature::{Error as SignatureError, Verifier};
+use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
+use rsa::{BigUint, Pkcs1v15Sign, Pss, RsaPublicKey};
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
+
+use super::jwks::MAX_RSA_BITS;
+
+/// RustCrypto, for where there is no host.
+pub static RUST_CRYPTO: &CryptoProvider = &CryptoProvider {
+    signer_factory: DEFAULT_PROVIDER.signer_factory,
+    verifier_factory: rust_crypto_verifier,
+    key_utils: KeyUtils {
+        rsa_pub_components_from_private_key: DEFAULT_PROVIDER.key_utils.rsa_pub_components_from_private_key,
+        rsa_pub_components_from_public_key: DEFAULT_PROVIDER.key_utils.rsa_pub_components_from_public_key,
+        ec_pub_components_from_private_key: DEFAULT_PROVIDER.key_utils.ec_pub_components_from_private_key,
+        ed_pub_components_from_private_key: DEFAULT_PROVIDER.key_utils.ed_pub_components_from_private_key,
+        compute_digest: DEFAULT_PROVIDER.key_utils.compute_digest,
+    },
+};
+
+/// The verifier of a key, without the rest of the provider.
+///
+/// # Errors
+/// The key is not one of the algorithm's.
+#[allow(clippy::trivially_copy_pass_by_ref)] // as jsonwebtoken calls it
+pub fn rust_crypto_verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>> {
+    match key.kind() {
+        DecodingKeyKind::RsaModulusExponent { n, e } if n.len() * 8 > RsaPublicKey::MAX_SIZE => {
+            let (n, e) = (BigUint::from_bytes_be(n), BigUint::from_bytes_be(e));
+            let key = RsaPublicKey::new_with_max_size(n, e, MAX_RSA_BITS)
+                .map_err(|error| ErrorKind::InvalidRsaKey(error.to_string()))?;
+            Ok(Box::new(LargeRsa { key, algorithm: *algorithm }))
+        }
+        _ => (DEFAULT_PROVIDER.verifier_factory)(algorithm, key),
+    }
+}
+
+/// A key of more than 4096 bits.
+struct LargeRsa {
+    key: RsaPublicKey,
+    algorithm: Algorithm,
+}
+
+impl Verifier<Vec<u8>> for LargeRsa {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), SignatureError> {
+        let key = &self.key;
+        // RFC 7518 3.3 and 3.5: the salt is as long as the hash
+        let verified = match self.algorithm {
+            Algorithm::RS256 => {
+                key.verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message), signature)
+            }
+            Algorithm::RS384 => {
+                key.verify(Pkcs1v15Sign::new::<Sha384>(), &Sha384::digest(message), signature)
+            }
+            Algorithm::RS512 => {
+                key.verify(Pkcs1v15Sign::new::<Sha512>(), &Sha512::digest(message), signature)
+            }
+            Algorithm::PS256 => key.verify(Pss::new::<Sha256>(), &Sha256::digest(message), signature),
+            Algorithm::PS384 => key.verify(Pss::new::<Sha384>(), &Sha384::digest(message), signature),
+            Algorithm::PS512 => key.verify(Pss::new::<Sha512>(), &Sha512::digest(message), signature),
+            _ => return Err(SignatureError::new()),
+        };
+        verified.map_err(|_| SignatureError::new())
+    }
+}
+
+impl JwtVerifier for LargeRsa {
+    fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+
+    use super::*;
+
+    const MESSAGE: &[u8] = b"an RSA key above 4096 bits";
+    /// A key of 4608 bits, and what OpenSSL signed with it.
+    const MODULUS: &str = "nJYWmhk7QvVu0455qnmyRWSxut_hmfY4_ae7b-5HVi5CxF9YcJcY5AuT1r1VsKUl6vUTTCjv8T0Rfn1GHnqqEki6ZC384SvRmmy4uiSFMSPxGpEor6VSQD_vVhJMzLaOjvprXDEwk8zkmhhOtpeM6NsTiKs2qRu5juEzNmKm_TOuWAx4uDAU5UA-tWHlTB57-BW8lSQX3Yyfifv8UYidyCVAdcQJUFUhgxW2NT6S8fs1NWBxKmkZeWL7uRjX41mHjeKk0tVVj8orwgRNnTO4bLBp5Tu0KP_V3Gt6Nwh38y4IT5RWNAP6fVM4D-azumRIc8MuMjaW5JlHLmTI6L1xz_rTL4vOGSboCO1jm1p_e5VFsJI7KEyer_9oL1Ak-xJcKFLB2JZfsg5P5vWQywA8hFG26ekG58r3cqDmVK6VuwDReVCbu7whL-h5iJ0HSe3OTpmS27_Ex0i17faX577DOxzP4bQYsJ1vwu0DTykPnIs9lGC55d3OrHVIh0XCafj8G93VlVWluxnabslA5J-x1W35xIUuziukCaxecziuPvFZH0C_gErf3l6WzaVjnSiyka-e4VtDav0mVX8_z8ET3k0Rjvq57KEvyplkoV_8DAtY2uufMVO72a01juZBbPITFCJIvipqWOo0uOB-ojOCgFgN5nCP8xT3cTfKhwqXRQyq0pX-HuKaSc_8lGqAEkv_Bp8unYu9BjRaovkSbxXgAe1wOyXDVyF-z75qyfltxc17kZH6jUMAUTdQbTQFoBxn";
+    const SIGNATURES: [(Algorithm, &str); 4] = [
+        (
+            Algorithm::RS256,
+            "Hst0mAozMeHi6ueIHtc88DeZ11tkijWj4zTROv8_ubcNqz_iXJhySH2XCcENQpNYy_KwEXFgRv7uvQ57pjoaU68KmvkK878Qd4lBIJxLhHrf-H5x6bW15c7WMQxG9khZniw5ANJ7_8HqrJGGU3netE3ICrSvfTJxC9_Z9_0CL4ojVN42DKtUbydMenOCFAXJRa4IG4hF7zL6qdIt6eNDh4b53XQoNNfRfhtytJgALcbuthDK3qEqzAWRjIkaXFqDFhcgeCpSova2-mEvVGmKozUWuFrXRRsIwgCiVciUomev3WgsHZ7JA37j-ApJu9-BAiq0v85P3DRHaB89FtsieRAS7fu-PdIxx_xzDCrTgzVYg9gBxNtp4xp4diw7XN5ZqCwEQUmcp0E9GW__vBtyHdyg1XFFMqM6vBmQy5oHP_LNT0rU_EWLTl73LSm7cu1XgrGc84_DLB-FdqiZiuQJKEHzw9VX4Kfl6E9ILrgBftKLsfmDjrbYE4pikrVFBtyB9s6rQ3BjdIbCHMeAsK7VpUTSJ6SBoMgpCVpoLvjzJTP9q0O3owL92mmj1D3ff0d2qnCIfm5yYqG5A0QF2WYF0Kv6QN-XehmL7qVxU0YSPHENT37vybgGjcPhu40HPiaMM272bb7J-KxgBx-TaozOyJJNi6avHoHMXBBDfCN454MF3dO785kVx9hVHAmuyF4NuOV3bZ0QbWhCb88v9-r_Cd7ggGiRBaNpd5MNotYDt6OexvYALGvdbcurp9ZgCYcp",
+        ),
+        (
+            Algorithm::PS256,
+            "VmCDpQtU5ZYSWCfagEfjqxQEUIv9b_332ytuURLdUMZOU5TY8_5UhePy3vsoUxLgONt1dTAL5PSQvVq3kkdmQwpEEigbaSM7lIb8_GvFHWDoIts0bXtzu10AR0ZGUS3O7-RNSfmf-O1ccWoWEoesuennltu2e8R65CCQ2EHtAMLtFwXJD9HJYayVWZwuUL53isrSrcbb7165sTWRcl3C9XRIYn3TcPySNQvnmwyi9uXgAPZE9xD-1PiWw8HTL9hUTFIqRajeuJrU1fyOUMGk-UJrZHiFfvhTEFk17K_TD163FNspbx5MT-wlV8liXHrmLGU6WZHpY8-CppW5cjmlVfopm0BOngWVaJRyAXutt8SkoKXIAX-ppkutPBsa5sNFY_C3BGOgj7rWbl0EP2crSMg3WE4KO-cRWJeC5zgXxW2hlhvHUMQRy2C2O_Fe8h15C_cZHufHWw0GhAkj7ljDTwle84AqLkEuGE2xvig-YJ2yKPN25GZJuuHfAh5eyKIcMOH9dXU3rGO2Ua9ST8mxqZN0aA87JHMa_87SdnxkcMip053TM6Oa0btG6XD33jrl1-cR5Yi8z1s6PZfAQOLE1jZVvijqQvHjNHPvOmJN2XsZfzQ12VmxtduQQoPIC052qkKGRrJzBkygC9GaOfbiGlFhPDxqH6x0IkQIoMywSnP9siJlgvM999z0Yr7HFrKivtwdbXr07s-c5U-_Gbr9L0VPqfIl78VrYfAS8RG0EUGiKkWYfKTm7xo7O_vF0e1_",
+        ),
+        (
+            Algorithm::PS384,
+            "i3uuUlTCbE4JM0czHRueCT5u0nde-gZXbtSLyoGdaFcM_SkOV9z9knnCk6LgFM0Rqdvqw8pj-PzMJVy3UMAHTxr6dpYwNY7iLJmNh_03fdlQ2nizNZY5E9_ZsNw71lVlSOP7PaeHABH1YLfdA_4nG5QZx4gRT896e1KRFVhpr29YLAX2SYwOGSv8kBgvzZ5ngNdN4T4kS8lJ8AHLYJ59yJ_pLKjSmqf4Ehc762UmDpGWBOCF-fylPYPiXhsDKWm_haMf56hjdbm3D20akNdfFULnVFmUiPU_0B7Sj-kd74It2cd2tQQjmvrNMAZkij73F1pgl8n-lxXH5nGAZzd6g9HPYaORJlmUZdu-175mp_SRap1-iV2phDtK7dXLIApgPgJSXzXhu2nV0JaiU-Ov67SDMTFVSyYXpCeg2MTh9cixGaPelmNxXM2W3wMFveE2xoDPkdaU4JDebQxTwRjEizvrMcbuX530Xt6lDLbuQgLRhvcOfseUZcDW4hSQegnz92nVX2Bu0mj7AnY3kWl_wWqpCR84dJICDkoPyY_XPAZEyJOe8R_MvyMYFO0BRklWJSAAFQwfLbxZWQB6LEmH2-VX1u-67gkUITnWJLPuEdqbytLvjTbqXx0llruZrKO9J1DWs-XAq-oik6j6Y6UagPoHLZlLuqd70nPlCJkq6UfScPHUPriQUqrJ5ftcSxENH7E9Vq4eD-m6dmUUiXdvskDqMzKPGEDBuSFcYbLaQOlOT4ZFt5ucrpma-lWei7di",
+        ),
+        (
+            Algorithm::PS512,
+            "XKG5IaVQMu-rfjWpiyxqrJBkairEEZrNbTdTI9WCMZvhdZENTLegMpteG2ypVXqUjS41lfmQFd114Xz6EWMi1YI-93WOEjtrPQP9s-NxXZ2kRG9zPsQMekSyVFI3fnvt5bawQYk7kiXidp17AqMEQRa-2xHDDk0hcFwc8D5rGEfwXyl5G1x3U61lRTi92kfVNl9xdIXFpHUBxlszmlAHBE-WPHTu3ZH17VS19xhtvNAHCr9c2lpqBUDFWUsDabfp28n0OS-3tPCi2tcnJ94yR3rCSInZr-e6MX9oU9aSp4TAXlsLls6gge6bQjHM1yqKmXzWuyQJ-4B5TdQE9c-NYTBchZtkbuw2ViJe4BnZ39-58Bz8W_DZKbgE95bNTs-wJWePoZx0Du80YKKv6-soCF50O9sB_ee5a2lKylO-yBqRaDxTW6e1YWE3KDJkHrWM3prHqYD8TNSVgtzIgyYRtweMQeZdXDF3BL_FVA4QPhlKYqeJzkPyRe6iapth-vkdL1x1v-yj93CT921L9xcjT0Dhhoxy40YMQDdSFWkQUsUASXPUDikmG1sPwPXGaI8ThoollUgS80ZPRf81VBBtb4dMkPjlvBdi7ru6R5fVSwau5N2Db5eTZ9dnq4trc3Ag-4gh_EtIEMcORgedi4rOgFh4REXWzhhGbofyJ38dAPc-ajqM_2zqVz4LRmN700XsCVkdK9Tr98Ctfr-6iIngUjokBgqtdfn8j-Ro6B0ysNRaKsUsFzTOLT6Wd6cPWEal",
+        ),
+    ];
+
+    #[test]
+    fn rsa_keys_above_4096_bits_verify_as_smaller_ones_do() {
+        let bytes = |text| BASE64URL.decode(text).unwrap();
+        let key = DecodingKey::from_rsa_raw_components(&bytes(MODULUS), &[1, 0, 1]);
+        for (algorithm, signature) in SIGNATURES {
+            for (other, _) in SIGNATURES {
+                let verifier = rust_crypto_verifier(&other, &key).unwrap();
+                let passes = verifier.verify(MESSAGE, &bytes(signature)).is_ok();
+                assert_eq!(passes, algorithm == other, "{algorithm:?} read as {other:?}");
+                assert!(verifier.verify(b"another message", &bytes(signature)).is_err());
+            }
+        }
+    }
+}

@@ -173,3 +173,8 @@ impl<'a> Authentication<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod known_answers;
+#[cfg(test)]
+mod wycheproof_tests;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER as RUST_CRYPTO;
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
-use jsonwebtoken::errors::Result;
+use jsonwebtoken::errors::{ErrorKind, Result};
 use jsonwebtoken::signature::{Error as SignatureError, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
 use portcullis_engine::authn::algorithm;
@@ -18,15 +18,16 @@ use portcullis_engine::authn::der;
 use portcullis_engine::authn::signature::{SelfTest, self_tests};
 use proxy_wasm::hostcalls;
 
+/// The gateway verifies and never signs with jsonwebtoken: what only signers and private keys need is left out of the module.
 static PROVIDER: CryptoProvider = CryptoProvider {
-    signer_factory: RUST_CRYPTO.signer_factory,
+    signer_factory: |_, _| Err(ErrorKind::InvalidAlgorithm.into()),
     verifier_factory: verifier,
     key_utils: KeyUtils {
-        rsa_pub_components_from_private_key: RUST_CRYPTO.key_utils.rsa_pub_components_from_private_key,
-        rsa_pub_components_from_public_key: RUST_CRYPTO.key_utils.rsa_pub_components_from_public_key,
-        ec_pub_components_from_private_key: RUST_CRYPTO.key_utils.ec_pub_components_from_private_key,
-        ed_pub_components_from_private_key: RUST_CRYPTO.key_utils.ed_pub_components_from_private_key,
-        compute_digest: RUST_CRYPTO.key_utils.compute_digest,
+        rsa_pub_components_from_private_key: |_| Err(ErrorKind::InvalidKeyFormat.into()),
+        rsa_pub_components_from_public_key: |_| Err(ErrorKind::InvalidKeyFormat.into()),
+        ec_pub_components_from_private_key: |_, _| Err(ErrorKind::InvalidKeyFormat.into()),
+        ed_pub_components_from_private_key: |_, _| Err(ErrorKind::InvalidKeyFormat.into()),
+        compute_digest: |_, _| Err(ErrorKind::InvalidKeyFormat.into()),
     },
 };
 

@@ -25,7 +25,7 @@ fn one_round_answers_as_expected_and_produces_every_figure() {
         memory.linear_bytes >= memory.linear_bytes_before && memory.linear_bytes_before > 0,
         "{memory:?}"
     );
-    assert!(memory.vms >= 2 && memory.linear_bytes % 65_536 == 0, "{memory:?}");
+    assert!(memory.vms >= 2 && memory.linear_bytes.is_multiple_of(65_536), "{memory:?}");
     assert_eq!(report.starts.len(), 4);
     assert_eq!(report.fetches.len(), report.plan.fetching_workers.len());
     assert!(report.fetches.iter().all(|it| it.refreshes > 1 && it.fetches >= it.refreshes));

@@ -1,5 +1,6 @@
 //! Where things are: the repository, the target directory, and what cargo built there.
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -16,12 +17,24 @@ pub fn target() -> &'static Path {
     binaries().parent().unwrap_or(binaries())
 }
 
-/// The plugin as it ships.
+/// The plugin as it ships: finished anew if cargo has linked a newer one.
 ///
 /// # Errors
-/// It has not been built.
+/// It has not been built, or cannot ship.
 pub fn plugin() -> Result<PathBuf> {
-    built(target().join("wasm32-wasip1/wasm/portcullis.wasm"))
+    let linked = built(target().join("wasm32-wasip1/wasm/portcullis.wasm"))?;
+    let finished = target().join("portcullis.wasm");
+    let age = |path: &Path| path.metadata().and_then(|it| it.modified()).ok();
+    if age(&finished).is_none_or(|finished| age(&linked).is_none_or(|linked| linked >= finished)) {
+        let read = fs::read(&linked).map_err(Error::io(format!("read {}", linked.display())))?;
+        let module = portcullis_finish::finish(&read);
+        let module = module.map_err(|error| Error::Form(format!("{}: {error}", linked.display())))?;
+        // others may do the same, or read it, at this moment
+        let own = target().join(format!("portcullis.{}.wasm", std::process::id()));
+        let write = || fs::write(&own, module).and_then(|()| fs::rename(&own, &finished));
+        write().map_err(Error::io(format!("write {}", finished.display())))?;
+    }
+    Ok(finished)
 }
 
 /// A program of the workspace, by name.

@@ -23,5 +23,6 @@ pub(crate) fn all() -> Result<()> {
         "--target",
         "wasm32-wasip1",
     ]);
-    run("building the plugin", &mut plugin, MEND)
+    run("building the plugin", &mut plugin, MEND)?;
+    harness::artifacts::plugin().map(drop)
 }

@@ -1,0 +1,137 @@
+//! Makes the module that ships of the one that cargo links. The Proxy-Wasm SDK exports every callback that there is, and
+//! Envoy calls each one that is exported, for every request: those that Portcullis has nothing to do in cost more than its own
+//! host calls (README.md, "What it costs"). So they are taken out of the export section, and nothing else is changed.
+
+use thiserror::Error;
+use wasm_encoder::{ExportKind, ExportSection, Module, RawSection};
+use wasmparser::{ExternalKind, Parser, Payload};
+
+/// Callbacks in which the filter does nothing. A host that finds no export does what the SDK's empty ones say.
+pub const UNUSED: [&str; 5] = [
+    "proxy_on_response_headers",
+    "proxy_on_response_body",
+    "proxy_on_response_trailers",
+    "proxy_on_done",
+    "proxy_on_log",
+];
+
+/// What ships is no larger, in bytes: V8 compiles all of it before Envoy is ready.
+pub const MAX_BYTES: usize = 1 << 20;
+
+/// Why a module cannot ship.
+#[derive(Debug, Error)]
+pub enum FinishError {
+    /// Not what cargo links.
+    #[error("it is not a WebAssembly module: {0}")]
+    Malformed(#[from] wasmparser::BinaryReaderError),
+    /// A callback that should be there is not: the SDK has changed.
+    #[error("it exports no `{0}`: look at what the SDK exports now")]
+    Missing(&'static str),
+    /// It has grown.
+    #[error(
+        "it has {0} bytes, more than {MAX_BYTES}: look at what has grown, and at the profile `wasm` in Cargo.toml"
+    )]
+    TooLarge(usize),
+}
+
+/// The module without the exports that nobody should call.
+///
+/// # Errors
+/// If it is no module, exports something else than expected, or is too large to ship.
+pub fn finish(linked: &[u8]) -> Result<Vec<u8>, FinishError> {
+    let mut module = Module::new();
+    let mut dropped = Vec::new();
+    for payload in Parser::new(0).parse_all(linked) {
+        match payload? {
+            Payload::ExportSection(exports) => {
+                let mut kept = ExportSection::new();
+                for export in exports {
+                    let export = export?;
+                    if let Some(unused) = UNUSED.into_iter().find(|name| *name == export.name) {
+                        dropped.push(unused);
+                    } else {
+                        kept.export(export.name, kind(export.kind), export.index);
+                    }
+                }
+                module.section(&kept);
+            }
+            other => {
+                if let Some((id, range)) = other.as_section() {
+                    let data = linked.get(range).unwrap_or_default();
+                    module.section(&RawSection { id, data });
+                }
+            }
+        }
+    }
+    if let Some(missing) = UNUSED.into_iter().find(|name| !dropped.contains(name)) {
+        return Err(FinishError::Missing(missing));
+    }
+    let finished = module.finish();
+    if finished.len() > MAX_BYTES { Err(FinishError::TooLarge(finished.len())) } else { Ok(finished) }
+}
+
+fn kind(kind: ExternalKind) -> ExportKind {
+    match kind {
+        ExternalKind::Func | ExternalKind::FuncExact => ExportKind::Func,
+        ExternalKind::Table => ExportKind::Table,
+        ExternalKind::Memory => ExportKind::Memory,
+        ExternalKind::Global => ExportKind::Global,
+        ExternalKind::Tag => ExportKind::Tag,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wasm_encoder::{CodeSection, CustomSection, Function, FunctionSection, TypeSection};
+
+    use super::*;
+
+    /// A module that exports an empty function by each of these names.
+    fn module(names: &[&str], padding: usize) -> Vec<u8> {
+        let (mut types, mut functions, mut exports, mut code) =
+            (TypeSection::new(), FunctionSection::new(), ExportSection::new(), CodeSection::new());
+        types.ty().function([], []);
+        functions.function(0);
+        for name in names {
+            exports.export(name, ExportKind::Func, 0);
+        }
+        let mut body = Function::new([]);
+        body.instructions().end();
+        code.function(&body);
+        let mut module = Module::new();
+        module.section(&types).section(&functions).section(&exports).section(&code);
+        module.section(&CustomSection { name: "padding".into(), data: vec![0; padding].into() });
+        module.finish()
+    }
+
+    fn exports(module: &[u8]) -> Vec<String> {
+        let sections = Parser::new(0).parse_all(module).map(Result::unwrap);
+        let exports =
+            sections.filter_map(|it| if let Payload::ExportSection(it) = it { Some(it) } else { None });
+        exports.flatten().map(|export| export.unwrap().name.to_owned()).collect()
+    }
+
+    /// The sections but for the exports.
+    fn others(module: &[u8]) -> Vec<(u8, &[u8])> {
+        let sections = Parser::new(0).parse_all(module).filter_map(|it| it.unwrap().as_section());
+        sections.filter(|(id, _)| *id != 7).map(|(id, range)| (id, &module[range])).collect()
+    }
+
+    #[test]
+    fn what_nobody_should_call_is_not_exported_and_all_else_is() {
+        let names = [&["memory_like", "proxy_on_request_headers"][..], &UNUSED, &["proxy_on_tick"]].concat();
+        let linked = module(&names, 10);
+        let finished = finish(&linked).unwrap();
+        assert_eq!(exports(&finished), ["memory_like", "proxy_on_request_headers", "proxy_on_tick"]);
+        assert_eq!(others(&finished), others(&linked));
+    }
+
+    #[test]
+    fn a_module_that_cannot_ship_is_refused() {
+        assert!(matches!(finish(b"no module"), Err(FinishError::Malformed(_))));
+        assert!(
+            matches!(finish(&module(&UNUSED[1..], 0)), Err(FinishError::Missing(name)) if name == UNUSED[0])
+        );
+        assert!(matches!(finish(&module(&UNUSED, MAX_BYTES)), Err(FinishError::TooLarge(_))));
+    }
+}

@@ -12,6 +12,7 @@ mod handoff;
 mod issuers;
 mod keys;
 mod mistakes;
+mod paths;
 mod reload;
 mod rotation;
 mod routes;

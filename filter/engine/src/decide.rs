@@ -136,9 +136,9 @@ impl Gate {
         now: Now,
         trace: &mut Trace,
     ) -> Result<(), Halt> {
-        let path = CanonicalPath::parse(request.target).map_err(|_| Reason::PathAmbiguous)?;
         trace.service = policy.service_of_host(request.authority);
         let service = trace.service.and_then(|id| policy.service(id));
+        let path = CanonicalPath::parse(request.target).map_err(|_| Reason::PathAmbiguous)?;
         let row = service.and_then(|service| find(service, request, path, trace));
         let public = trace.preflight || row.is_some_and(|row| row.requirement.is_public());
 

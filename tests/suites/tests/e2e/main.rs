@@ -18,3 +18,4 @@ mod rotation;
 mod routes;
 mod shadow;
 mod support;
+mod websocket;

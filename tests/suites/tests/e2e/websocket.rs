@@ -1,0 +1,166 @@
+//! A WebSocket upgrade is decided as the `GET` that it is (RFC 6455 4.1): an allowed one reaches the service, a refused one
+//! does not. A tunnel is never opened.
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::http::HeaderMap;
+use axum::routing::any;
+use e2e::{NO_TOKEN, RawH2Reply, Refusal, Shared, Shop, insufficient_scope, invalid_token, raw_h2, serve};
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::{self, Error};
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+use crate::support::manager::{manager, routes};
+use crate::support::subject;
+
+static SHOP: Shared = Shared::made("websocket", |stack| {
+    let service = serve(Router::new().fallback(any(socket)));
+    let row = |endpoint: &str, roles: &[&str]| json!({ "match": endpoint, "roles": roles });
+    stack
+        .policy(move |policy| {
+            let rows = policy["services"]["shop"]["routes"].as_array_mut().unwrap();
+            rows.push(row("GET /socket", &["customer"]));
+            rows.push(row("POST /posted", &["customer"]));
+            rows.push(json!({ "match": "GET /open-socket", "public": true }));
+        })
+        .envoy(move |config| {
+            config.cluster("backend", service).unwrap();
+            // all that Envoy could open, so that what stays shut is shut by the filter
+            let upgrades = json!([{ "upgrade_type": "websocket" }, { "upgrade_type": "CONNECT" }]);
+            manager(config)["upgrade_configs"] = upgrades;
+            manager(config)["http2_protocol_options"]["allow_connect"] = json!(true);
+            let tunnel = json!({ "match": { "connect_matcher": {} }, "route": { "cluster": "backend" } });
+            routes(config).insert(0, tunnel);
+        })
+});
+
+/// Tells what headers the upgrade came with, then says everything again.
+async fn socket(upgrade: WebSocketUpgrade, headers: HeaderMap) -> axum::response::Response {
+    let text = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers: BTreeMap<_, _> =
+        headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+    let greeting = json!(headers).to_string();
+    upgrade.on_upgrade(async move |mut socket: WebSocket| {
+        let mut sent = socket.send(Message::text(greeting)).await;
+        while let (Ok(()), Some(Ok(message))) = (&sent, socket.recv().await) {
+            sent = socket.send(message).await;
+        }
+    })
+}
+
+/// Asks for an upgrade, with this token if there is one.
+async fn open(shop: &Shop, path: &str, token: Option<&str>) -> Result<WebSocketStream<TcpStream>, Error> {
+    let stream = TcpStream::connect(("127.0.0.1", shop.stack.envoy().port())).await?;
+    let mut request = format!("ws://127.0.0.1{path}").into_client_request()?;
+    if let Some(token) = token {
+        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    }
+    request.headers_mut().insert("x-auth-subject", "root".parse().unwrap());
+    client_async(request, stream).await.map(|(socket, _)| socket)
+}
+
+async fn next(socket: &mut WebSocketStream<TcpStream>) -> String {
+    socket.next().await.expect("a message").expect("a message").into_text().expect("a text").to_string()
+}
+
+async fn is_refused(shop: &Shop, path: &str, token: Option<&str>, refusal: Refusal) {
+    let error = shop.unreached(open(shop, path, token)).await.expect_err(path);
+    let Error::Http(response) = error else { panic!("{path}: {error}") };
+    assert_eq!(response.status(), refusal.status, "{path}");
+    let body: Value = serde_json::from_slice(response.body().as_deref().unwrap_or_default()).unwrap();
+    assert_eq!(body["reason"], refusal.reason, "{path}");
+    let challenge = response.headers().get("www-authenticate").and_then(|value| value.to_str().ok());
+    assert_eq!(challenge, refusal.challenge, "{path}");
+}
+
+#[test]
+fn an_allowed_upgrade_reaches_the_service_with_the_identity_and_without_the_token() {
+    SHOP.visit(async |shop| {
+        let token = shop.token("alice").await;
+        let mut socket = open(shop, "/socket", Some(&token)).await.unwrap();
+        let greeting = next(&mut socket).await;
+        let headers: BTreeMap<String, String> = serde_json::from_str(&greeting).unwrap();
+        assert_eq!(headers["x-auth-subject"], subject("alice"));
+        assert_eq!(headers["x-auth-roles"], "customer");
+        assert!(headers.contains_key("x-auth-principal"), "{greeting}");
+        assert!(!greeting.contains(&token), "{greeting}");
+        for said in ["hello", "", "\u{1f375}"] {
+            socket.send(tungstenite::Message::text(said)).await.unwrap();
+            assert_eq!(next(&mut socket).await, said);
+        }
+
+        let mut socket = open(shop, "/open-socket", None).await.unwrap();
+        let headers: BTreeMap<String, String> = serde_json::from_str(&next(&mut socket).await).unwrap();
+        assert!(headers.keys().all(|name| !name.starts_with("x-auth-")), "{headers:?}");
+    });
+}
+
+#[test]
+fn a_refused_upgrade_is_answered_as_a_get_is_and_reaches_no_service() {
+    SHOP.visit(async |shop| {
+        let (alice, nora) = (shop.token("alice").await, shop.token("nora").await);
+        let ended = shop.stack.idp().token("alice").expires_in(-60).sign().await.unwrap();
+        is_refused(shop, "/socket", None, NO_TOKEN).await;
+        is_refused(shop, "/socket", Some(&ended), invalid_token("token-expired")).await;
+        is_refused(shop, "/socket", Some(&nora), insufficient_scope("role-missing")).await;
+        is_refused(shop, "/open-socket", Some("no-token"), invalid_token("token-malformed")).await;
+        // no row for GET
+        is_refused(shop, "/posted", Some(&alice), insufficient_scope("route-undeclared")).await;
+        is_refused(shop, "/nothing", Some(&alice), insufficient_scope("route-undeclared")).await;
+        is_refused(shop, "/nothing", None, NO_TOKEN).await;
+    });
+}
+
+/// RFC 8441: over HTTP/2 an upgrade is a `CONNECT` with a protocol, of which Envoy makes the `GET` that it is.
+#[test]
+fn over_http2_an_upgrade_is_decided_as_the_get_that_it_is() {
+    SHOP.visit(async |shop| {
+        let (alice, nora) = (shop.token("alice").await, shop.token("nora").await);
+        for (path, token, reason) in [
+            ("/socket", None, Some("token-missing")),
+            ("/socket", Some(&nora), Some("role-missing")),
+            ("/posted", Some(&alice), Some("route-undeclared")),
+            ("/socket/..", Some(&alice), Some("path-ambiguous")),
+            ("/socket", Some(&alice), None),
+        ] {
+            let bearer = token.map(|token| format!("Bearer {token}"));
+            let mut fields: Vec<(&str, &[u8])> = vec![
+                (":method", b"CONNECT"),
+                (":protocol", b"websocket"),
+                (":scheme", b"http"),
+                (":authority", b"shop"),
+                (":path", path.as_bytes()),
+                ("sec-websocket-version", b"13"),
+            ];
+            fields.extend(bearer.as_deref().map(|bearer| ("authorization", bearer.as_bytes())));
+            let passed = shop.requests_passed().await;
+            let reply = raw_h2(shop.stack.envoy().port(), &fields).await;
+            assert_eq!(shop.requests_passed().await - passed, u64::from(reason.is_none()), "{path}");
+            if let Some(reason) = reason {
+                let RawH2Reply::Answer(body) = reply else { panic!("{path}: {reply:?}") };
+                assert_eq!(serde_json::from_str::<Value>(&body).unwrap()["reason"], reason, "{path}");
+            }
+        }
+    });
+}
+
+#[test]
+fn no_tunnel_is_opened_where_envoy_would() {
+    SHOP.visit(async |shop| {
+        let token = shop.token("alice").await;
+        let raw = shop.raw(format!(
+            "CONNECT shop:443 HTTP/1.1\r\nHost: shop:443\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n"
+        ));
+        shop.unreached(raw).await.is_problem(400, "path-ambiguous");
+        let bearer = format!("Bearer {token}");
+        let fields: [(&str, &[u8]); 3] =
+            [(":method", b"CONNECT"), (":authority", b"shop:443"), ("authorization", bearer.as_bytes())];
+        let reply = shop.unreached(raw_h2(shop.stack.envoy().port(), &fields)).await;
+        let RawH2Reply::Answer(body) = reply else { panic!("{reply:?}") };
+        assert_eq!(serde_json::from_str::<Value>(&body).unwrap()["reason"], "path-ambiguous");
+    });
+}

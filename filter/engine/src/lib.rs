@@ -24,6 +24,7 @@ pub mod decide;
 pub mod explain;
 pub mod handoff;
 pub mod keylife;
+mod permit;
 pub mod policy;
 pub mod reason;
 pub mod reply;

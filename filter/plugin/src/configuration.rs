@@ -13,7 +13,8 @@ pub(crate) fn json(given: Vec<u8>) -> Vec<u8> {
     if given.trim_ascii_start().first() == Some(&b'{') {
         return given;
     }
-    let written = Struct::decode(&*given).ok().and_then(|document| serde_json::to_vec(&Object(&document)).ok());
+    let written =
+        Struct::decode(&*given).ok().and_then(|document| serde_json::to_vec(&Object(&document)).ok());
     // the engine says what a policy must look like
     written.unwrap_or(given)
 }

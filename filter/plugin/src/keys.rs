@@ -3,11 +3,8 @@
 
 use std::time::Duration;
 
-use portcullis_engine::authn::bearer::Headers;
 use portcullis_engine::authn::jwks::KeySet;
 use portcullis_engine::authn::keyring::KidHash;
-use portcullis_engine::keylife::discovery::jwks_endpoint;
-use portcullis_engine::keylife::freshness::fresh_for;
 use portcullis_engine::keylife::lease::{Denied, Lease};
 use portcullis_engine::keylife::record::Record;
 use portcullis_engine::keylife::schedule::{backoff, next_refresh};
@@ -16,9 +13,9 @@ use portcullis_engine::policy::{Endpoint, KeySource, KeyTimes, Policy, ProviderI
 use portcullis_engine::time::Steady;
 use portcullis_principal::SigningKey;
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::{BufferType, MapType};
 
 use crate::host::{self, Entry};
+use crate::reply::{self, Asked, Reply};
 use crate::root::Worker;
 
 /// What waiting requests must be told.
@@ -236,7 +233,13 @@ impl Source {
 
     fn arrived(&mut self, worker: &Worker, headers: usize, body: usize) -> Option<News> {
         let flight = self.flight.take()?;
-        match self.read_reply(&flight, headers, body) {
+        let asked = Asked {
+            issuer: &self.issuer,
+            endpoint: &flight.endpoint,
+            discovering: flight.discovering,
+            max_bytes: self.times.max_bytes,
+        };
+        match reply::read(&asked, headers, body) {
             Ok(Reply::Keys(jwks, fresh_for)) => {
                 let record = Record { begun: flight.begun, fresh_for, looked_for: flight.looked_for, jwks };
                 host::share(&self.record_name, &self.seal.seal(&self.record_name, &record.encode()));
@@ -253,42 +256,6 @@ impl Source {
                 self.failed(worker, outcome, &cause)
             }
         }
-    }
-
-    /// Checks the reply before anything of it is stored: status before body.
-    fn read_reply(
-        &self,
-        flight: &Flight,
-        headers: usize,
-        size: usize,
-    ) -> Result<Reply, (&'static str, String)> {
-        let unreachable =
-            || ("unreachable", "the provider cannot be reached, or did not answer in time".to_owned());
-        if headers == 0 {
-            return Err(unreachable());
-        }
-        let headers =
-            hostcalls::get_map_bytes(MapType::HttpCallResponseHeaders).map_err(|_| unreachable())?;
-        let headers = Headers(&headers);
-        let status = headers.first(":status").unwrap_or_default();
-        if status != b"200" {
-            let status = String::from_utf8_lossy(status).into_owned();
-            return Err(("status", format!("the provider answered with status {status}")));
-        }
-        if size > self.times.max_bytes {
-            return Err(("too-large", format!("the document has {size} bytes, more than `max_bytes`")));
-        }
-        let body = hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size)
-            .ok()
-            .flatten()
-            .unwrap_or_default();
-        if flight.discovering {
-            let place = jwks_endpoint(&body, &self.issuer, &flight.endpoint);
-            return place.map(Reply::Place).map_err(|error| ("discovery", error.to_string()));
-        }
-        KeySet::parse(&body)
-            .map_err(|error| ("malformed", format!("the document cannot be used: {error}")))?;
-        Ok(Reply::Keys(body, fresh_for(headers, host::now().wall)))
     }
 
     /// The last good keys stay; all workers wait for the backoff.
@@ -332,14 +299,6 @@ impl Source {
     fn count(&self, worker: &Worker, outcome: &str) {
         worker.metrics.count(&format!("portcullis.jwks_fetches;provider={};outcome={outcome}", self.name), 1);
     }
-}
-
-/// What a good reply brings.
-enum Reply {
-    /// The keys, and for how many seconds they say they are fresh.
-    Keys(Vec<u8>, Option<u32>),
-    /// Where the keys are.
-    Place(Endpoint),
 }
 
 fn seconds(denied: Denied) -> u32 {

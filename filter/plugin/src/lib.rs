@@ -8,6 +8,7 @@
 //! | `http` | one request: headers in, decision out, and what becomes of the stream |
 //! | `carry` | carries a decision out: headers to write, or the reply |
 //! | `keys` | fetches keys, one worker for all |
+//! | `reply` | what a fetch brought, checked before it is stored |
 //! | `waiting` | requests that wait for keys |
 //! | `crypto` | the host's cryptography behind jsonwebtoken's seam |
 //! | `host` | clocks, shared data, ticks: whatever else only the host has |
@@ -24,6 +25,7 @@ mod http;
 mod keys;
 mod metrics;
 mod remember;
+mod reply;
 mod report;
 mod root;
 mod waiting;

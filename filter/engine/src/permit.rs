@@ -1,0 +1,80 @@
+//! That a request may go on: success is a permit, and identity headers can be written from it and from nothing else.
+
+use std::rc::Rc;
+
+use portcullis_principal::SigningKey;
+
+use crate::authn::bearer::{Headers, without_cookie};
+use crate::decide::Trace;
+use crate::handoff::{Assertions, Caller, Endpoint, HandoffError, IdentityHeaders};
+use crate::policy::{Policy, RowId, ServiceId, SourceId, TokenSource};
+use crate::reason::Reason;
+use crate::time::Now;
+
+/// That a request may go on. Identity headers can be written from it and from nothing else.
+#[derive(Clone, Debug)]
+pub struct Permit {
+    service: Option<ServiceId>,
+    row: Option<RowId>,
+    source: Option<SourceId>,
+    caller: Option<Rc<Caller>>,
+    shadow: Option<Reason>,
+}
+
+impl Permit {
+    pub(crate) fn of(trace: &Trace, shadow: Option<Reason>) -> Self {
+        let Trace { service, row, source, ref caller, .. } = *trace;
+        Self { service, row, source, caller: caller.clone(), shadow }
+    }
+
+    /// Why the request would have been refused, if it only passes because of the shadow mode.
+    pub const fn shadow(&self) -> Option<Reason> {
+        self.shadow
+    }
+
+    /// The verified client, if there is one.
+    pub fn caller(&self) -> Option<&Rc<Caller>> {
+        self.caller.as_ref()
+    }
+
+    /// The identity headers that the service gets, and the signed assertion if the policy wants one; none without a
+    /// verified client.
+    ///
+    /// # Errors
+    /// [`Reason::HandoffFailed`] is what the request must end with.
+    pub fn headers<'a>(
+        &'a self,
+        policy: &'a Policy,
+        (assertions, key): (&mut Assertions, Option<&SigningKey>),
+        method: &str,
+        now: Now,
+    ) -> Result<IdentityHeaders<'a>, HandoffError> {
+        let (Some(caller), Some(service)) = (&self.caller, self.service) else { return Ok(Vec::new()) };
+        let template = match self.row.and_then(|id| policy.row(id)) {
+            Some((_, row)) => row.template.as_str(),
+            // only in shadow mode or of a preflight: the endpoint has no row that could bind it
+            None => "/{*rest}",
+        };
+        caller.headers(
+            policy,
+            (assertions, key),
+            Endpoint { service, row: self.row, template, method },
+            now.wall,
+        )
+    }
+
+    /// What must be taken off the request so that the token goes no further: the header's name, and what is left of it.
+    pub fn taken(&self, policy: &Policy, headers: Headers<'_>) -> Vec<(Box<str>, Vec<Vec<u8>>)> {
+        let source =
+            self.source.filter(|_| !policy.identity().forward_token).and_then(|id| policy.source(id));
+        match source {
+            None => Vec::new(),
+            Some(TokenSource::Bearer) => vec![("authorization".into(), Vec::new())],
+            Some(TokenSource::Header { name, .. }) => vec![(name.clone(), Vec::new())],
+            Some(TokenSource::Cookie { name, .. }) => {
+                let left = headers.all("cookie").filter_map(|value| without_cookie(value, name)).collect();
+                vec![("cookie".into(), left)]
+            }
+        }
+    }
+}

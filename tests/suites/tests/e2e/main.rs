@@ -5,6 +5,7 @@ mod chain;
 mod clusters;
 mod confusion;
 mod cors;
+mod cors_example;
 mod decisions;
 mod edge;
 mod grpc;

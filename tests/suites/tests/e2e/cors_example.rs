@@ -63,7 +63,7 @@ async fn preflight(shop: &Shop, origin: &str, method: &str, path: &str) -> Answe
     request.header("access-control-request-method", method).send().await
 }
 
-fn allowed<'a>(answer: &'a Answer) -> Option<&'a str> {
+fn allowed(answer: &Answer) -> Option<&str> {
     answer.header("access-control-allow-origin")
 }
 

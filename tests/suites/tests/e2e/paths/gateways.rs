@@ -10,7 +10,7 @@ use harness::envoy::Config;
 use harness::ports::Port;
 use serde_json::{Value, json};
 
-use crate::support::manager::manager;
+use crate::support::manager::closes_at_once;
 
 /// What Envoy does to paths before the filter sees them.
 pub(super) struct Gateway {
@@ -45,8 +45,7 @@ pub(super) static SHOP: Shared = Shared::made("paths", |stack| {
     let service = serve(routed(&Paths::load()));
     stack.policy(|policy| *policy = Paths::load().policy()).envoy(move |config| {
         config.cluster("backend", service).unwrap();
-        // only to be quick: it would wait a second after each request that it refuses by itself
-        manager(config)["delayed_close_timeout"] = json!("0.05s");
+        closes_at_once(config);
         for gateway in &GATEWAYS {
             gateway.listens(config);
         }

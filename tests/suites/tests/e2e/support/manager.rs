@@ -1,6 +1,6 @@
 //! The parts of the shipped Envoy configuration that suites change.
 use harness::envoy::Config;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The HTTP connection manager of the gateway's listener.
 pub(crate) fn manager(config: &mut Config) -> &mut Value {
@@ -12,4 +12,9 @@ pub(crate) fn manager(config: &mut Config) -> &mut Value {
 pub(crate) fn routes(config: &mut Config) -> &mut Vec<Value> {
     let routes = manager(config).pointer_mut("/route_config/virtual_hosts/0/routes");
     routes.and_then(Value::as_array_mut).expect("the routes")
+}
+
+/// Only to be quick: Envoy waits a second before it closes a connection whose request it or the filter has refused.
+pub(crate) fn closes_at_once(config: &mut Config) {
+    manager(config)["delayed_close_timeout"] = json!("0.05s");
 }

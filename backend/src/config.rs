@@ -27,6 +27,8 @@ pub enum Command {
     Migrate,
     /// Write the OpenAPI document to the standard output
     Openapi,
+    /// Ask the service that runs here whether it is ready, as `/readyz` says
+    Health,
 }
 
 /// The settings.

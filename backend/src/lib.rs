@@ -8,12 +8,13 @@
 //! | [`domain`] | orders, products, delegations, organisations, ownership | nothing but itself and who somebody is |
 //! | [`application`] | one use case a file; the ports | the domain |
 //! | [`adapters`] | HTTP, SQLite and PostgreSQL, the clock | the application |
-//! | [`config`], [`server`], `main.rs` | settings, sockets, wiring | all |
+//! | [`config`], [`server`], [`health`], `main.rs` | settings, sockets, wiring | all |
 
 pub mod adapters;
 pub mod application;
 pub mod config;
 pub mod domain;
+pub mod health;
 pub mod server;
 
 pub use adapters::http::route::{Access, Route};

@@ -11,6 +11,7 @@ use backend::adapters::http::{App, Limits, Metrics, app, openapi, operations::op
 use backend::adapters::storage::SqlStore;
 use backend::application::{self, Shop};
 use backend::config::{Cli, Command, Settings};
+use backend::health;
 use backend::server::{Bounds, serve};
 use clap::Parser as _;
 use portcullis_principal::AssertionVerifier;
@@ -34,6 +35,7 @@ async fn main() -> ExitCode {
 
 async fn act(Cli { command, settings }: Cli) -> anyhow::Result<()> {
     match command.unwrap_or(Command::Serve) {
+        Command::Health => health::ask(settings.operations_listen),
         Command::Openapi => Ok(std::io::stdout().write_all(openapi::text().as_bytes())?),
         Command::Migrate => {
             log();

@@ -2,7 +2,7 @@
 
 use portcullis_engine::authn::algorithm::Algorithm;
 use portcullis_engine::decide::Gate;
-use portcullis_engine::policy::ProviderId;
+use portcullis_engine::policy::{KeySource, ProviderId};
 use portcullis_engine::time::Now;
 
 use crate::crypto;
@@ -36,10 +36,16 @@ impl Worker {
         self.share("portcullis.cached_tokens", &self.shares.cached, gate.cache_mut().len());
         self.share("portcullis.cached_bytes", &self.shares.cached_bytes, gate.cache_mut().bytes());
         for (id, provider) in (0..).map(ProviderId).zip(self.policy.providers()) {
-            let Some(state) = gate.keyring().state(id) else { continue };
             // inline keys have no age
-            let Some(begun) = state.begun else { continue };
+            if matches!(provider.keys, KeySource::Inline(_)) {
+                continue;
+            }
             let name = &provider.name;
+            let Some((state, begun)) = gate.keyring().state(id).and_then(|it| Some((it, it.begun?))) else {
+                // said aloud: a gauge that is not there yet raises no alarm
+                self.metrics.set(&format!("portcullis.keys_usable;provider={name}"), 0);
+                continue;
+            };
             self.metrics.set(
                 &format!("portcullis.keys_age_seconds;provider={name}"),
                 now.steady.since(begun).as_secs(),

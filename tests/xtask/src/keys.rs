@@ -26,8 +26,17 @@ pub(crate) fn write(arguments: &Arguments) -> Result<()> {
         "# Made by `cargo xtask keys`. Secret: never commit it, never show it.\n\
          PORTCULLIS_SIGNING_KEY={seed}\n\
          # Its public side, for the services.\n\
-         BACKEND_GATEWAY_JWKS='{}'\n",
-        key.public_jwks()
+         BACKEND_GATEWAY_JWKS='{}'\n\
+         # Passwords of this machine's own.\n\
+         SHOP_DATABASE_PASSWORD={}\n\
+         KEYCLOAK_ADMIN_PASSWORD={}\n\
+         GRAFANA_ADMIN_PASSWORD={}\n\
+         # Who gives the identities if no --profile says otherwise: keycloak, or dev.\n\
+         COMPOSE_PROFILES=keycloak\n",
+        key.public_jwks(),
+        keys::secret(),
+        keys::secret(),
+        keys::secret(),
     );
     let mut options = OpenOptions::new();
     options.write(true).mode(0o600);
@@ -44,7 +53,7 @@ pub(crate) fn write(arguments: &Arguments) -> Result<()> {
         ))),
         written => {
             written.map_err(Error::io(format!("write {}", path.display())))?;
-            println!("a new signing key is in {}", path.display());
+            println!("a new signing key and new passwords are in {}", path.display());
             Ok(())
         }
     }

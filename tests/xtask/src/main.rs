@@ -31,7 +31,7 @@ enum Command {
     Build,
     /// Write the backend's OpenAPI document to backend/openapi.json
     Openapi,
-    /// Write a new signing key of the gateway, and its public side, to `.env` for docker compose
+    /// Write a new signing key of the gateway, its public side and passwords to `.env` for docker compose
     Keys(keys::Arguments),
     /// Measure what Portcullis costs, beside Envoy's own filters
     Bench(bench::Arguments),

@@ -5,6 +5,7 @@ pub mod completions;
 pub mod diff;
 pub mod explain;
 pub mod keygen;
+pub mod ready;
 pub mod render;
 pub mod test;
 
@@ -48,6 +49,8 @@ pub enum Verb {
     Render(render::Arguments),
     /// Make a hand-off key: the private one for the gateway, the public one for services
     Keygen(keygen::Arguments),
+    /// Ask a gateway whether it has a policy and keys: a health check for images without a shell
+    Ready(ready::Arguments),
     /// Write completions for a shell
     Completions(completions::Arguments),
 }
@@ -65,6 +68,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer, Trouble> {
         Verb::Diff(arguments) => diff::run(arguments, format),
         Verb::Render(arguments) => render::run(arguments),
         Verb::Keygen(arguments) => keygen::run(arguments, format),
+        Verb::Ready(arguments) => ready::run(arguments),
         Verb::Completions(arguments) => Ok(completions::run(arguments)),
     }
 }

@@ -8,6 +8,7 @@ use crate::artifacts::root;
 use crate::{Error, Result};
 
 const LISTENER: &str = "/static_resources/listeners/0/address/socket_address";
+const OPERATIONS: &str = "/static_resources/listeners/1/address/socket_address";
 const CLUSTERS: &str = "/static_resources/clusters";
 const HTTP_FILTERS: &str =
     "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
@@ -82,12 +83,14 @@ impl Config {
 
     pub(super) fn listen(&mut self, port: u16) -> Result<()> {
         *at(&mut self.document, LISTENER)? = local(port);
+        // the kernel chooses: the admin interface tells
+        *at(&mut self.document, OPERATIONS)? = local(0);
         Ok(())
     }
 
     pub(super) fn admin(&mut self, port: u16) -> Result<()> {
         *at(&mut self.document, "/admin/address/socket_address")? = local(port);
-        Ok(())
+        self.cluster("admin", port)
     }
 
     pub(super) fn write(&self, file: &Path) -> Result<()> {

@@ -26,6 +26,9 @@ pub(crate) fn router(provider: Arc<Provider>) -> Router {
         .route(&at("/.well-known/openid-configuration"), under(get(discovery), Endpoint::Discovery))
         .route(&at("/jwks"), under(get(jwks), Endpoint::Jwks))
         .route(&at("/token"), under(post(grant::token), Endpoint::Token))
+        // where Keycloak has them, for docker compose, in which this provider can take its place
+        .route(&at("/protocol/openid-connect/certs"), under(get(jwks), Endpoint::Jwks))
+        .route(&at("/protocol/openid-connect/token"), under(post(grant::token), Endpoint::Token))
         .with_state(provider)
 }
 

@@ -1,0 +1,36 @@
+//! The health check of an image that has no shell and no curl: the program asks the one that runs.
+
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Asks `/readyz` of the operators' port.
+///
+/// # Errors
+/// Nobody answers there, or the service is not ready.
+pub fn ask(mut operations: SocketAddr) -> anyhow::Result<()> {
+    // who listens on every address listens on this one
+    match operations.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => operations.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => operations.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    let status = status(operations).with_context(|| format!("no answer from {operations}"))?;
+    ensure!(status.starts_with("HTTP/1.1 200"), "not ready: {status}");
+    Ok(())
+}
+
+/// The first line of the answer.
+fn status(address: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.take(4096).read_to_end(&mut answer)?;
+    let answer = String::from_utf8_lossy(&answer);
+    Ok(answer.lines().next().unwrap_or_default().to_owned())
+}

@@ -1,0 +1,122 @@
+//! `ready`: whether a gateway can decide. Envoy's own `/ready` knows nothing of keys: an Envoy that has none yet is ready, and
+//! answers every token with 503.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::exit::{Answer, Exit, Trouble};
+
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What `ready` is told.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Where Envoy's admin interface listens
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9901")]
+    admin: SocketAddr,
+}
+
+/// Asks.
+///
+/// # Errors
+/// Why there is no answer.
+pub fn run(arguments: &Arguments) -> Result<Answer, Trouble> {
+    let ask = |path| {
+        get(arguments.admin, path).map_err(|error| {
+            let help = "is Envoy up, and does its admin interface listen there? `--admin` says where else";
+            Trouble::helped(format!("no answer from {}: {error}", arguments.admin), help)
+        })
+    };
+    let (code, text) = ask("/ready")?;
+    if code != 200 {
+        return Ok(no(format!("Envoy says {}\n", text.trim())));
+    }
+    let (_, stats) = ask("/stats?filter=portcullis")?;
+    Ok(judge(&stats))
+}
+
+/// Ready is who has a policy, and keys of some provider: to be without those of one must not turn away the others' clients.
+fn judge(stats: &str) -> Answer {
+    let gauges = |name: &'static str| {
+        stats.lines().filter_map(move |line| {
+            let (label, value) = line.split_once(name)?.1.split_once(": ")?;
+            Some((label.to_owned(), value.trim().parse::<u64>().ok()?))
+        })
+    };
+    if !gauges("portcullis.policy_workers;hash=").any(|(_, workers)| workers > 0) {
+        return no("no policy has been taken\n".to_owned());
+    }
+    let (with, without): (Vec<_>, Vec<_>) =
+        gauges("portcullis.keys_usable;provider=").partition(|(_, keys)| *keys > 0);
+    let names = |list: &[(String, u64)]| list.iter().map(|(name, _)| &**name).collect::<Vec<_>>().join(", ");
+    match (with.is_empty(), without.is_empty()) {
+        (true, false) => no(format!("no keys yet: {}\n", names(&without))),
+        (false, false) => Answer::fine(format!("ready, but without keys of {}\n", names(&without))),
+        (_, true) => Answer::fine("ready\n".to_owned()),
+    }
+}
+
+fn no(text: String) -> Answer {
+    Answer { text, exit: Exit::No }
+}
+
+/// Status and body.
+fn get(address: SocketAddr, path: &str) -> io::Result<(u16, String)> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let answer = String::from_utf8_lossy(&answer);
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
+    let status =
+        head.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or(io::ErrorKind::InvalidData)?;
+    let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+    Ok((status, if chunked { joined(body) } else { body.to_owned() }))
+}
+
+/// The chunks of a body, joined (RFC 9112 7.1).
+fn joined(mut body: &str) -> String {
+    let mut whole = String::new();
+    while let Some((size, rest)) = body.split_once("\r\n") {
+        let size = usize::from_str_radix(size.split(';').next().unwrap_or_default().trim(), 16).unwrap_or(0);
+        let Some(chunk) = rest.get(..size).filter(|chunk| !chunk.is_empty()) else { break };
+        whole.push_str(chunk);
+        body = rest[size..].trim_start_matches("\r\n");
+    }
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: &str = "wasmcustom.portcullis.policy_workers;hash=0f: 3\n";
+
+    fn said(stats: &str) -> (Exit, String) {
+        let Answer { text, exit } = judge(stats);
+        (exit, text)
+    }
+
+    #[test]
+    fn a_gateway_without_policy_or_keys_is_not_ready() {
+        assert_eq!(said(""), (Exit::No, "no policy has been taken\n".to_owned()));
+        let old = "wasmcustom.portcullis.policy_workers;hash=0f: 0\n";
+        assert_eq!(said(old).0, Exit::No);
+        let keys = |of: &str, count| format!("wasmcustom.portcullis.keys_usable;provider={of}: {count}\n");
+        assert_eq!(said(&(POLICY.to_owned() + &keys("a", 0))), (Exit::No, "no keys yet: a\n".to_owned()));
+        let one = POLICY.to_owned() + &keys("a", 0) + &keys("b", 2);
+        assert_eq!(said(&one), (Exit::Fine, "ready, but without keys of a\n".to_owned()));
+        assert_eq!(said(&(POLICY.to_owned() + &keys("a", 2))), (Exit::Fine, "ready\n".to_owned()));
+        // inline keys are in the policy
+        assert_eq!(said(POLICY), (Exit::Fine, "ready\n".to_owned()));
+    }
+
+    #[test]
+    fn chunks_are_joined() {
+        assert_eq!(joined("3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"), "abcde");
+    }
+}

@@ -28,13 +28,16 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Whether the client speaks gRPC: it reads a refusal from `grpc-status`, not from the HTTP status.
+    /// Whether the client speaks gRPC: it reads a refusal from `grpc-status`, not from the HTTP status. No wider than the
+    /// host's own idea of it: a gRPC reply to what the host takes for plain HTTP would be a 200.
     pub fn is_grpc(&self) -> bool {
-        self.headers.first("content-type").is_some_and(|value| {
+        let is_type = |value: &[u8]| {
             value
                 .strip_prefix(b"application/grpc")
-                .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
-        })
+                .is_some_and(|rest| matches!(rest.first(), None | Some(b'+')))
+        };
+        // a CONNECT has no target
+        !self.target.is_empty() && self.headers.first("content-type").is_some_and(is_type)
     }
 }
 
@@ -44,4 +47,30 @@ pub trait Connection {
     fn peer_certificate_sha256(&self) -> Option<[u8; 32]>;
     /// The cluster that Envoy's own route would send the request to.
     fn cluster(&self) -> Option<Vec<u8>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_grpc_by_its_exact_content_type() {
+        for (target, content_type, expected) in [
+            ("/shop.v1.Orders/Get", Some("application/grpc"), true),
+            ("/shop.v1.Orders/Get", Some("application/grpc+proto"), true),
+            ("/shop.v1.Orders/Get", Some("application/grpc;x=y"), false),
+            ("/shop.v1.Orders/Get", Some("application/grpc-web"), false),
+            ("/shop.v1.Orders/Get", Some("application/grpc, text/plain"), false),
+            ("/shop.v1.Orders/Get", Some("Application/grpc"), false),
+            ("/shop.v1.Orders/Get", Some("application/json"), false),
+            ("/shop.v1.Orders/Get", None, false),
+            ("", Some("application/grpc"), false),
+        ] {
+            let headers = [(":path", Some(target)), ("content-type", content_type)];
+            let headers =
+                headers.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
+            let headers: Vec<(String, Vec<u8>)> = headers.collect();
+            assert_eq!(Request::new(Headers(&headers)).is_grpc(), expected, "{target} {content_type:?}");
+        }
+    }
 }

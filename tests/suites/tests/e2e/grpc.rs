@@ -1,6 +1,6 @@
 //! A real gRPC client reads refusals as gRPC says them: UNAUTHENTICATED, `PERMISSION_DENIED`, UNAVAILABLE, with the reason.
 use dev_idp::{Endpoint, Fault};
-use e2e::{Shared, Shop, in_front_of_an_echo};
+use e2e::{NO_TOKEN, Shared, Shop, in_front_of_an_echo};
 use serde_json::json;
 use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -94,6 +94,56 @@ fn a_refusal_is_read_as_what_it_is() {
         let before = shop.requests_passed().await;
         call(shop, GET, Some(&alice)).await;
         assert_eq!(shop.requests_passed().await, before + 1, "what is allowed reaches the service");
+    });
+}
+
+/// The status is in the head, and the head is all there is: no HTTP status tells it, no body, no trailers.
+#[test]
+fn a_refusal_is_a_trailers_only_reply() {
+    SHOP.visit(async |shop| {
+        let nora = shop.token("nora").await;
+        for content_type in ["application/grpc", "application/grpc+proto"] {
+            for (token, status, reason, error) in [
+                (None, "16", "token-missing", None),
+                (Some("no-token"), "16", "token-malformed", Some("invalid_token")),
+                (Some(&*nora), "7", "role-missing", Some("insufficient_scope")),
+            ] {
+                let call = || shop.post(GET).h2().body(content_type, [0, 0, 0, 0, 0]).named(content_type);
+                let call = || token.map_or_else(&call, |token| call().token(token));
+                let answer = shop.unreached(call().send()).await.is(200);
+                assert_eq!(answer.header("grpc-status"), Some(status), "{answer}");
+                assert_eq!(answer.header("grpc-message"), Some(reason), "{answer}");
+                assert_eq!(answer.header("content-type"), Some("application/grpc"), "{answer}");
+                let challenge = answer.header("www-authenticate").unwrap();
+                assert_eq!(challenge.contains("error"), error.is_some(), "{answer}");
+                assert!(error.is_none_or(|error| challenge.contains(error)), "{answer}");
+                assert_eq!(answer.text, "");
+            }
+        }
+    });
+}
+
+/// A gRPC reply to what Envoy takes for plain HTTP would be a 200.
+#[test]
+fn what_only_looks_like_grpc_is_refused_as_plain_http_is() {
+    SHOP.visit(async |shop| {
+        for content_type in [
+            "application/grpc-web",
+            "application/grpcx",
+            "application/grpc;x=y",
+            "application/grpc, application/json",
+            "Application/grpc",
+            "application/json",
+        ] {
+            for h2 in [false, true] {
+                let call = shop.post(GET).body(content_type, "x").named(content_type);
+                let call = if h2 { call.h2() } else { call };
+                call.is_stopped(NO_TOKEN).await;
+            }
+        }
+        let grpc = "Content-Type: application/grpc\r\nConnection: close";
+        let tunnel = shop.raw(format!("CONNECT shop:443 HTTP/1.1\r\nHost: shop:443\r\n{grpc}\r\n\r\n"));
+        shop.unreached(tunnel).await.is_problem(400, "path-ambiguous");
     });
 }
 

@@ -36,7 +36,15 @@ pub(crate) enum Then {
 pub(crate) fn decide(worker: &Worker, context: u32, received: &Rc<Received>, until: Option<Steady>) -> Then {
     let now = host::now();
     let request = Request::new(received.headers());
-    let Verdict { decision, mut trace } = worker.gate.borrow_mut().decide(&request, &Host, now);
+    let mut verdict = worker.gate.borrow_mut().decide(&request, &Host, now);
+    if let Decision::Wait(provider, _) = verdict.decision
+        && worker.provision.borrow_mut().catch_up(worker, provider)
+    {
+        // what another worker has fetched may be all that is missing
+        Worker::hurry();
+        verdict = worker.gate.borrow_mut().decide(&request, &Host, now);
+    }
+    let Verdict { decision, mut trace } = verdict;
     let Decision::Wait(provider, missing) = decision else {
         return out(worker, received, decision, &trace, None, now);
     };

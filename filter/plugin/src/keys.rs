@@ -50,6 +50,8 @@ struct Source {
     due: Steady,
     /// Somebody waits for a key with an unknown id.
     wanted: bool,
+    /// Keys were installed between two ticks: those who wait have not been told.
+    untold: bool,
     flight: Option<Flight>,
 }
 
@@ -92,6 +94,7 @@ impl Provision {
                 seen: None,
                 due: Steady::default(),
                 wanted: false,
+                untold: false,
                 flight: None,
             })
         });
@@ -101,6 +104,14 @@ impl Provision {
     /// Looks at every provider.
     pub(crate) fn tick(&mut self, worker: &Worker) -> Vec<News> {
         self.sources.iter_mut().filter_map(|source| source.look(worker)).collect()
+    }
+
+    /// Installs what another worker has fetched and this one has not looked at yet. Says whether there was anything.
+    pub(crate) fn catch_up(&mut self, worker: &Worker, provider: ProviderId) -> bool {
+        let source = self.sources.iter_mut().find(|source| source.id == provider);
+        let Some(source) = source else { return false };
+        source.untold |= source.read_shared(worker).is_some();
+        source.untold
     }
 
     /// Notes that a request waits for an unknown key id, if a fetch may look for it soon.
@@ -131,7 +142,8 @@ impl Provision {
 impl Source {
     fn look(&mut self, worker: &Worker) -> Option<News> {
         let now = host::now().steady;
-        let installed = self.read_shared(worker);
+        let untold = std::mem::take(&mut self.untold).then_some(News::Installed(self.id));
+        let installed = self.read_shared(worker).or(untold);
         if self.flight.as_ref().is_some_and(|flight| now >= flight.begun.plus(self.patience())) {
             // Envoy answers every call, so this is the end of one that it forgot
             return self.failed(worker, "timeout", "no answer came").or(installed);

@@ -4,6 +4,7 @@ mod discovery;
 mod outages;
 mod providers;
 mod refresh;
+mod shared;
 mod start;
 mod unknown_kid;
 mod withdrawal;

@@ -1,7 +1,8 @@
-//! The project's commands: `cargo xtask up`, `down`, `test`, `build`, `openapi`, `keys`, `bench`.
+//! The project's commands: `cargo xtask up`, `down`, `test`, `build`, `docs`, `openapi`, `keys`, `bench`.
 mod bench;
 mod build;
 mod cargo;
+mod docs;
 mod keys;
 mod openapi;
 mod test;
@@ -29,6 +30,8 @@ enum Command {
     Test(test::Arguments),
     /// Build the plugin, the backend and the development provider
     Build,
+    /// Write the table of reasons into README.md
+    Docs,
     /// Write the backend's OpenAPI document to backend/openapi.json
     Openapi,
     /// Write a new signing key of the gateway, its public side and passwords to `.env` for docker compose
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Command::Down(arguments) => up::down(&arguments),
         Command::Test(arguments) => return test::test(&arguments),
         Command::Build => build::all(),
+        Command::Docs => docs::write(),
         Command::Openapi => openapi::write(),
         Command::Keys(arguments) => keys::write(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use dev_idp::Algorithm;
-use e2e::{Shop, invalid_token, run};
+use e2e::{Shop, invalid_token, run, unavailable};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -37,6 +37,21 @@ fn a_kid_that_a_fetch_did_not_bring_is_401_and_fetched_for_no_more() {
             shop.get("/me").token(&token).is_stopped(invalid_token("key-unknown")).await;
         }
         assert!(fetches(&shop).await <= before + 2);
+    });
+}
+
+#[test]
+fn a_kid_that_no_fetch_may_look_for_yet_is_503_that_says_when() {
+    run(async {
+        let shop = shop("keys-not-yet", "1h").await;
+        let issuer = shop.issuer();
+        shop.get("/me").token(&forged(&issuer, 1)).is_stopped(invalid_token("key-unknown")).await;
+        let before = fetches(&shop).await;
+        let answer =
+            shop.get("/me").token(&forged(&issuer, 2)).is_stopped(unavailable("key-not-yet-fetched")).await;
+        let seconds: u32 = answer.header("retry-after").unwrap().parse().unwrap();
+        assert!((3_500..=3_601).contains(&seconds), "{answer}");
+        assert_eq!(fetches(&shop).await, before);
     });
 }
 

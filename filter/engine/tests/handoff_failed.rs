@@ -1,0 +1,52 @@
+//! A permit that cannot be handed over: a fault of ours that ends the request, whatever the mode.
+use std::rc::Rc;
+
+use corpus::cases;
+use portcullis_engine::authn::bearer::Headers;
+use portcullis_engine::authn::signature::RUST_CRYPTO;
+use portcullis_engine::decide::{Decision, Gate, Trace, conclude};
+use portcullis_engine::policy::Policy;
+use portcullis_engine::reason::Reason;
+use portcullis_engine::request::{Connection, Request};
+use portcullis_engine::time::{Now, Steady, UnixTime};
+use serde_json::json;
+
+const NOW: Now = Now { wall: UnixTime(1_800_000_000), steady: Steady(1) };
+
+struct Plain;
+
+impl Connection for Plain {
+    fn peer_certificate_sha256(&self) -> Option<[u8; 32]> {
+        None
+    }
+
+    fn cluster(&self) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+#[test]
+fn what_cannot_be_handed_over_never_passes_in_shadow_mode_neither() {
+    let mut document = corpus::policy();
+    document["mode"] = json!({ "shadow": { "until": "2999-12-31" } });
+    let policy = Policy::from_json(document.to_string().as_bytes()).unwrap();
+    let mut gate = Gate::new(Rc::new(policy), RUST_CRYPTO);
+    let policy = Rc::clone(gate.policy());
+
+    // the honest token is the first case; there is no key to sign its assertion with
+    let case = &cases()[0];
+    let sent = case.sent(NOW.wall.0);
+    let pseudo = [(":method", sent.method), (":path", sent.target), (":authority", case.host.clone())];
+    let pseudo = pseudo.map(|(name, value)| (name.to_owned(), value)).into_iter();
+    let headers: Vec<_> =
+        pseudo.chain(sent.headers).map(|(name, value)| (name, value.into_bytes())).collect();
+    let request = Request::new(Headers(&headers));
+    let Decision::Allow(permit) = gate.decide(&request, &Plain, NOW).decision else {
+        panic!("{}", case.name)
+    };
+    assert!(permit.headers(&policy, (gate.assertions_mut(), None), "GET", NOW).is_err());
+
+    let end = |reason| conclude(&policy, &mut Trace::default(), reason, NOW);
+    assert!(matches!(end(Reason::TokenMissing), Decision::Allow(_)), "the policy is a trial");
+    assert!(matches!(end(Reason::HandoffFailed), Decision::Refuse(Reason::HandoffFailed)));
+}

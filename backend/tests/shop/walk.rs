@@ -14,9 +14,12 @@ use jiff::Timestamp as Instant;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::http::{Answer, lines, state};
+use crate::support::http::{Answer, state};
 use crate::support::memory::SetClock;
 use crate::support::{Database, Person, Service};
+
+/// A request for each operation, which the walk through the gateway sends too.
+const WALK: &str = include_str!("walk.json");
 
 /// Everybody who comes along, and what the service is set to when they do.
 const WALKERS: [(&str, Setting); 20] = [
@@ -158,63 +161,28 @@ impl World {
         world
     }
 
-    /// The request that ought to succeed for somebody. An operation that is not here fails the walk.
+    /// The request that ought to succeed for somebody. An operation that is not in `walk.json` fails the walk.
     fn request(&self, operation: &str) -> (String, Vec<(&'static str, &'static str)>, Option<Value>) {
-        let price = json!({ "cents": 300, "currency": "EUR" });
-        let (order, product) = (format!("/orders/{}", self.order), format!("/products/{}", self.product));
-        let organisation = format!("/organisations/{}", self.organisation);
-        let membership = format!("/memberships/{}", self.membership);
-        let delegation = format!("/delegations/{}", self.delegation);
-        let any_version = vec![("if-match", "*")];
-        match operation {
-            "place_order" => ("/orders".to_owned(), vec![], Some(lines(&self.product, 1))),
-            "list_orders" => ("/orders".to_owned(), vec![], None),
-            "read_order" => (order, vec![], None),
-            "cancel_order" => (format!("{order}/cancellation"), vec![], None),
-            "ship_order" => (format!("{order}/shipment"), vec![], None),
-            "share_order" => (format!("{order}/co-owners"), vec![], Some(json!({ "subject": "friend" }))),
-            "unshare_order" => (format!("{order}/co-owners/{}", self.co_owner), vec![], None),
-            "list_products" => ("/products".to_owned(), vec![], None),
-            "add_product" => (
-                "/products".to_owned(),
-                vec![],
-                Some(
-                    json!({ "name": "Cup", "price": price, "stock": 1, "organisation_id": self.organisation }),
-                ),
-            ),
-            "read_product" => (product, vec![], None),
-            "update_product" => {
-                (product, any_version, Some(json!({ "name": "Tea", "price": price, "stock": 9 })))
-            }
-            "withdraw_product" => (product, any_version, None),
-            "grant_delegation" => {
-                let until = Instant::from_millisecond(self.clock.now().0).unwrap()
-                    + jiff::SignedDuration::from_hours(1);
-                let delegate = json!({ "subject": "friend" });
-                let grant = json!({ "delegate": delegate, "scope": "reading", "until": until.to_string() });
-                ("/delegations".to_owned(), vec![], Some(grant))
-            }
-            "list_delegations" => ("/delegations".to_owned(), vec![], None),
-            "read_delegation" | "revoke_delegation" => (delegation, vec![], None),
-            "found_organisation" => ("/organisations".to_owned(), vec![], Some(json!({ "name": "Another" }))),
-            "read_organisation" => (organisation, vec![], None),
-            "add_department" => {
-                (format!("{organisation}/departments"), vec![], Some(json!({ "name": "Department" })))
-            }
-            "read_members" => (format!("{organisation}/members"), vec![], None),
-            "invite_member" => {
-                let invitation = json!({ "member": { "subject": "friend" }, "role": "member" });
-                (format!("{organisation}/members"), vec![], Some(invitation))
-            }
-            "list_memberships" => ("/memberships".to_owned(), vec![], None),
-            "accept_membership" => (format!("{membership}/acceptance"), vec![], None),
-            "end_membership" => (membership, vec![], None),
-            "read_audit" => ("/audit".to_owned(), vec![], None),
-            "read_me" => ("/me".to_owned(), vec![], None),
-            "read_openapi" => ("/openapi.json".to_owned(), vec![], None),
-            "read_docs" => ("/docs".to_owned(), vec![], None),
-            other => panic!("the operation {other} is not in the walk's table"),
-        }
+        let in_an_hour = Instant::from_millisecond(self.clock.now().0).unwrap();
+        let in_an_hour = (in_an_hour + jiff::SignedDuration::from_hours(1)).to_string();
+        let table = [
+            ("{order}", &self.order),
+            ("{co_owner}", &self.co_owner),
+            ("{product}", &self.product),
+            ("{delegation}", &self.delegation),
+            ("{organisation}", &self.organisation),
+            ("{membership}", &self.membership),
+            ("{in_an_hour}", &in_an_hour),
+        ]
+        .into_iter()
+        .fold(WALK.to_owned(), |table, (name, value)| table.replace(name, value));
+        let mut table: Value = serde_json::from_str(&table).unwrap();
+        let request = table.get_mut(operation);
+        let request = request.unwrap_or_else(|| panic!("the operation {operation} is not in walk.json"));
+        let any_version = request["headers"]["if-match"].is_string();
+        let headers = if any_version { vec![("if-match", "*")] } else { vec![] };
+        let path = request["path"].as_str().unwrap().to_owned();
+        (path, headers, request.get_mut("body").map(Value::take))
     }
 
     async fn send(&self, walker: &str, setting: Setting, method: &str, operation: &str) -> Answer {

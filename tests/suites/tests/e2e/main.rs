@@ -22,4 +22,5 @@ mod rotation;
 mod routes;
 mod shadow;
 mod support;
+mod walk;
 mod websocket;

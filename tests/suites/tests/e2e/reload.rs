@@ -4,9 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dev_idp::{Endpoint, Fault};
-use e2e::{Shop, insufficient_scope, run};
+use e2e::{Shop, insufficient_scope, invalid_token, lines, run};
+use harness::process::eventually;
 use harness::stack::Stack;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 type Change = fn(&mut Value);
@@ -29,9 +32,10 @@ fn a_new_policy_takes_effect_without_a_restart_and_without_a_lost_request() {
 
         let over = Arc::new(AtomicBool::new(false));
         let mut traffic = JoinSet::new();
-        for _ in 0..8 {
+        for number in 0..8 {
             let (over, url, token) = (Arc::clone(&over), shop.stack.url("/orders"), token.clone());
-            let client = harness::http::client(false).unwrap();
+            // half of them over HTTP/2; each keeps its connection
+            let client = harness::http::client(number % 2 == 0).unwrap();
             traffic.spawn(async move {
                 let mut answered = 0;
                 while !over.load(Ordering::Relaxed) {
@@ -84,6 +88,69 @@ fn a_bad_policy_is_refused_with_the_place_and_the_old_one_stays() {
     });
 }
 
+/// The old policy decided it, and the rest of it follows.
+#[test]
+fn a_request_under_way_is_decided_wholly_by_the_policy_that_it_came_under() {
+    run(async {
+        let mut shop = Shop::start("reload-under-way").await.unwrap();
+        let token = shop.token("alice").await;
+        let order = lines(&shop.product_of("sam").await, 1).to_string();
+        let (first, second) = order.split_at(order.len() / 2);
+        let mut upload = TcpStream::connect(("127.0.0.1", shop.stack.envoy().port())).await.unwrap();
+        let head = format!(
+            "POST /orders HTTP/1.1\r\nHost: shop\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{first}",
+            order.len()
+        );
+        upload.write_all(head.as_bytes()).await.unwrap();
+        let has_come = async || (shop.requests_passed().await > 1).then_some(());
+        eventually("the first half", Duration::from_secs(20), has_come).await.unwrap();
+
+        shop.stack.change_policy(|policy| only_for(policy, "POST /orders", "admin")).await.unwrap();
+        shop.post("/orders").token(&token).is_stopped(insufficient_scope("role-missing")).await;
+        upload.write_all(second.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        upload.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    });
+}
+
+#[test]
+fn keys_outlive_a_reload_while_their_provider_is_down_and_a_new_provider_touches_no_other() {
+    run(async {
+        let made = Stack::named("reload-keys").provider("partner").policy(|policy| {
+            policy["providers"].as_object_mut().unwrap().remove("partner");
+        });
+        let mut shop = Shop::of(made).await.unwrap();
+        let (alice, partner) = (shop.token("alice").await, shop.token("alice@partner").await);
+        shop.get("/me").token(&alice).answers(200).await;
+        shop.get("/me").token(&partner).is_stopped(invalid_token("issuer-unknown")).await;
+
+        let fetches = shop.stack.idp().counts().await.unwrap().jwks.total;
+        shop.stack.idp().fault(Endpoint::Jwks, Fault::Down).await.unwrap();
+        for role in ["admin", "customer"] {
+            shop.stack.change_policy(|policy| only_for(policy, "GET /audit", role)).await.unwrap();
+            // more requests than workers
+            for _ in 0..8 {
+                shop.get("/me").token(&alice).answers(200).await;
+            }
+        }
+        let second = shop.stack.idp_named("partner").addresses().clone();
+        let with_the_partner = |policy: &mut Value| {
+            let mut provider = policy["providers"]["keycloak"].clone();
+            provider["issuer"] = json!(second.issuer);
+            provider["jwks"] = json!({ "uri": second.jwks_uri, "cluster": "idp-partner" });
+            policy["providers"]["partner"] = provider;
+        };
+        shop.stack.change_policy(with_the_partner).await.unwrap();
+        for token in [&alice, &partner] {
+            shop.get("/me").token(token).answers(200).await;
+        }
+        assert_eq!(shop.stack.idp().counts().await.unwrap().jwks.total, fetches);
+        assert!(shop.stack.idp_named("partner").counts().await.unwrap().jwks.total > 0);
+    });
+}
+
 #[test]
 fn requests_that_wait_for_keys_survive_a_reload_that_does_not_touch_their_provider() {
     run(async {
@@ -93,16 +160,24 @@ fn requests_that_wait_for_keys_survive_a_reload_that_does_not_touch_their_provid
         let token = shop.token("alice").await;
         shop.stack.idp().fault(Endpoint::Jwks, Fault::Down).await.unwrap();
         shop.stack.envoy_mut().restart().await.unwrap();
-        let waits = shop.stack.get("/me").bearer_auth(&token).send();
-        let waits = tokio::spawn(waits);
-        let has_come = async || {
+        let mut waiting = JoinSet::new();
+        for _ in 0..8 {
+            waiting.spawn(shop.stack.get("/me").bearer_auth(&token).send());
+        }
+        let have_come = async || {
             let stats = shop.stack.stats().await.ok()?;
-            (stats.get("http.gateway.downstream_rq_active") >= 1).then_some(())
+            (stats.get("http.gateway.downstream_rq_active") >= 8).then_some(())
         };
-        harness::process::eventually("the waiting request", Duration::from_secs(20), has_come).await.unwrap();
+        eventually("the waiting requests", Duration::from_secs(20), have_come).await.unwrap();
+        // two reloads, a refused one between them; what waits is decided by the policy that it came under
         shop.stack.change_policy(|policy| only_for(policy, "GET /audit", "auditor")).await.unwrap();
+        shop.stack.change_policy(|policy| policy["mode"] = json!("off")).await.unwrap_err();
+        shop.stack.change_policy(|policy| only_for(policy, "GET /me", "admin")).await.unwrap();
         shop.stack.idp().heal(Endpoint::Jwks).await.unwrap();
-        assert_eq!(waits.await.unwrap().unwrap().status(), 200);
+        for answer in waiting.join_all().await {
+            assert_eq!(answer.expect("no request is lost").status(), 200);
+        }
+        shop.get("/me").token(&token).is_stopped(insufficient_scope("role-missing")).await;
     });
 }
 

@@ -20,7 +20,8 @@ pub struct ServiceDocument {
     /// The `aud` of the signed assertion for this service; its name by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assertion_audience: Option<String>,
-    /// The Envoy clusters that belong to it: a request that Envoy would send elsewhere is refused.
+    /// The Envoy clusters that belong to it: a request that Envoy would send elsewhere is refused. Where Envoy's routes match
+    /// by a header that the filter writes or takes off, Envoy chooses again after the filter: its RBAC filter must hold those.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clusters: Option<Vec<String>>,
     /// Cross-origin requests of browsers.

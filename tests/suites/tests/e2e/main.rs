@@ -7,6 +7,7 @@ mod confusion;
 mod cors;
 mod cors_example;
 mod decisions;
+mod documents;
 mod edge;
 mod grpc;
 mod handoff;

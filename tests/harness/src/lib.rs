@@ -8,6 +8,7 @@
 //!
 //! Everything listens on 127.0.0.1. Every error names the part and the mend.
 pub mod artifacts;
+pub mod compose;
 pub mod envoy;
 pub mod error;
 pub mod folder;

@@ -77,6 +77,18 @@ pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
+/// Prometheus and its promtool, which the package manager installs.
+///
+/// # Errors
+/// There is none.
+pub fn prometheus() -> Result<()> {
+    if ["prometheus", "promtool"].iter().all(|program| on_path(program).is_some()) {
+        return Ok(());
+    }
+    let (what, mend) = ("Prometheus (prometheus, promtool)", "apt-get install prometheus");
+    Err(Error::Missing { what: what.to_owned(), mend: mend.to_owned() })
+}
+
 /// The system packages (as Debian names them) that the tests need and this machine lacks.
 pub fn missing_packages() -> Vec<&'static str> {
     let packages = [
@@ -84,6 +96,7 @@ pub fn missing_packages() -> Vec<&'static str> {
         ("maven", maven::maven().is_ok()),
         ("postgresql", postgres().is_ok()),
         ("util-linux", on_path("setpriv").is_some()),
+        ("prometheus", on_path("promtool").is_some()),
     ];
     packages.iter().filter(|(_, there)| !there).map(|(package, _)| *package).collect()
 }

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use harness::compose::Compose;
 use harness::postgres::Postgres;
 use harness::{Error, Result, tools};
 
@@ -14,7 +15,8 @@ use crate::cargo::{cargo, run, wasm_targets};
 /// The environment variable in which tests find a PostgreSQL server.
 const POSTGRES: &str = "PORTCULLIS_TEST_POSTGRES";
 /// Tests in need of a part that not every machine has: by a word in their names.
-const SKIPPED: [&str; 4] = ["--skip", "postgres", "--skip", "keycloak"];
+const SKIPPED: [&str; 8] =
+    ["--skip", "postgres", "--skip", "keycloak", "--skip", "compose", "--skip", "prometheus"];
 
 /// Packages that are built for the Proxy-Wasm host only.
 const NOT_NATIVE: [&str; 4] = ["--exclude", "portcullis-plugin", "--exclude", "bench-noop"];
@@ -29,7 +31,7 @@ pub(super) struct Suite {
 }
 
 /// All of them, the quick ones first.
-pub(super) static SUITES: [Suite; 8] = [
+pub(super) static SUITES: [Suite; 9] = [
     Suite { name: "fmt", says: "formatting", run: fmt },
     Suite { name: "clippy", says: "lints, natively and for the plugin's target", run: clippy },
     Suite { name: "native", says: "unit and property tests, natively", run: native },
@@ -42,7 +44,15 @@ pub(super) static SUITES: [Suite; 8] = [
     },
     Suite { name: "postgres", says: "the backend on a real PostgreSQL", run: postgres },
     Suite { name: "keycloak", says: "end to end, with tokens from a real Keycloak", run: keycloak },
+    Suite { name: "prometheus", says: "dashboards and alerts, with a real Prometheus", run: prometheus },
 ];
+
+/// Run only if named: they take longer than all the others.
+pub(super) static ON_REQUEST: [Suite; 1] = [Suite {
+    name: "compose",
+    says: "docker compose, as it ships: real parts, and what happens when one fails",
+    run: compose,
+}];
 
 fn fmt() -> Result<()> {
     let mend = "run `cargo fmt --all`";
@@ -121,6 +131,25 @@ fn keycloak() -> Result<()> {
         keycloak.args(["test", "--package", "harness", "--package", "e2e"]);
         keycloak
     })
+}
+
+fn prometheus() -> Result<()> {
+    tools::prometheus()?;
+    tools::envoy()?;
+    build::all()?;
+    named("prometheus", || {
+        let mut prometheus = cargo();
+        prometheus.args(["test", "--package", "e2e", "--test", "observability"]);
+        prometheus
+    })
+}
+
+fn compose() -> Result<()> {
+    let stack = Compose::up()?;
+    let mut compose = cargo();
+    compose.args(["test", "--package", "e2e", "--test", "compose"]).envs(stack.environment());
+    // they stop and kill parts of the one stack
+    tests(compose.args(["--", "--test-threads", "1", "--nocapture"]))
 }
 
 /// Runs the tests that have `word` in their names, of which there must be some.

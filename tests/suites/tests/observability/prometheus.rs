@@ -1,0 +1,154 @@
+//! Dashboards and alert rules, against a real Prometheus that scrapes a real gateway.
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use e2e::{Shop, run};
+use harness::artifacts::root;
+use harness::ports::Port;
+use harness::process::{Launch, Process};
+use harness::stack::Stack;
+use serde_json::{Value, json};
+
+const PATIENCE: Duration = Duration::from_secs(90);
+
+fn promtool(arguments: &[&str]) {
+    let output = Command::new("promtool").args(arguments).current_dir(root()).output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&said));
+}
+
+#[test]
+fn prometheus_takes_the_rules_and_they_pass_their_tests() {
+    promtool(&["check", "rules", "envoy/prometheus/rules.yml"]);
+    promtool(&["check", "config", "--syntax-only", "envoy/prometheus/prometheus.yml"]);
+    promtool(&["test", "rules", "envoy/prometheus/rules.test.yml"]);
+}
+
+#[test]
+fn each_alert_for_prometheus_has_its_section_in_the_runbook() {
+    let runbook = fs::read_to_string(root().join("envoy/README.md")).unwrap();
+    let sections: Vec<String> = runbook
+        .lines()
+        .filter_map(|line| line.strip_prefix("## "))
+        .map(|title| format!("envoy/README.md#{}", title.to_lowercase().replace(' ', "-")))
+        .collect();
+    for rule in rules().iter().filter(|rule| rule["alert"].is_string()) {
+        let named = rule["annotations"]["runbook"].as_str().unwrap();
+        assert!(sections.iter().any(|section| section == named), "no section {named}");
+    }
+}
+
+#[test]
+fn prometheus_answers_every_query_of_dashboard_and_rules() {
+    run(async {
+        // a provider whose keys never come, beside one whose keys do
+        let stack = Stack::named("observed-prometheus").provider("partner").policy(|policy| {
+            let jwks = &mut policy["providers"]["partner"]["jwks"];
+            let absent = format!("{}/absent", jwks["uri"].as_str().unwrap());
+            jwks["uri"] = json!(absent);
+            policy["waiting"] = json!({ "time": "1s" });
+        });
+        let shop = Shop::of(stack).await.unwrap();
+        let (server, _prometheus) = prometheus(&shop).await;
+        let mut unanswered = queries();
+        assert!(unanswered.len() > 20, "{unanswered:?}");
+        let deadline = Instant::now() + PATIENCE;
+        while !unanswered.is_empty() {
+            assert!(Instant::now() < deadline, "no data for {unanswered:#?}");
+            traffic(&shop).await;
+            let mut still = Vec::new();
+            for query in unanswered {
+                if !has_data(&server, &query).await {
+                    still.push(query);
+                }
+            }
+            unanswered = still;
+        }
+    });
+}
+
+/// A little of everything.
+async fn traffic(shop: &Shop) {
+    let token = shop.token("alice").await;
+    for _ in 0..3 {
+        shop.get("/me").token(&token).answers(200).await;
+        shop.get("/me").send().await;
+    }
+    shop.post("/products").token(&token).send().await;
+    shop.get("/me").sent_as("alice@partner").send().await;
+}
+
+/// A Prometheus with the shipped rules that scrapes this stack, and its address.
+async fn prometheus(shop: &Shop) -> (String, Process) {
+    let listeners: Value =
+        serde_json::from_str(&shop.stack.envoy().admin("/listeners?format=json").await.unwrap()).unwrap();
+    let all = listeners["listener_statuses"].as_array().unwrap();
+    let operations = all.iter().find(|it| it["name"] == "operations").unwrap();
+    let gateway = &operations["local_address"]["socket_address"]["port_value"];
+    let backend = shop.stack.backend().operations_url();
+    let folder = shop.stack.folder();
+    let config = json!({
+        "global": { "scrape_interval": "1s", "evaluation_interval": "1s" },
+        "rule_files": [root().join("envoy/prometheus/rules.yml")],
+        "scrape_configs": [
+            { "job_name": "gateway", "metrics_path": "/stats/prometheus",
+              "static_configs": [{ "targets": [format!("127.0.0.1:{gateway}")] }] },
+            { "job_name": "backend",
+              "static_configs": [{ "targets": [backend.trim_start_matches("http://")] }] },
+        ],
+    });
+    let file = folder.join("prometheus.yml");
+    fs::write(&file, config.to_string()).unwrap();
+    let port = Port::free().unwrap();
+    let program = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+        .map(|folder| folder.join("prometheus"))
+        .find(|program| program.exists())
+        .expect("prometheus on PATH");
+    let launch = Launch::new("prometheus", program)
+        .arg(format!("--config.file={}", file.display()))
+        .arg(format!("--storage.tsdb.path={}", folder.join("prometheus").display()))
+        .arg(format!("--web.listen-address=127.0.0.1:{}", port.number()));
+    let mut process = launch.start(&folder.join("prometheus.log")).unwrap();
+    let url = port.url();
+    let client = harness::http::client(false).unwrap();
+    let ready = async || {
+        let answer = client.get(format!("{url}/-/ready")).send().await;
+        answer.is_ok_and(|answer| answer.status().is_success())
+    };
+    process.ready(PATIENCE, ready).await.unwrap();
+    (url, process)
+}
+
+async fn has_data(server: &str, query: &str) -> bool {
+    let client = harness::http::client(false).unwrap();
+    let answer = client.post(format!("{server}/api/v1/query")).form(&[("query", query)]).send().await;
+    let answer: Value = answer.unwrap().json().await.unwrap();
+    assert_eq!(answer["status"], "success", "{query}: {answer}");
+    !answer["data"]["result"].as_array().unwrap().is_empty()
+}
+
+/// Every query that we ship. Those of alerts, which have no answer while all is well, as the numbers that they compare.
+fn queries() -> Vec<String> {
+    let path = root().join("envoy/grafana/dashboards/portcullis.json");
+    let dashboard: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().unwrap());
+    let shown = targets.map(|target| target["expr"].as_str().unwrap().to_owned());
+    let rules = rules();
+    let judged = rules.iter().map(|rule| {
+        let query = rule["expr"].as_str().unwrap();
+        if rule["alert"].is_null() {
+            return query.to_owned();
+        }
+        // an hour ago there was nothing
+        query.replace(" offset 1h", "").replace(" > ", " >= bool ")
+    });
+    shown.chain(judged).collect()
+}
+
+fn rules() -> Vec<Value> {
+    let text = fs::read_to_string(root().join("envoy/prometheus/rules.yml")).unwrap();
+    let document: Value = serde_saphyr::from_str(&text).unwrap();
+    document["groups"][0]["rules"].as_array().unwrap().clone()
+}

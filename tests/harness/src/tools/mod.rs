@@ -96,6 +96,9 @@ pub fn missing_packages() -> Vec<&'static str> {
         ("maven", maven::maven().is_ok()),
         ("postgresql", postgres().is_ok()),
         ("util-linux", on_path("setpriv").is_some()),
+        // the commands of the documents
+        ("curl", on_path("curl").is_some()),
+        ("jq", on_path("jq").is_some()),
         ("prometheus", on_path("promtool").is_some()),
     ];
     packages.iter().filter(|(_, there)| !there).map(|(package, _)| *package).collect()

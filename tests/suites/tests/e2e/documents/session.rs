@@ -51,6 +51,10 @@ pub(super) fn steps(block: &Block) -> Vec<Step> {
 impl Session {
     /// A new one. `envoy` and `portcullis` are on its PATH.
     pub(super) fn new(name: &str) -> Self {
+        let missing = tools::missing_packages();
+        for needed in ["curl", "jq"] {
+            assert!(!missing.contains(&needed), "the documents call {needed}: apt-get install {needed}");
+        }
         let folder = Folder::empty(name).expect("a folder");
         fs::create_dir(folder.join("bin")).expect("a folder");
         fs::write(folder.join(".curlrc"), "silent\nshow-error\n").expect("a file");

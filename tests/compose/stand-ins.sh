@@ -151,6 +151,8 @@ if missing "$image" Keycloak; then
     cp -a "$keycloak" "$work/keycloak/opt/keycloak"
     rm -rf "$work/keycloak/opt/keycloak/data"
     mkdir "$work/keycloak/opt/keycloak/data"
+    # Python unpacks without modes
+    chmod +x "$work"/keycloak/opt/keycloak/bin/*.sh
     cp -a "$java" "$work/keycloak/opt/java"
     printf 'keycloak:x:1000:0:keycloak:/opt/keycloak:/sbin/nologin\n' >>"$work/keycloak/etc/passwd"
     chroot "$work/keycloak" chown -R 1000:0 /opt/keycloak

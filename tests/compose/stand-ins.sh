@@ -156,7 +156,7 @@ if missing "$image" Keycloak; then
     cp -a "$java" "$work/keycloak/opt/java"
     printf 'keycloak:x:1000:0:keycloak:/opt/keycloak:/sbin/nologin\n' >>"$work/keycloak/etc/passwd"
     chroot "$work/keycloak" chown -R 1000:0 /opt/keycloak
-    tar -C "$work/keycloak" --create . | import "$image" 'USER 1000' 'ENV JAVA_HOME=/opt/java' 'ENV LANG=C.UTF-8' \
+    tar -C "$work/keycloak" --create . | import "$image" 'USER 1000' 'ENV KC_RUN_IN_CONTAINER=true' 'ENV JAVA_HOME=/opt/java' 'ENV LANG=C.UTF-8' \
         'ENTRYPOINT ["/opt/keycloak/bin/kc.sh"]' 'ENV PATH=/usr/bin:/bin'
 fi
 

@@ -65,10 +65,15 @@ impl Case {
         }
     }
 
+    /// Its token, at `now`, if it has one.
+    pub fn token(&self, now: u64) -> Option<String> {
+        self.token.as_ref().map(|changes| changes.token(now))
+    }
+
     /// The request, at `now`.
     pub fn sent(&self, now: u64) -> Sent {
         let (method, target) = self.request.split_once(' ').expect("a method and a target");
-        let token = self.token.as_ref().map(|changes| changes.token(now));
+        let token = self.token(now);
         let usual = || vec![("authorization".to_owned(), "Bearer {token}".to_owned())];
         let headers = self.headers.clone().unwrap_or_else(|| if token.is_some() { usual() } else { vec![] });
         let token = token.unwrap_or_default();

@@ -12,6 +12,7 @@ mod token;
 pub use case::{Case, Expected, Sent, cases};
 pub use keys::jwks;
 pub use paths::{PathCase, PathOutcome, Paths, honest_token};
+pub use token::{signed, token};
 
 use serde_json::Value;
 

@@ -274,3 +274,7 @@ impl From<Key> for LoadedKey {
         Self { key, verifiers: Verifiers::default(), withdrawn: Cell::new(false) }
     }
 }
+
+#[cfg(test)]
+#[path = "keyring_tests.rs"]
+mod tests;

@@ -1,0 +1,202 @@
+//! Which key ids are worth a fetch, which are nobody's, and which document is the newest.
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::super::signature::RUST_CRYPTO;
+use super::*;
+use crate::policy::Policy;
+
+const MAIN: ProviderId = ProviderId(0);
+
+fn policy(jwks: &Value) -> Policy {
+    let document = json!({
+        "providers": { "main": {
+            "issuer": "https://main.example", "audiences": ["a"], "jwks": jwks,
+            "algorithms": ["EdDSA", "RS256"], "token_types": ["at+jwt"],
+        } },
+        "services": { "a": { "hosts": ["*"], "routes": [{ "match": "GET /", "authenticated": true }] } },
+    });
+    Policy::from_json(document.to_string().as_bytes()).unwrap()
+}
+
+fn fetched() -> Policy {
+    policy(&json!({ "uri": "https://main.example/jwks", "cluster": "main", "max_stale": "1h" }))
+}
+
+fn at(seconds: u64) -> Steady {
+    Steady::default().plus(Duration::from_secs(seconds))
+}
+
+fn set(keys: &[Value]) -> KeySet {
+    KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap()
+}
+
+/// One of many Ed25519 keys.
+fn key(kid: &str, number: u8) -> Value {
+    use base64::Engine as _;
+    let public = ed25519_dalek::SigningKey::from_bytes(&[number; 32]).verifying_key();
+    let x = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(public.as_bytes());
+    json!({ "kty": "OKP", "crv": "Ed25519", "kid": kid, "x": x })
+}
+
+/// A ring with one key, `a`, fetched at 100 s.
+fn ring(policy: &Policy) -> Keyring {
+    let mut keyring = Keyring::new(policy, RUST_CRYPTO);
+    keyring.install(MAIN, set(&[key("a", 1)]), at(100), &[]);
+    keyring
+}
+
+fn find(keyring: &mut Keyring, policy: &Policy, kid: &str, now: u64) -> Result<Rc<LoadedKey>, NoKey> {
+    keyring.find(MAIN, &policy.providers()[0], Some(kid), Algorithm::EdDSA, at(now))
+}
+
+const WAIT: Option<NoKey> = Some(NoKey::Wait(Missing::Kid));
+const UNKNOWN: Option<NoKey> = Some(NoKey::Refused(Reason::KeyUnknown));
+
+#[test]
+fn before_the_first_keys_every_kid_waits_for_them_and_stale_keys_verify_nothing() {
+    let policy = fetched();
+    let mut keyring = Keyring::new(&policy, RUST_CRYPTO);
+    assert_eq!(find(&mut keyring, &policy, "a", 1).err(), Some(NoKey::Wait(Missing::AllKeys)));
+    assert_eq!(keyring.wanted(MAIN).count(), 0, "there is nothing to look for yet");
+    let mut keyring = ring(&policy);
+    assert!(find(&mut keyring, &policy, "a", 100 + 3599).is_ok());
+    let stale = Some(NoKey::Refused(Reason::KeysStale));
+    assert_eq!(find(&mut keyring, &policy, "a", 100 + 3600).err(), stale);
+    assert_eq!(find(&mut keyring, &policy, "nobody's", 100 + 3600).err(), stale);
+}
+
+#[test]
+fn a_kid_waits_until_a_fetch_begun_after_it_was_seen_did_not_bring_it() {
+    let policy = fetched();
+    let mut keyring = ring(&policy);
+    assert_eq!(find(&mut keyring, &policy, "b", 110).err(), WAIT);
+    assert_eq!(keyring.wanted(MAIN).collect::<Vec<_>>(), [KidHash::of("b")]);
+    // begun before: it may have come too early for the key
+    keyring.install(MAIN, set(&[key("a", 1)]), at(109), &[]);
+    assert_eq!(find(&mut keyring, &policy, "b", 111).err(), WAIT);
+    keyring.install(MAIN, set(&[key("a", 1)]), at(112), &[]);
+    assert_eq!(find(&mut keyring, &policy, "b", 113).err(), UNKNOWN);
+    assert_eq!(keyring.wanted(MAIN).count(), 0, "nobody looks for it any more");
+    // and a key that comes later after all is a key
+    keyring.install(MAIN, set(&[key("a", 1), key("b", 2)]), at(120), &[]);
+    assert!(find(&mut keyring, &policy, "b", 121).is_ok());
+}
+
+#[test]
+fn what_another_worker_looked_for_in_vain_is_nobodys_here_too() {
+    let policy = fetched();
+    let mut keyring = ring(&policy);
+    keyring.install(MAIN, set(&[key("a", 1)]), at(110), &[KidHash::of("b")]);
+    assert_eq!(find(&mut keyring, &policy, "b", 111).err(), UNKNOWN);
+    assert_eq!(find(&mut keyring, &policy, "c", 111).err(), WAIT, "nobody looked for this one");
+}
+
+#[test]
+fn a_withdrawn_kid_is_nobodys_at_once() {
+    let policy = fetched();
+    let mut keyring = ring(&policy);
+    let old = find(&mut keyring, &policy, "a", 101).unwrap();
+    keyring.install(MAIN, set(&[key("b", 2)]), at(110), &[]);
+    assert!(old.is_withdrawn());
+    assert_eq!(find(&mut keyring, &policy, "a", 111).err(), UNKNOWN);
+}
+
+#[test]
+fn a_key_that_stays_is_the_same_and_another_one_under_its_kid_withdraws_it() {
+    let policy = fetched();
+    let mut keyring = ring(&policy);
+    let first = find(&mut keyring, &policy, "a", 101).unwrap();
+    keyring.install(MAIN, set(&[key("b", 2), key("a", 1)]), at(110), &[]);
+    assert!(Rc::ptr_eq(&first, &find(&mut keyring, &policy, "a", 111).unwrap()) && !first.is_withdrawn());
+    keyring.install(MAIN, set(&[key("a", 3)]), at(120), &[]);
+    assert!(first.is_withdrawn() && !find(&mut keyring, &policy, "a", 121).unwrap().is_withdrawn());
+}
+
+#[test]
+fn an_older_document_never_replaces_a_newer_one() {
+    let policy = fetched();
+    let mut keyring = ring(&policy);
+    for begun in [100, 99, 0] {
+        keyring.install(MAIN, set(&[key("b", 2)]), at(begun), &[KidHash::of("a")]);
+        assert!(find(&mut keyring, &policy, "a", 101).is_ok(), "begun at {begun}");
+        assert_eq!(keyring.state(MAIN).unwrap().begun, Some(at(100)));
+    }
+    let inline = policy_with_inline_keys();
+    let mut keyring = Keyring::new(&inline, RUST_CRYPTO);
+    keyring.install(MAIN, set(&[key("b", 2)]), at(1), &[]);
+    assert!(find(&mut keyring, &inline, "a", 1).is_ok(), "inline keys are the policy's own");
+}
+
+fn policy_with_inline_keys() -> Policy {
+    policy(&json!({ "inline": { "keys": [key("a", 1)] } }))
+}
+
+#[test]
+fn inline_keys_never_wait_and_are_never_stale() {
+    let policy = policy_with_inline_keys();
+    let mut keyring = Keyring::new(&policy, RUST_CRYPTO);
+    assert!(find(&mut keyring, &policy, "a", 1_000_000).is_ok());
+    assert_eq!(find(&mut keyring, &policy, "b", 1).err(), UNKNOWN);
+    assert_eq!(keyring.wanted(MAIN).count(), 0);
+}
+
+#[test]
+fn a_flood_of_random_kids_fills_no_memory_and_takes_nobodys_key() {
+    let policy = fetched();
+    let mut keyring = ring(&policy);
+    keyring.install(MAIN, set(&[key("a", 1)]), at(110), &[KidHash::of("nobody's")]);
+    assert_eq!(find(&mut keyring, &policy, "nobody's", 111).err(), UNKNOWN);
+    for number in 0..10_000 {
+        assert_eq!(find(&mut keyring, &policy, &format!("random-{number}"), 112).err(), WAIT);
+        assert!(find(&mut keyring, &policy, "a", 112).is_ok());
+    }
+    assert_eq!(keyring.wanted(MAIN).count(), REMEMBERED);
+    assert_eq!(keyring.rings[0].unknown.len(), REMEMBERED);
+    // what was forgotten is asked for again, never taken for known
+    assert_eq!(find(&mut keyring, &policy, "nobody's", 113).err(), WAIT);
+}
+
+#[test]
+fn without_a_kid_exactly_one_key_must_fit() {
+    let policy = fetched();
+    let of = |keys: &[Value]| {
+        let mut keyring = Keyring::new(&policy, RUST_CRYPTO);
+        keyring.install(MAIN, set(keys), at(1), &[]);
+        keyring.find(MAIN, &policy.providers()[0], None, Algorithm::EdDSA, at(2)).err()
+    };
+    assert_eq!(of(&[key("a", 1)]), None);
+    assert_eq!(of(&[key("a", 1), key("a", 1)]), None, "the same key twice is one");
+    assert_eq!(of(&[key("a", 1), key("b", 2)]), Some(NoKey::Refused(Reason::KeyAmbiguous)));
+}
+
+proptest! {
+    /// Documents arrive in any order, ids are asked for at any time: the keys are always those of the newest document, and a
+    /// kid is called nobody's only if it is not in it.
+    #[test]
+    fn the_keys_are_always_those_of_the_newest_document(
+        events in prop::collection::vec((0_u64..50, prop::collection::vec(0_u8..4, 1..3), any::<bool>()), 1..30),
+    ) {
+        let policy = fetched();
+        let mut keyring = Keyring::new(&policy, RUST_CRYPTO);
+        let mut newest: Option<(u64, Vec<u8>)> = None;
+        for (time, numbers, arrives) in events {
+            if arrives {
+                let keys: Vec<_> = numbers.iter().map(|number| key(&number.to_string(), *number + 1)).collect();
+                keyring.install(MAIN, set(&keys), at(time), &[]);
+                if newest.as_ref().is_none_or(|(begun, _)| *begun < time) {
+                    newest = Some((time, numbers));
+                }
+            } else {
+                let kid = numbers[0];
+                let found = find(&mut keyring, &policy, &kid.to_string(), time);
+                match (&newest, found) {
+                    (None, found) => prop_assert_eq!(found.err(), Some(NoKey::Wait(Missing::AllKeys))),
+                    (Some((_, keys)), found) => prop_assert_eq!(found.is_ok(), keys.contains(&kid)),
+                }
+            }
+        }
+    }
+}

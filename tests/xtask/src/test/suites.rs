@@ -11,6 +11,7 @@ use harness::{Error, Result, tools};
 
 use crate::build;
 use crate::cargo::{cargo, run, wasm_targets};
+use crate::fuzz;
 
 /// The environment variable in which tests find a PostgreSQL server.
 const POSTGRES: &str = "PORTCULLIS_TEST_POSTGRES";
@@ -31,11 +32,12 @@ pub(super) struct Suite {
 }
 
 /// All of them, the quick ones first.
-pub(super) static SUITES: [Suite; 9] = [
+pub(super) static SUITES: [Suite; 10] = [
     Suite { name: "fmt", says: "formatting", run: fmt },
     Suite { name: "clippy", says: "lints, natively and for the plugin's target", run: clippy },
     Suite { name: "native", says: "unit and property tests, natively", run: native },
     Suite { name: "wasm", says: "the engine's decisions as WebAssembly", run: wasm },
+    Suite { name: "fuzz", says: "a moment of every fuzz target, with coverage", run: fuzz::smoke },
     Suite { name: "e2e", says: "end to end, through a real Envoy", run: e2e },
     Suite {
         name: "bench",

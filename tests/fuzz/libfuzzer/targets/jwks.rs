@@ -1,0 +1,4 @@
+//! `fuzz::jwks` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz::jwks(input));

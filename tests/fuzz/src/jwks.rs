@@ -1,0 +1,83 @@
+//! A provider's document of keys.
+
+use std::rc::Rc;
+
+use portcullis_engine::authn::algorithm::Algorithm;
+use portcullis_engine::authn::bearer::Headers;
+use portcullis_engine::authn::jwks::{Key, KeySet};
+use portcullis_engine::authn::signature::RUST_CRYPTO;
+use portcullis_engine::decide::{Decision, Gate};
+use portcullis_engine::policy::{Policy, ProviderId};
+use portcullis_engine::request::Request;
+use portcullis_engine::time::Steady;
+use serde_json::json;
+
+use crate::fixture::{NOW, Peer, at, headers, load};
+
+/// Larger than what a key of the seeds has; a provider with larger ones is as slow as it likes to be.
+const KEYS: usize = 4;
+
+/// What can be read is used; a signature that nobody made verifies by no key of it.
+pub fn jwks(input: &[u8]) {
+    thread_local! {
+        static POLICY: (Rc<Policy>, ProviderId) = fetched();
+    }
+    let Ok(set) = KeySet::parse(input) else { return };
+    assert!(!set.keys().is_empty() && set.keys().len() + set.ignored() <= 1000);
+    let again = KeySet::parse(input).expect("the same text");
+    let identities = |set: &KeySet| set.keys().iter().map(Key::identity).collect::<Vec<_>>();
+    assert_eq!(identities(&set), identities(&again));
+    let keys: Vec<_> = set.keys().iter().take(KEYS).cloned().collect();
+    POLICY.with(|(policy, main)| {
+        let mut gate = Gate::new(Rc::clone(policy), RUST_CRYPTO);
+        gate.keyring_mut().install(*main, set, Steady(1), &[]);
+        assert!(gate.keyring().state(*main).is_some_and(|state| state.usable > 0));
+        for key in keys {
+            assert!(key.kid().is_none_or(|kid| (1..=256).contains(&kid.len())));
+            let fitting: Vec<_> = Algorithm::ALL.into_iter().filter(|it| key.fits(*it)).collect();
+            assert!(!fitting.is_empty(), "a key that fits nothing");
+            for algorithm in fitting {
+                for signature in signatures() {
+                    forged_is_refused(&mut gate, &key, algorithm, &signature);
+                }
+            }
+        }
+    });
+}
+
+/// The policy of the corpus, but that the keys of `main` are fetched.
+fn fetched() -> (Rc<Policy>, ProviderId) {
+    let mut document = corpus::policy();
+    document["providers"]["main"]["jwks"] = json!({ "uri": "https://main.example/jwks", "cluster": "main" });
+    let policy = load(&document);
+    let main = policy.provider_of_issuer("https://main.example").expect("a provider");
+    (policy, main)
+}
+
+/// Of the lengths that signatures have: all zero, all one, and the neutral element with a zero, which verifies by an
+/// Ed25519 key of small order.
+fn signatures() -> Vec<Vec<u8>> {
+    let mut neutral = vec![0; 64];
+    neutral[0] = 1;
+    let mut all = vec![neutral];
+    for length in [64, 96, 256] {
+        all.extend([vec![0; length], vec![1; length]]);
+    }
+    all
+}
+
+fn forged_is_refused(gate: &mut Gate, key: &Key, algorithm: Algorithm, signature: &[u8]) {
+    let mut header = json!({ "alg": algorithm.name(), "typ": "JWT" });
+    if let Some(kid) = key.kid() {
+        header["kid"] = json!(kid);
+    }
+    let claims = json!({
+        "iss": "https://main.example", "sub": "mallory", "aud": "orders-api", "exp": NOW + 300, "typ": "Bearer",
+    });
+    let token =
+        crate::token::joined([header.to_string().as_bytes(), claims.to_string().as_bytes(), signature]);
+    let bearer = format!("Bearer {token}").into_bytes();
+    let headers = headers(b"GET", b"/me", b"main.example", [("authorization".to_owned(), bearer)]);
+    let verdict = gate.decide(&Request::new(Headers(&headers)), &Peer(None), at(0));
+    assert!(matches!(verdict.decision, Decision::Refuse(_)), "{:?}", verdict.decision);
+}

@@ -1,0 +1,54 @@
+//! What fuzzers run: a function for each target, whose oracle panics where something passes that must not. The same functions
+//! run under libFuzzer (`cargo xtask fuzz`, nightly) and in this crate's own tests, on any toolchain: over the seeds, over
+//! what was once found, and over random bytes.
+//!
+//! | target | its bytes | what must hold |
+//! |---|---|---|
+//! | [`jwks`] | a JWKS | nobody's signature verifies by any key of it |
+//! | [`token`] | a token, or header and claims to be signed | what passes, a second and lenient reader finds right too |
+//! | [`authorization`] | values of `Authorization` | what passes is one whole token that was issued |
+//! | [`path`] | a request target | the row that decides is the most specific that matches it, found by looking at each |
+//! | [`policy`] | the policy's text | nothing passes without a token but what the policy says aloud |
+//! | [`request`] | requests, structured | what passes with a caller carries an issued token, byte for byte |
+//!
+//! The policy, the keys and the tokens are those of the decision corpus.
+#![allow(clippy::missing_panics_doc, reason = "an oracle panics: that is what it is for")]
+
+mod authorization;
+mod fixture;
+mod jwks;
+mod opinion;
+mod oracle;
+mod path;
+mod policy;
+mod request;
+mod seeds;
+mod token;
+
+pub use authorization::authorization;
+pub use jwks::jwks;
+pub use path::path;
+pub use policy::policy;
+pub use request::request;
+pub use token::token;
+
+/// A target.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its name: of the function, of the libFuzzer program, and of its folders.
+    pub name: &'static str,
+    /// Panics where something passes that must not.
+    pub run: fn(&[u8]),
+    /// Inputs to begin with.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+/// All of them.
+pub static TARGETS: [Target; 6] = [
+    Target { name: "jwks", run: jwks, seeds: seeds::jwks },
+    Target { name: "token", run: token, seeds: seeds::token },
+    Target { name: "authorization", run: authorization, seeds: seeds::authorization },
+    Target { name: "path", run: path, seeds: seeds::path },
+    Target { name: "policy", run: policy, seeds: seeds::policy },
+    Target { name: "request", run: request, seeds: seeds::request },
+];

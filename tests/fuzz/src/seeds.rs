@@ -1,0 +1,110 @@
+//! Inputs to begin with: the decision corpus, in the form that each target reads.
+
+use corpus::{Case, Paths, Sent};
+use serde_json::{Value, json};
+
+use crate::fixture::{self, NOW};
+use crate::request::{HOSTS, METHODS, TARGETS};
+
+/// The sets of keys of the corpus, each key alone, and keys of odd forms.
+pub(crate) fn jwks() -> Vec<Vec<u8>> {
+    let sets = ["all", "other", "no-kid", "twins"].map(corpus::jwks);
+    let keys: Vec<_> = sets.iter().filter_map(|set| set["keys"].as_array()).flatten().cloned().collect();
+    let alone = keys.iter().map(|key| json!({ "keys": [key] }));
+    let odd = [
+        json!({ "keys": [] }),
+        json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": "AQ" }, null, 7, [], {}] }),
+        json!({ "keys": [{ "kty": "RSA", "n": "AQ", "e": "AQ", "use": "enc", "key_ops": ["sign"], "x5c": [] }] }),
+        json!({ "keys": [{ "kty": "EC", "crv": "P-384", "x": "", "y": "", "alg": "ES256", "d": "" }] }),
+    ];
+    sets.iter().cloned().chain(alone).chain(odd).map(|set| set.to_string().into_bytes()).collect()
+}
+
+/// Each token as it came, and its header and claims to be signed, or with a signature of their own.
+pub(crate) fn token() -> Vec<Vec<u8>> {
+    let raw = |token: &String| [&[0], token.as_bytes()].concat();
+    let mut seeds: Vec<_> = fixture::with(|fixture| fixture.tokens.iter().map(raw).collect());
+    let claims = |changes: Value| corpus::token(&json!({ "claims": changes }), NOW);
+    for token in [
+        claims(json!({})),
+        claims(json!({ "iss": "https://strict.example", "client_id": "c", "roles": ["customer"] })),
+        claims(json!({ "iss": "https://loose.example", "client_id": ["orders-api"], "ext": { "uid": "u" } })),
+        claims(json!({ "cnf": { "x5t#S256": "", "jkt": "x" }, "nbf": 0, "aud": ["orders-api", "x"] })),
+    ] {
+        use base64::Engine as _;
+        let decode = |part| base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).expect("base64url");
+        let parts: Vec<_> = token.split('.').map(decode).collect();
+        seeds.push([&[1], &*parts[0], b"\n", &parts[1]].concat());
+        seeds.push([&[2], &*parts[0], b"\n", &parts[1], b"\n", &parts[2]].concat());
+    }
+    seeds
+}
+
+/// What the cases have in `Authorization`.
+pub(crate) fn authorization() -> Vec<Vec<u8>> {
+    let values = |sent: Sent| {
+        let ours = sent.headers.into_iter().filter(|(name, _)| name == "authorization");
+        ours.map(|(_, value)| value).collect::<Vec<_>>().join("\n").into_bytes()
+    };
+    corpus::cases().iter().map(|case| values(case.sent(NOW))).filter(|seed| !seed.is_empty()).collect()
+}
+
+/// The targets of the table of paths.
+pub(crate) fn path() -> Vec<Vec<u8>> {
+    Paths::load().cases().map(|case| case.target).collect()
+}
+
+/// The policies of the tests, and small ones that a mutation may reach more of.
+pub(crate) fn policy() -> Vec<Vec<u8>> {
+    let provider = json!({
+        "issuer": "https://a.example", "audiences": ["a"], "jwks": { "inline": corpus::jwks("other") },
+        "algorithms": ["EdDSA"], "token_types": ["at+jwt"], "roles": [{ "path": ["roles"] }],
+    });
+    let small = |service: Value| json!({ "providers": { "a": provider }, "services": { "a": service } });
+    let row = |row: Value| small(json!({ "hosts": ["*"], "routes": [row] }));
+    let mut policies = vec![corpus::policy(), Paths::load().policy()];
+    policies.extend([
+        row(json!({ "match": "GET /", "public": true })),
+        row(json!({ "match": "GET /a/{b}/{*c}", "roles": ["r"], "all_roles": ["s"], "mode": "enforce" })),
+        row(json!({ "match": "* /a", "authenticated": true })),
+        small(json!({ "hosts": ["a.example", "*.b.example:8080"], "audiences": ["a"], "cors": { "preflight": true },
+            "clusters": ["a"], "mode": { "shadow": { "until": "2999-12-31" } }, "routes": [] })),
+    ]);
+    policies.iter().map(|policy| policy.to_string().into_bytes()).collect()
+}
+
+/// The cases, in the form that [`request`](crate::request()) reads; each also twice, and followed by another one.
+pub(crate) fn request() -> Vec<Vec<u8>> {
+    let cases = corpus::cases();
+    let mut number = 0_u16;
+    let one = |case: &Case| {
+        let sent = case.sent(NOW);
+        let mut seed = choice(&case.host, &HOSTS);
+        seed.extend(choice(&sent.method, &METHODS));
+        seed.extend(choice(&sent.target, &TARGETS));
+        // the moment of issue, and no certificate
+        seed.extend([0, 0, 0]);
+        if case.token(NOW).is_some() {
+            // one header: `Authorization: Bearer` and an unchanged token
+            seed.extend([1, 0, 0]);
+            seed.extend(number.to_le_bytes());
+            seed.push(0);
+            number += 1;
+        } else {
+            seed.push(0);
+        }
+        seed
+    };
+    let single: Vec<_> = cases.iter().map(one).collect();
+    let pairs = single.iter().zip(single.iter().skip(1).chain(single.first()));
+    let stories = pairs.map(|(first, second)| [&**first, first, second].concat());
+    single.iter().cloned().chain(stories.step_by(4)).collect()
+}
+
+/// By its place, or written out.
+fn choice(text: &str, known: &[&str]) -> Vec<u8> {
+    let place = known.iter().position(|it| *it == text).and_then(|place| u8::try_from(place).ok());
+    let length = u8::try_from(text.len().min(255)).unwrap_or(u8::MAX);
+    let spelled = || [&[u8::MAX, length], &text.as_bytes()[..usize::from(length)]].concat();
+    place.map_or_else(spelled, |place| vec![place])
+}

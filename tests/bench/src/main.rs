@@ -27,6 +27,9 @@ struct Arguments {
     /// Where bench.json and the plots go
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
+    /// Make this run the one that the README shows
+    #[arg(long, conflicts_with_all = ["out", "only", "module"])]
+    publish: bool,
 }
 
 fn main() -> Result<()> {
@@ -42,6 +45,10 @@ fn main() -> Result<()> {
     plan.connections = arguments.connections.unwrap_or(plan.connections);
     let report = bench::run(plan, arguments.module.as_deref())?;
     println!("{}", report.tables());
+    if arguments.publish {
+        println!("{}", report.publish()?.display());
+        return Ok(());
+    }
     let folder = arguments.out.unwrap_or_else(|| harness::artifacts::target().join("bench"));
     for file in report.write(&folder)? {
         println!("{}", folder.join(file).display());

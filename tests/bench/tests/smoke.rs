@@ -34,10 +34,10 @@ fn one_round_answers_as_expected_and_produces_every_figure() {
 
     let folder = harness::folder::Folder::empty("bench-report").unwrap();
     let files = report.write(folder.path()).unwrap();
-    assert_eq!(files, ["bench.json", "cost.svg", "rows.svg", "providers.svg"]);
+    assert_eq!(files, ["bench.json", "bench.md", "cost.svg", "rows.svg", "providers.svg"]);
     let json = std::fs::read_to_string(folder.join("bench.json")).unwrap();
     assert!(json.contains("\"net_us\"") && report.tables().contains("Figures to reach"));
-    for plot in &files[1..] {
+    for plot in &files[2..] {
         let svg = std::fs::read_to_string(folder.join(plot)).unwrap();
         assert!(svg.starts_with("<svg") && svg.contains("Portcullis, headers"), "{plot}");
     }

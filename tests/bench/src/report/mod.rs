@@ -1,12 +1,14 @@
 //! The figures of a run: `bench.json`, the tables on the terminal, and the plots.
 mod about;
+mod markdown;
 mod plot;
 mod terminal;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use harness::artifacts::root;
 use serde::Serialize;
 
 use crate::gateway::Variant;
@@ -61,7 +63,7 @@ impl Report {
         terminal::render(self)
     }
 
-    /// Writes `bench.json` and the plots, and tells the files' names.
+    /// Writes `bench.json`, `bench.md` and the plots, and tells the files' names.
     ///
     /// # Errors
     /// They cannot be written.
@@ -69,9 +71,21 @@ impl Report {
         fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
         let json = serde_json::to_string_pretty(self)? + "\n";
         fs::write(folder.join("bench.json"), json).context("write bench.json")?;
-        let mut files = vec!["bench.json"];
+        fs::write(folder.join("bench.md"), markdown::render(self)).context("write bench.md")?;
+        let mut files = vec!["bench.json", "bench.md"];
         files.extend(plot::write(self, folder)?);
         Ok(files)
+    }
+
+    /// Makes this run the one that the README shows, and tells where its files are.
+    ///
+    /// # Errors
+    /// The README has no place for it, or something cannot be written.
+    pub fn publish(&self) -> Result<PathBuf> {
+        let folder = root().join(markdown::RESULTS);
+        self.write(&folder)?;
+        markdown::publish(self)?;
+        Ok(folder)
     }
 }
 

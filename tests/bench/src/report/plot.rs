@@ -11,23 +11,34 @@ use crate::gateway::Variant;
 const FONT: &str = "sans-serif";
 const MARGIN: f64 = 1.15;
 
-/// Writes those whose figures the run measured into `folder`, and tells their names.
-pub(crate) fn write(report: &Report, folder: &Path) -> Result<Vec<&'static str>> {
-    let mut written = Vec::new();
+/// Sweeps, and their plots.
+const SWEEPS: [(&str, &str); 2] = [("rows", "rows.svg"), ("providers", "providers.svg")];
+
+/// Those whose figures the run measured.
+pub(super) fn names(report: &Report) -> Vec<&'static str> {
+    let cost = (!costs(report).is_empty()).then_some("cost.svg");
+    let measured = |name| report.experiments.iter().any(|it| it.name == name);
+    let sweeps = SWEEPS.into_iter().filter(|(name, _)| measured(*name)).map(|(_, file)| file);
+    cost.into_iter().chain(sweeps).collect()
+}
+
+/// Writes them into `folder`, and tells their names.
+pub(super) fn write(report: &Report, folder: &Path) -> Result<Vec<&'static str>> {
     let failed = |error: Box<dyn Error>| anyhow!("{error}");
-    let costs: Vec<_> =
-        report.experiments.iter().filter(|it| it.varies.is_none() && it.workers == 1).collect();
+    let costs = costs(report);
     if !costs.is_empty() {
         bars(&costs, &folder.join("cost.svg")).map_err(failed).context("draw cost.svg")?;
-        written.push("cost.svg");
     }
-    for (name, file) in [("rows", "rows.svg"), ("providers", "providers.svg")] {
+    for (name, file) in SWEEPS {
         if let Some(experiment) = report.experiments.iter().find(|it| it.name == name) {
             curves(experiment, &folder.join(file)).map_err(failed).with_context(|| format!("draw {file}"))?;
-            written.push(file);
         }
     }
-    Ok(written)
+    Ok(names(report))
+}
+
+fn costs(report: &Report) -> Vec<&Experiment> {
+    report.experiments.iter().filter(|it| it.varies.is_none() && it.workers == 1).collect()
 }
 
 fn color(variant: Variant) -> RGBColor {

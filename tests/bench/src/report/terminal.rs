@@ -31,7 +31,7 @@ pub(crate) fn render(report: &Report) -> String {
     for experiment in report.experiments.iter().filter(|it| it.varies.is_some()) {
         parts.push(format!("{}, in us above the bare proxy\n{}", experiment.name, sweep(experiment)));
     }
-    parts.push(others(report));
+    parts.push(others(report).join("\n"));
     parts.push(format!("Figures to reach\n{}", targets(&report.targets)));
     parts.join("\n\n")
 }
@@ -104,7 +104,8 @@ fn sweep(experiment: &Experiment) -> Table {
     table
 }
 
-fn others(report: &Report) -> String {
+/// The figures that are no table, a line each.
+pub(super) fn others(report: &Report) -> Vec<String> {
     let mut lines = vec![format!("portcullis.wasm: {} bytes", report.module_bytes)];
     if let Some(memory) = &report.memory {
         lines.push(format!(
@@ -128,27 +129,43 @@ fn others(report: &Report) -> String {
             it.workers, it.fetches, it.refreshes, it.requests
         ));
     }
-    lines.join("\n")
+    lines
 }
 
 fn targets(verdicts: &[Verdict]) -> Table {
     let mut table = table(["figure", "at most", "measured", "interval", ""].map(str::to_owned));
     for verdict in verdicts {
-        let unit = if verdict.unit == Unit::Mebibytes { " MiB" } else { "" };
-        let show = |value: f64| format!("{value:.2}{unit}");
-        let measured = verdict.measured;
+        let [median, spread] = measured(verdict);
+        let outcome = Cell::new(verdict.outcome);
         table.add_row([
             Cell::new(&verdict.figure),
-            right(format!("{}{unit}", verdict.at_most)),
-            right(measured.map_or_else(String::new, |it| show(it.median))),
-            right(measured.map_or_else(String::new, |it| format!("{} to {}", show(it.low), show(it.high)))),
-            Cell::new(verdict.outcome),
+            right(bound(verdict)),
+            right(median),
+            right(spread),
+            outcome,
         ]);
     }
     table
 }
 
-fn interval(summary: &Summary) -> String {
+/// What a figure may be at most.
+pub(super) fn bound(verdict: &Verdict) -> String {
+    format!("{}{}", verdict.at_most, unit(verdict))
+}
+
+/// A figure's median and its interval; nothing if it was not measured.
+pub(super) fn measured(verdict: &Verdict) -> [String; 2] {
+    let show = |value: f64| format!("{value:.2}{}", unit(verdict));
+    let texts =
+        verdict.measured.map(|it| [show(it.median), format!("{} to {}", show(it.low), show(it.high))]);
+    texts.unwrap_or_default()
+}
+
+fn unit(verdict: &Verdict) -> &'static str {
+    if verdict.unit == Unit::Mebibytes { " MiB" } else { "" }
+}
+
+pub(super) fn interval(summary: &Summary) -> String {
     let Summary { median, low, high, .. } = *summary;
     format!("{median:.1} ({low:.1} to {high:.1})")
 }

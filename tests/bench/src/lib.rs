@@ -32,6 +32,7 @@ mod upstream;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
@@ -46,8 +47,15 @@ use crate::upstream::Upstream;
 /// # Errors
 /// A part cannot be had, or a request was not answered as expected.
 pub fn run(plan: Plan, instead: Option<&Path>) -> Result<Report> {
+    many_connections()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(measure(plan, instead))
+}
+
+/// Connections to all gateways stay open, so the soft limit of open files is too low on many machines.
+fn many_connections() -> Result<()> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).context("raise the limit of open files")
 }
 
 async fn measure(plan: Plan, instead: Option<&Path>) -> Result<Report> {

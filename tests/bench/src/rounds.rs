@@ -1,5 +1,8 @@
 //! Interleaved rounds: in each, every gateway of an experiment has one turn, in a new random order, so that whatever else the
 //! machine does meets all of them alike.
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +34,11 @@ impl<'a> Cell<'a> {
     pub(crate) fn of(gateway: &'a Gateway, calls: &Arc<[Call]>) -> Self {
         Self { gateway, parameter: None, calls: Arc::clone(calls), base: 0, one_of: 1 }
     }
+
+    /// Its counted requests in one round.
+    fn requests(&self, schedule: Schedule) -> usize {
+        (schedule.requests / self.one_of).max(1)
+    }
 }
 
 /// How an experiment is run.
@@ -47,6 +55,9 @@ struct Measured {
     latencies: Latencies,
 }
 
+/// A round is cut into turns of about so many requests, so that what comes and goes on the machine meets all cells of a round.
+const TURN: usize = 250;
+
 /// Runs all rounds.
 pub(crate) async fn run(
     cells: &[Cell<'_>],
@@ -55,32 +66,34 @@ pub(crate) async fn run(
     steps: &Steps,
 ) -> Result<Vec<CellFigures>> {
     let Settings { schedule, .. } = settings;
-    for cell in cells {
-        let first = &cell.calls[..schedule.warm_up / cell.one_of];
-        turn(cell, first.into(), settings).await?;
-        steps.done();
-    }
+    let mut clients = Clients::open(cells, settings.connections).await?;
     let mut measured = Vec::new();
-    for _ in cells {
+    for cell in cells {
+        clients.send(cell, 0..schedule.warm_up / cell.one_of).await?;
         measured.push(Measured { cpu_us: Vec::new(), latencies: Latencies::new(3)? });
+        steps.done();
     }
     let mut order: Vec<usize> = (0..cells.len()).collect();
     for round in 0..schedule.rounds {
-        order.shuffle(random);
         let from = schedule.warm_up + round * (schedule.requests + schedule.paced);
-        let (counted, end) = (from + schedule.requests, from + schedule.requests + schedule.paced);
-        for &place in &order {
-            let (cell, measured) = (&cells[place], &mut measured[place]);
-            let requests = (schedule.requests / cell.one_of).max(1);
-            let cpu = turn(cell, cell.calls[from..from + requests].into(), settings).await?;
-            measured.cpu_us.push(cpu.as_secs_f64() * 1e6 / requests as f64);
+        let turns = schedule.requests.div_ceil(TURN);
+        let mut cpu = vec![Duration::ZERO; cells.len()];
+        for turn in 0..turns {
+            order.shuffle(random);
+            for &place in &order {
+                let (cell, requests) = (&cells[place], cells[place].requests(schedule));
+                let (begin, end) = (requests * turn / turns, requests * (turn + 1) / turns);
+                cpu[place] += clients.send(cell, from + begin..from + end).await?;
+            }
+        }
+        for ((cell, measured), cpu) in cells.iter().zip(&mut measured).zip(cpu) {
+            measured.cpu_us.push(cpu.as_secs_f64() * 1e6 / cell.requests(schedule) as f64);
             steps.done();
         }
         for &place in order.iter().filter(|_| schedule.paced > 0) {
             let cell = &cells[place];
-            let connections = open(cell, settings).await?;
-            let paced = load::paced(connections, cell.calls[counted..end].into(), settings.rate);
-            measured[place].latencies.add(paced.await.with_context(|| cell.gateway.variant.name())?)?;
+            let due = &cell.calls[from + schedule.requests..][..schedule.paced];
+            measured[place].latencies.add(clients.pace(cell, due, settings.rate).await?)?;
             steps.done();
         }
     }
@@ -92,17 +105,37 @@ pub(crate) fn steps(cells: usize, schedule: Schedule) -> usize {
     cells * (1 + schedule.rounds * if schedule.paced > 0 { 2 } else { 1 })
 }
 
-/// Sends the calls as fast as they are answered, and tells the CPU time that the gateway took.
-async fn turn(cell: &Cell<'_>, calls: Arc<[Call]>, settings: Settings) -> Result<Duration> {
-    let mut connections = open(cell, settings).await?;
-    let before = cell.gateway.cpu.read()?;
-    load::all(&mut connections, &calls).await.with_context(|| cell.gateway.variant.name())?;
-    let after = cell.gateway.cpu.read()?;
-    Ok(after.saturating_sub(before))
-}
+/// Connections to every gateway of an experiment, which stay open: opening and closing them is nobody's request.
+struct Clients(HashMap<u16, Vec<Connection>>);
 
-async fn open(cell: &Cell<'_>, settings: Settings) -> Result<Vec<Connection>> {
-    Connection::open_many(cell.gateway.port(), settings.connections).await
+impl Clients {
+    async fn open(cells: &[Cell<'_>], count: usize) -> Result<Self> {
+        let mut clients = HashMap::new();
+        for port in cells.iter().map(|cell| cell.gateway.port()) {
+            if let Entry::Vacant(none) = clients.entry(port) {
+                none.insert(Connection::open_many(port, count).await?);
+            }
+        }
+        Ok(Self(clients))
+    }
+
+    fn of(&mut self, cell: &Cell<'_>) -> &mut Vec<Connection> {
+        self.0.entry(cell.gateway.port()).or_default()
+    }
+
+    /// Sends these of the cell's calls as fast as they are answered, and tells the CPU time that the gateway took.
+    async fn send(&mut self, cell: &Cell<'_>, calls: Range<usize>) -> Result<Duration> {
+        let calls = cell.calls[calls].into();
+        let before = cell.gateway.cpu.read()?;
+        load::all(self.of(cell), &calls).await.with_context(|| cell.gateway.variant.name())?;
+        Ok(cell.gateway.cpu.read()?.saturating_sub(before))
+    }
+
+    /// Sends the calls at a fixed rate, and tells how long each took.
+    async fn pace(&mut self, cell: &Cell<'_>, calls: &[Call], rate: u32) -> Result<Latencies> {
+        let paced = load::paced(self.of(cell), calls.into(), rate).await;
+        paced.with_context(|| cell.gateway.variant.name())
+    }
 }
 
 fn figures(cell: &Cell<'_>, own: &Measured, base: &Measured) -> CellFigures {

@@ -14,17 +14,21 @@ use super::{Call, Connection};
 /// Latencies in nanoseconds, to three digits.
 pub(crate) type Latencies = Histogram<u64>;
 
-/// Sends every call once, `rate` of them a second.
-pub(crate) async fn paced(connections: Vec<Connection>, calls: Arc<[Call]>, rate: u32) -> Result<Latencies> {
+/// Sends every call once, `rate` of them a second, over all of the connections.
+pub(crate) async fn paced(
+    connections: &mut Vec<Connection>,
+    calls: Arc<[Call]>,
+    rate: u32,
+) -> Result<Latencies> {
     let due = Arc::new(Mutex::new(metronome(calls.len(), rate)));
     let mut senders = JoinSet::new();
-    for mut connection in connections {
+    for mut connection in connections.drain(..) {
         let (due, calls) = (Arc::clone(&due), Arc::clone(&calls));
         senders.spawn(async move {
             let mut latencies = Latencies::new(3)?;
             loop {
                 let next = due.lock().await.recv().await;
-                let Some((number, due)) = next else { return anyhow::Ok(latencies) };
+                let Some((number, due)) = next else { return anyhow::Ok((connection, latencies)) };
                 connection.ask(&calls[number]).await?;
                 latencies.record(u64::try_from(due.elapsed().as_nanos())?)?;
             }
@@ -32,7 +36,9 @@ pub(crate) async fn paced(connections: Vec<Connection>, calls: Arc<[Call]>, rate
     }
     let mut all = Latencies::new(3)?;
     while let Some(done) = senders.join_next().await {
-        all.add(done??)?;
+        let (connection, latencies) = done??;
+        connections.push(connection);
+        all.add(latencies)?;
     }
     Ok(all)
 }

@@ -8,15 +8,15 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER as RUST_CRYPTO;
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};
 use jsonwebtoken::signature::{Error as SignatureError, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
 use portcullis_engine::authn::algorithm;
 use portcullis_engine::authn::der;
-use portcullis_engine::authn::signature::{SelfTest, self_tests};
-use proxy_wasm::hostcalls;
+use portcullis_engine::authn::signature::{SelfTest, rust_crypto_verifier, self_tests};
+
+use crate::host::verify_signature;
 
 /// The gateway verifies and never signs with jsonwebtoken: what only signers and private keys need is left out of the module.
 static PROVIDER: CryptoProvider = CryptoProvider {
@@ -90,7 +90,7 @@ fn proves(test: &SelfTest) -> bool {
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // as jsonwebtoken calls it
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>> {
-    let own = (RUST_CRYPTO.verifier_factory)(algorithm, key)?;
+    let own = rust_crypto_verifier(algorithm, key)?;
     let trusted = algorithm::Algorithm::try_from(*algorithm)
         .is_ok_and(|algorithm| HOST.load(Ordering::Relaxed) & bit(algorithm) != 0);
     match trusted.then(|| HostCall::of(*algorithm, key)).flatten() {
@@ -157,9 +157,9 @@ impl HostCall {
         field(&mut arguments, 2, &self.key);
         field(&mut arguments, 3, converted.as_deref().unwrap_or(signature));
         field(&mut arguments, 4, message);
-        let answer = hostcalls::call_foreign_function("verify_signature", Some(&arguments)).ok()?;
+        let answer = verify_signature(&arguments)?;
         // VerifySignatureResult { bool result = 1; string error = 2 }: proto3 leaves a false out
-        Some(answer.is_some_and(|answer| answer.starts_with(&[0x08, 0x01])))
+        Some(answer.starts_with(&[0x08, 0x01]))
     }
 }
 

@@ -52,6 +52,13 @@ pub(crate) fn swap(name: &str, value: &[u8], seen: Option<&Entry>) -> bool {
     hostcalls::set_shared_data(name, Some(value), Some(compare)).is_ok()
 }
 
+/// What Envoy's foreign function `verify_signature` says, or `None` if it gave no answer.
+pub(crate) fn verify_signature(arguments: &[u8]) -> Option<Vec<u8>> {
+    let answer = hostcalls::call_foreign_function("verify_signature", Some(arguments)).ok()?;
+    // an empty message is one too
+    Some(answer.unwrap_or_default())
+}
+
 /// Asks for a tick after so long. One tick follows; whoever wants another asks again.
 pub(crate) fn tick_after(period: Duration) {
     // a host without ticks fetches no keys, and says so by 503

@@ -1,5 +1,6 @@
-//! RustCrypto behind jsonwebtoken's seam: as jsonwebtoken has it, except for RSA keys above 4096 bits, which it would not
-//! take, so that their tokens would look forged.
+//! RustCrypto behind jsonwebtoken's seam, for where there is no host. jsonwebtoken has verifiers of its own, but takes no RSA key
+//! above 4096 bits, so that tokens by one would look forged; it reads an RSA key anew for every token; and it brings the
+//! verifiers of symmetric algorithms along, which nothing here may ask for.
 
 use jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER;
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
@@ -30,50 +31,85 @@ pub static RUST_CRYPTO: &CryptoProvider = &CryptoProvider {
 /// The key is not one of the algorithm's.
 #[allow(clippy::trivially_copy_pass_by_ref)] // as jsonwebtoken calls it
 pub fn rust_crypto_verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>> {
-    match key.kind() {
-        DecodingKeyKind::RsaModulusExponent { n, e } if n.len() * 8 > RsaPublicKey::MAX_SIZE => {
+    let key = match (algorithm, key.kind()) {
+        (
+            Algorithm::RS256
+            | Algorithm::RS384
+            | Algorithm::RS512
+            | Algorithm::PS256
+            | Algorithm::PS384
+            | Algorithm::PS512,
+            DecodingKeyKind::RsaModulusExponent { n, e },
+        ) => {
             let (n, e) = (BigUint::from_bytes_be(n), BigUint::from_bytes_be(e));
-            let key = RsaPublicKey::new_with_max_size(n, e, MAX_RSA_BITS)
-                .map_err(|error| ErrorKind::InvalidRsaKey(error.to_string()))?;
-            Ok(Box::new(LargeRsa { key, algorithm: *algorithm }))
+            PublicKey::Rsa(RsaPublicKey::new_with_max_size(n, e, MAX_RSA_BITS).map_err(|_| unfit())?)
         }
-        _ => (DEFAULT_PROVIDER.verifier_factory)(algorithm, key),
-    }
+        (Algorithm::ES256, DecodingKeyKind::SecretOrDer(point)) => {
+            PublicKey::P256(p256::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(|_| unfit())?)
+        }
+        (Algorithm::ES384, DecodingKeyKind::SecretOrDer(point)) => {
+            PublicKey::P384(p384::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(|_| unfit())?)
+        }
+        (Algorithm::EdDSA, DecodingKeyKind::SecretOrDer(point)) => {
+            let point = ed25519_dalek::VerifyingKey::try_from(point.as_slice());
+            PublicKey::Ed25519(point.map_err(|_| unfit())?)
+        }
+        _ => return Err(unfit()),
+    };
+    Ok(Box::new(Own { key, algorithm: *algorithm }))
 }
 
-/// A key of more than 4096 bits.
-struct LargeRsa {
-    key: RsaPublicKey,
+fn unfit() -> jsonwebtoken::errors::Error {
+    ErrorKind::InvalidKeyFormat.into()
+}
+
+/// A key, read once.
+struct Own {
+    key: PublicKey,
     algorithm: Algorithm,
 }
 
-impl Verifier<Vec<u8>> for LargeRsa {
+enum PublicKey {
+    Rsa(RsaPublicKey),
+    P256(p256::ecdsa::VerifyingKey),
+    P384(p384::ecdsa::VerifyingKey),
+    Ed25519(ed25519_dalek::VerifyingKey),
+}
+
+impl Verifier<Vec<u8>> for Own {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), SignatureError> {
-        let key = &self.key;
-        // RFC 7518 3.3 and 3.5: the salt is as long as the hash
-        let verified = match self.algorithm {
-            Algorithm::RS256 => {
-                key.verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message), signature)
-            }
-            Algorithm::RS384 => {
-                key.verify(Pkcs1v15Sign::new::<Sha384>(), &Sha384::digest(message), signature)
-            }
-            Algorithm::RS512 => {
-                key.verify(Pkcs1v15Sign::new::<Sha512>(), &Sha512::digest(message), signature)
-            }
-            Algorithm::PS256 => key.verify(Pss::new::<Sha256>(), &Sha256::digest(message), signature),
-            Algorithm::PS384 => key.verify(Pss::new::<Sha384>(), &Sha384::digest(message), signature),
-            Algorithm::PS512 => key.verify(Pss::new::<Sha512>(), &Sha512::digest(message), signature),
-            _ => return Err(SignatureError::new()),
-        };
-        verified.map_err(|_| SignatureError::new())
+        match &self.key {
+            PublicKey::Rsa(key) => rsa(key, self.algorithm, message, signature),
+            PublicKey::P256(key) => key.verify(message, &p256::ecdsa::Signature::from_slice(signature)?),
+            PublicKey::P384(key) => key.verify(message, &p384::ecdsa::Signature::from_slice(signature)?),
+            PublicKey::Ed25519(key) => key.verify(message, &ed25519_dalek::Signature::from_slice(signature)?),
+        }
     }
 }
 
-impl JwtVerifier for LargeRsa {
+impl JwtVerifier for Own {
     fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
+}
+
+/// RFC 7518 3.3 and 3.5: with PSS the salt is as long as the hash, and the mask is made with the same hash.
+fn rsa(
+    key: &RsaPublicKey,
+    algorithm: Algorithm,
+    message: &[u8],
+    signature: &[u8],
+) -> std::result::Result<(), SignatureError> {
+    let verified = match algorithm {
+        Algorithm::RS256 => key.verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message), signature),
+        Algorithm::RS384 => key.verify(Pkcs1v15Sign::new::<Sha384>(), &Sha384::digest(message), signature),
+        Algorithm::RS512 => key.verify(Pkcs1v15Sign::new::<Sha512>(), &Sha512::digest(message), signature),
+        Algorithm::PS256 => key.verify(Pss::new::<Sha256>(), &Sha256::digest(message), signature),
+        Algorithm::PS384 => key.verify(Pss::new::<Sha384>(), &Sha384::digest(message), signature),
+        Algorithm::PS512 => key.verify(Pss::new::<Sha512>(), &Sha512::digest(message), signature),
+        _ => return Err(SignatureError::new()),
+    };
+    verified.map_err(|_| SignatureError::new())
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub(crate) const NOW: u64 = 1_800_000_000;
 pub(crate) const CERTIFICATE: [u8; 32] = [7; 32];
 
 /// Refusals that the token itself is not to blame for: elsewhere, or at another time, it may pass.
-const ELSEWHERE: [&str; 11] = [
+const ELSEWHERE: [&str; 12] = [
     "path-ambiguous",
     "credentials-ambiguous",
     "issuer-not-accepted",
@@ -29,6 +29,7 @@ const ELSEWHERE: [&str; 11] = [
     "token-issued-in-future",
     "token-too-old",
     "audience-mismatch",
+    "binding-mismatch",
     "origin-not-allowed",
     "role-missing",
     "route-undeclared",

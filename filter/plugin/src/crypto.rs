@@ -16,7 +16,10 @@ use portcullis_engine::authn::algorithm;
 use portcullis_engine::authn::der;
 use portcullis_engine::authn::signature::{SelfTest, rust_crypto_verifier, self_tests};
 
+#[cfg(not(feature = "trap"))]
 use crate::host::verify_signature;
+#[cfg(feature = "trap")]
+use crate::trap::verify_signature;
 
 /// The gateway verifies and never signs with jsonwebtoken: what only signers and private keys need is left out of the module.
 static PROVIDER: CryptoProvider = CryptoProvider {

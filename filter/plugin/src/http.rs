@@ -57,6 +57,8 @@ impl HttpContext for Http {
             carry::broken();
             return Action::Pause;
         };
+        #[cfg(feature = "trap")]
+        crate::trap::spring(&headers);
         let received = Rc::new(Received { headers, trace: RefCell::default(), allowed: Cell::new(false) });
         self.waited = carry::decide(worker, self.context, &received, None) == Then::Waits;
         self.received = Some(received);

@@ -152,6 +152,9 @@ impl Source {
             return installed;
         }
         let (lease, entry) = self.lease(now);
+        if entry.as_ref().is_some_and(|it| self.seal.open(&self.lease_name, &it.value).is_none()) {
+            self.ignored(worker);
+        }
         let extra = self.wanted;
         let taken = if extra {
             lease.extra(now, self.patience(), self.times.unknown_kid_interval)
@@ -163,6 +166,8 @@ impl Source {
                 if !self.swap_lease(taken, entry.as_ref()) {
                     return installed;
                 }
+                #[cfg(feature = "trap")]
+                crate::trap::after_the_lease();
                 // another worker may have been faster between our look and our lease
                 if let Some(news) = self.read_shared(worker) {
                     self.give_back(Lease::succeeded);
@@ -192,8 +197,7 @@ impl Source {
         }
         self.seen = Some(seen);
         let Some(record) = self.seal.open(&self.record_name, &value).and_then(Record::decode) else {
-            worker.metrics.count(&format!("portcullis.shared_data_ignored;provider={}", self.name), 1);
-            log::warn!("shared data of provider {} is not ours and is ignored", self.name);
+            self.ignored(worker);
             return None;
         };
         // a clock that is behind the record is not the record's
@@ -306,6 +310,12 @@ impl Source {
                 return;
             }
         }
+    }
+
+    /// Somebody else has written under our names.
+    fn ignored(&self, worker: &Worker) {
+        worker.metrics.count(&format!("portcullis.shared_data_ignored;provider={}", self.name), 1);
+        log::warn!("shared data of provider {} is not ours and is ignored", self.name);
     }
 
     fn count(&self, worker: &Worker, outcome: &str) {

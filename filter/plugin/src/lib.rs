@@ -28,6 +28,8 @@ mod remember;
 mod reply;
 mod report;
 mod root;
+#[cfg(feature = "trap")]
+mod trap;
 mod waiting;
 
 proxy_wasm::main! {{

@@ -37,6 +37,30 @@ pub fn plugin() -> Result<PathBuf> {
     Ok(finished)
 }
 
+/// The plugin with its traps, for the suites of faults.
+///
+/// # Errors
+/// It has not been built.
+pub fn plugin_with_traps() -> Result<PathBuf> {
+    faulty("portcullis.wasm")
+}
+
+/// Somebody else's plugin, which writes to our shared data.
+///
+/// # Errors
+/// It has not been built.
+pub fn planter() -> Result<PathBuf> {
+    faulty("planter.wasm")
+}
+
+fn faulty(name: &str) -> Result<PathBuf> {
+    let built = built(target().join("wasm32-wasip1/trap").join(name));
+    built.map_err(|error| match error {
+        Error::Missing { what, .. } => Error::Missing { what, mend: "run `cargo xtask test e2e`".to_owned() },
+        other => other,
+    })
+}
+
 /// A program of the workspace, by name.
 ///
 /// # Errors

@@ -26,3 +26,12 @@ pub(crate) fn all() -> Result<()> {
     run("building the plugin", &mut plugin, MEND)?;
     harness::artifacts::plugin().map(drop)
 }
+
+/// Builds what the suites of faults run: the plugin with its traps, and a plugin of somebody else's.
+pub(crate) fn faulty() -> Result<()> {
+    eprintln!("building the plugin with its traps ...");
+    let mut faulty = cargo();
+    faulty.args(["build", "--package", "portcullis-plugin", "--features", "portcullis-plugin/trap"]);
+    faulty.args(["--package", "planter", "--profile", "trap", "--target", "wasm32-wasip1"]);
+    run("building the plugin with its traps", &mut faulty, MEND)
+}

@@ -9,6 +9,7 @@ mod cors_example;
 mod decisions;
 mod documents;
 mod edge;
+mod faults;
 mod grpc;
 mod handoff;
 mod hosts;

@@ -20,7 +20,8 @@ const SKIPPED: [&str; 8] =
     ["--skip", "postgres", "--skip", "keycloak", "--skip", "compose", "--skip", "prometheus"];
 
 /// Packages that are built for the Proxy-Wasm host only.
-const NOT_NATIVE: [&str; 4] = ["--exclude", "portcullis-plugin", "--exclude", "bench-noop"];
+const NOT_NATIVE: [&str; 6] =
+    ["--exclude", "portcullis-plugin", "--exclude", "bench-noop", "--exclude", "planter"];
 
 /// A suite.
 #[derive(Debug)]
@@ -77,7 +78,11 @@ fn clippy() -> Result<()> {
         "--target",
         "wasm32-wasip1",
     ]);
-    run("linting the plugin", plugin.args(["--", "-D", "warnings"]), mend)
+    run("linting the plugin", plugin.args(["--", "-D", "warnings"]), mend)?;
+    let mut faulty = cargo();
+    faulty.args(["clippy", "--package", "portcullis-plugin", "--features", "portcullis-plugin/trap"]);
+    faulty.args(["--package", "planter", "--target", "wasm32-wasip1"]);
+    run("linting the plugin with its traps", faulty.args(["--", "-D", "warnings"]), mend)
 }
 
 fn native() -> Result<()> {
@@ -99,6 +104,7 @@ fn wasm() -> Result<()> {
 
 fn e2e() -> Result<()> {
     build::all()?;
+    build::faulty()?;
     tools::envoy()?;
     let mut e2e = cargo();
     e2e.args(["test", "--package", "harness", "--package", "xtask", "--package", "e2e", "--"]);

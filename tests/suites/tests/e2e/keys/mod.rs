@@ -19,9 +19,9 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 /// Nothing that is waited for takes longer.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// So many new connections reach each of four workers, but for one time in ten thousand.
-const CONNECTIONS: usize = 40;
+pub(crate) const CONNECTIONS: usize = 40;
 
 /// A stack with four workers, whose providers' `jwks` have these members besides their own.
 fn with_keys(name: &str, members: Value) -> Builder {
@@ -38,12 +38,12 @@ fn set(policy: &mut Value, members: &Value) {
 }
 
 /// How often the keys were fetched.
-async fn fetches(shop: &Shop) -> u64 {
+pub(crate) async fn fetches(shop: &Shop) -> u64 {
     shop.stack.idp().counts().await.unwrap().jwks.total
 }
 
 /// Waits until the keys were fetched so many times more.
-async fn fetched_again(shop: &Shop, times: u64) {
+pub(crate) async fn fetched_again(shop: &Shop, times: u64) {
     let enough = fetches(shop).await + times;
     eventually("the next fetches", PATIENCE, async || (fetches(shop).await >= enough).then_some(()))
         .await
@@ -58,7 +58,7 @@ async fn gaps(shop: &Shop) -> Vec<f64> {
 }
 
 /// Shows the token on so many new connections that every worker is asked: how often there was which status and reason.
-async fn everywhere(shop: &Shop, token: &str) -> BTreeMap<(u16, String), usize> {
+pub(crate) async fn everywhere(shop: &Shop, token: &str) -> BTreeMap<(u16, String), usize> {
     let request = format!(
         "GET /me HTTP/1.1\r\nHost: shop\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n"
     );
@@ -78,14 +78,19 @@ async fn everywhere(shop: &Shop, token: &str) -> BTreeMap<(u16, String), usize> 
 }
 
 /// What every worker answers, if they agree.
-async fn on_all_workers(shop: &Shop, token: &str) -> Option<(u16, String)> {
+pub(crate) async fn on_all_workers(shop: &Shop, token: &str) -> Option<(u16, String)> {
     let mut answers = everywhere(shop, token).await.into_keys();
     let answer = answers.next();
     if answers.next().is_none() { answer } else { None }
 }
 
 /// Waits until every worker gives this answer. Meanwhile none gives one that `never` accepts.
-async fn until_all_workers(shop: &Shop, token: &str, expected: (u16, &str), never: fn(u16) -> bool) {
+pub(crate) async fn until_all_workers(
+    shop: &Shop,
+    token: &str,
+    expected: (u16, &str),
+    never: fn(u16) -> bool,
+) {
     let all = async || {
         let answers = everywhere(shop, token).await;
         let wrong = answers.keys().find(|(status, _)| never(*status));

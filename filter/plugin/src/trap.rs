@@ -1,0 +1,51 @@
+//! Faults on demand, for the tests of what must survive them: only with the feature `trap`, which nothing that ships has.
+//!
+//! | fault | how |
+//! |---|---|
+//! | the VM dies in the middle of a request | header `x-portcullis-trap: request` |
+//! | the VM dies as soon as it has taken the lease of a fetch | header `x-portcullis-trap: lease`, before |
+//! | the host's `verify_signature` is missing, says always yes or no, talks nonsense, or fails after its self-test | environment variable `PORTCULLIS_TRAP_HOST`: `missing`, `yes`, `no`, `nonsense`, `late` |
+#![allow(clippy::panic, reason = "that is what it is for")]
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use proxy_wasm::types::Bytes;
+
+use crate::host;
+
+const HEADER: &str = "x-portcullis-trap";
+const HOST: &str = "PORTCULLIS_TRAP_HOST";
+/// Calls that a self-test makes: a good and a bad signature for each of five algorithms.
+const SELF_TEST: u32 = 10;
+
+/// Whether this VM dies at its next lease.
+static LEASE: AtomicBool = AtomicBool::new(false);
+/// Calls to the host so far.
+static CALLS: AtomicU32 = AtomicU32::new(0);
+
+/// Does what the request asks for.
+pub(crate) fn spring(headers: &[(String, Bytes)]) {
+    match headers.iter().find(|(name, _)| name == HEADER).map(|(_, value)| value.as_slice()) {
+        Some(b"request") => panic!("a trap in a request"),
+        Some(b"lease") => LEASE.store(true, Ordering::Relaxed),
+        _ => {}
+    }
+}
+
+/// Called with the lease in hand.
+pub(crate) fn after_the_lease() {
+    assert!(!LEASE.load(Ordering::Relaxed), "a trap with the lease in hand");
+}
+
+/// The host's function, or what stands in for it.
+pub(crate) fn verify_signature(arguments: &[u8]) -> Option<Vec<u8>> {
+    let calls = CALLS.fetch_add(1, Ordering::Relaxed);
+    match std::env::var(HOST).as_deref() {
+        Ok("missing") => None,
+        Ok("yes") => Some(vec![0x08, 0x01]),
+        Ok("no") => Some(vec![]),
+        Ok("nonsense") => Some(b"nonsense".to_vec()),
+        Ok("late") if calls >= SELF_TEST => None,
+        _ => host::verify_signature(arguments),
+    }
+}

@@ -1,0 +1,134 @@
+//! A worker's VM dies: requests fail closed, the VM is made anew, and later requests are decided again, by the keys that the
+//! other workers share.
+use std::time::Duration;
+
+use dev_idp::{Endpoint, Fault, Signature};
+use e2e::{NO_TOKEN, Shop, insufficient_scope, invalid_token, run};
+use harness::process::eventually;
+use serde_json::json;
+use tokio::time::{sleep, timeout};
+
+use super::with_traps;
+use crate::keys::{CONNECTIONS, PATIENCE, fetched_again, fetches, on_all_workers, until_all_workers};
+
+/// While a VM is made anew Envoy answers 5xx; whatever else is no answer to a good token.
+fn no_answer(status: u16) -> bool {
+    status != 200 && status < 500
+}
+
+async fn reloads(shop: &Shop) -> u64 {
+    shop.stack.stats().await.unwrap().sum(&["wasm.", "vm_reload_success"])
+}
+
+fn said(shop: &Shop, text: &str) -> usize {
+    shop.stack.envoy().process().log().lines().iter().filter(|line| line.contains(text)).count()
+}
+
+/// Asks for a trap, and says what became of the request.
+async fn spring(shop: &Shop, token: &str, trap: &str) -> u16 {
+    shop.get("/me").token(token).header("x-portcullis-trap", trap).send().await.status
+}
+
+#[test]
+fn a_vm_that_dies_lets_nothing_pass_and_is_made_anew() {
+    run(async {
+        let shop = with_traps("faults-vm", json!({ "refresh": "1h" })).concurrency(4);
+        let shop = Shop::of(shop).await.unwrap();
+        let token = shop.token("alice").await;
+        assert_eq!(on_all_workers(&shop, &token).await, Some((200, String::new())));
+        let before = fetches(&shop).await;
+        for round in 1..=3 {
+            let (passed, reloaded) = (shop.requests_passed().await, reloads(&shop).await);
+            let status = spring(&shop, &token, "request").await;
+            assert!(status >= 500, "{status}");
+            assert_eq!(shop.requests_passed().await, passed, "the request that killed it does not pass");
+            until_all_workers(&shop, &token, (200, ""), no_answer).await;
+            assert!(reloads(&shop).await > reloaded && said(&shop, "a trap in a request") >= round);
+
+            shop.get("/orders").is_stopped(NO_TOKEN).await;
+            let forged = shop.stack.idp().token("alice").signature(Signature::Stranger).sign().await.unwrap();
+            assert_eq!(
+                on_all_workers(&shop, &forged).await,
+                Some((401, "signature-invalid".to_owned())),
+                "a new VM is not a gullible one"
+            );
+            shop.get("/orders").sent_as("nora").is_stopped(insufficient_scope("role-missing")).await;
+        }
+        assert_eq!(fetches(&shop).await, before, "the keys come from what the workers share");
+    });
+}
+
+#[test]
+fn a_gateway_whose_only_vm_dies_again_and_again_never_lets_a_bad_token_pass() {
+    run(async {
+        let shop =
+            Shop::of(with_traps("faults-again", json!({ "refresh": "1h" })).concurrency(1)).await.unwrap();
+        let token = shop.token("alice").await;
+        let passed = shop.requests_passed().await;
+        for _ in 0..20 {
+            spring(&shop, &token, "request").await;
+            for bad in [None, Some("e30.e30.e30")] {
+                let answer = match bad {
+                    None => shop.get("/me").send().await,
+                    Some(bad) => shop.get("/me").token(bad).send().await,
+                };
+                assert!(answer.status == 401 || answer.status >= 500, "{answer}");
+            }
+        }
+        assert_eq!(shop.requests_passed().await, passed);
+        until_all_workers(&shop, &token, (200, ""), no_answer).await;
+        shop.get("/me").token("e30.e30.e30").is_stopped(invalid_token("header-malformed")).await;
+    });
+}
+
+#[test]
+fn those_who_wait_for_keys_in_a_vm_that_dies_do_not_pass() {
+    run(async {
+        let builder =
+            with_traps("faults-waiting", json!({ "refresh": "1s", "timeout": "1s" })).concurrency(1);
+        let builder = builder.policy(|policy| policy["waiting"] = json!({ "time": "30s" }));
+        // nobody is left to answer them: Envoy's own limit ends them
+        let builder = builder.envoy(|config| {
+            let manager = config
+                .document()
+                .pointer_mut("/static_resources/listeners/0/filter_chains/0/filters/0/typed_config");
+            manager.unwrap()["stream_idle_timeout"] = json!("5s");
+        });
+        let mut shop = Shop::of(builder).await.unwrap();
+        let token = shop.token("alice").await;
+        shop.stack.idp().fault(Endpoint::Jwks, Fault::Down).await.unwrap();
+        shop.stack.envoy_mut().restart().await.unwrap();
+        let passed = shop.requests_passed().await;
+        let (waiting, ()) = tokio::join!(shop.get("/me").token(&token).send(), async {
+            sleep(Duration::from_secs(1)).await;
+            assert!(spring(&shop, &token, "request").await >= 500);
+        });
+        assert!(waiting.status == 408 || waiting.status >= 500, "{waiting}");
+        assert_eq!(shop.requests_passed().await, passed);
+        shop.stack.idp().heal(Endpoint::Jwks).await.unwrap();
+        until_all_workers(&shop, &token, (200, ""), no_answer).await;
+    });
+}
+
+#[test]
+fn a_worker_that_dies_holding_the_lease_does_not_stop_the_refreshing() {
+    run(async {
+        let builder =
+            with_traps("faults-lease", json!({ "refresh": "1s", "timeout": "1s", "max_stale": "1h" }));
+        let shop = Shop::of(builder.concurrency(4)).await.unwrap();
+        let token = shop.token("alice").await;
+        // every worker is to die as soon as it has taken a lease
+        for _ in 0..CONNECTIONS {
+            let request =
+                harness::http::client(false).unwrap().get(shop.stack.url("/me")).bearer_auth(&token);
+            let status = request.header("x-portcullis-trap", "lease").send().await.unwrap().status();
+            assert!(status == 200 || status.is_server_error(), "{status}");
+        }
+        let died = async || (said(&shop, "a trap with the lease in hand") > 0).then_some(());
+        eventually("the death of the worker that holds the lease", PATIENCE, died).await.unwrap();
+        // nobody asks meanwhile, so nobody makes its VM anew: whoever is left goes on when the lease has ended
+        let others = fetched_again(&shop, 5);
+        timeout(PATIENCE, others).await.expect("the others fetch");
+        until_all_workers(&shop, &token, (200, ""), no_answer).await;
+    });
+}

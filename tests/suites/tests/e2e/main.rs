@@ -1,6 +1,7 @@
 //! The end-to-end suites, a module each: `cargo test -p e2e chain::` runs one. Those with `keycloak` in their name need one.
 mod arrows;
 mod bad_input;
+mod binding;
 mod chain;
 mod clusters;
 mod confusion;

@@ -68,6 +68,7 @@ pub const RULES: &[&Rule] = &[
     &envoy::REDIRECT,
     &envoy::LATER_FILTER,
     &envoy::IDENTITY,
+    &envoy::CHOICE,
     &envoy::SHARED_VM,
     &envoy::KEYS_CLUSTER,
     &envoy::KEYS_UNVALIDATED,

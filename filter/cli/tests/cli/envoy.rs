@@ -157,6 +157,22 @@ fn cases() -> Vec<(&'static str, &'static str, String)> {
             "envoy-identity-header",
             envoy(ROUTE, &format!("{ROUTE}\n                          {added}")),
         ),
+        (
+            "a route by who calls",
+            "envoy-route-by-header",
+            envoy(
+                "match: { prefix: \"/\" }",
+                "match: { prefix: \"/\", headers: [{ name: X-Auth-Roles, present_match: true }] }",
+            ),
+        ),
+        (
+            "a route by whether there is a token",
+            "envoy-route-by-header",
+            envoy(
+                "match: { prefix: \"/\" }",
+                "match: { prefix: \"/\", headers: [{ name: authorization, present_match: true }] }",
+            ),
+        ),
         ("a shared virtual machine", "envoy-vm-shared", envoy(&filters(), INLINE)),
         (
             "no cluster for the keys",

@@ -38,6 +38,11 @@ pub(super) const LATER_FILTER: Rule =
     rule("envoy-later-filter", Severity::Warning, "a filter after ours that can change the path or the host");
 pub(super) const IDENTITY: Rule =
     rule("envoy-identity-header", Severity::Error, "an identity header that Envoy writes itself");
+pub(super) const CHOICE: Rule = rule(
+    "envoy-route-by-header",
+    Severity::Error,
+    "a route that is chosen by a header which the filter writes or takes off",
+);
 pub(super) const SHARED_VM: Rule = rule(
     "envoy-vm-shared",
     Severity::Error,

@@ -1,10 +1,12 @@
 //! Routes: what switches the filter off for some of them, and what they change after the decision.
 
+use portcullis_engine::policy::TokenSource;
+use portcullis_engine::strip::is_stripped;
 use serde_json::Value;
 
 use super::super::Inspection;
 use super::survey::{At, Survey, ours};
-use super::{DISABLED, IDENTITY, REDIRECT, REWRITE, ROUTES_ELSEWHERE};
+use super::{CHOICE, DISABLED, IDENTITY, REDIRECT, REWRITE, ROUTES_ELSEWHERE};
 
 /// Members of a route's action that change what the service sees.
 const REWRITES: [(&str, &str); 9] = [
@@ -44,6 +46,7 @@ pub(super) fn look(inspection: &mut Inspection<'_>, survey: &Survey<'_>) {
         }
     }
     identity(inspection, survey);
+    choices(inspection, survey);
 }
 
 /// `typed_per_filter_config` that switches one of our filters off.
@@ -103,6 +106,31 @@ fn identity(inspection: &mut Inspection<'_>, survey: &Survey<'_>) {
             let message = format!("Envoy writes `{key}`, which says who the caller is, after the filter did");
             let help = "remove it, or give the identity header another name in the policy";
             inspection.add_at(&IDENTITY, addition.mark(".header.key"), message, help);
+        }
+    }
+}
+
+/// Envoy chooses the route again when the filter has changed the headers, so `clusters` has judged another route than the one
+/// that is taken.
+fn choices(inspection: &mut Inspection<'_>, survey: &Survey<'_>) {
+    let policy = &inspection.loaded.policy;
+    let taken = |source: &TokenSource, name: &str| match source {
+        TokenSource::Bearer => name == "authorization",
+        TokenSource::Header { name: header, .. } => name == &**header,
+        TokenSource::Cookie { .. } => name == "cookie",
+    };
+    let changed = |name: &str| {
+        is_stripped(name, policy.stripped())
+            || (!policy.identity().forward_token && policy.sources().iter().any(|it| taken(it, name)))
+    };
+    for matcher in survey.matches.iter().filter_map(|it| it.field("headers")).flat_map(|it| it.items()) {
+        let name = matcher.value["name"].as_str().unwrap_or_default().to_ascii_lowercase();
+        if changed(&name) {
+            let message = format!(
+                "this is chosen by `{name}`, which the filter changes: Envoy chooses again after the decision"
+            );
+            let help = "choose by the path or the host, which stay as they are";
+            inspection.add_at(&CHOICE, matcher.mark(".name"), message, help);
         }
     }
 }

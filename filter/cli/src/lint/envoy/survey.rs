@@ -29,6 +29,8 @@ pub(super) struct Survey<'a> {
     pub(super) plugins: Vec<At<'a>>,
     /// `route`: what is done with a request that goes on.
     pub(super) actions: Vec<At<'a>>,
+    /// `match`: by what a route, or anything else, is chosen.
+    pub(super) matches: Vec<At<'a>>,
     /// `typed_per_filter_config`.
     pub(super) overrides: Vec<At<'a>>,
     /// `request_headers_to_add`.
@@ -149,6 +151,7 @@ impl<'a> Survey<'a> {
             self.actions.push(at.clone());
         }
         match key {
+            "match" if at.value.is_object() => self.matches.push(at.clone()),
             "typed_per_filter_config" => self.overrides.push(at.clone()),
             "request_headers_to_add" if at.value.is_array() => self.additions.push(at.clone()),
             _ => {}

@@ -22,15 +22,7 @@ const OURS: [&str; 10] = [
 /// What is linked into `package`, of the tests' and the build's own crates nothing: directly, or at any distance.
 fn linked(package: &str, depth: &str) -> BTreeSet<String> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(root()).args([
-        "tree",
-        "--offline",
-        "--locked",
-        "--package",
-        package,
-        "--edges",
-        "normal",
-    ]);
+    cargo.current_dir(root()).args(["tree", "--locked", "--package", package, "--edges", "normal"]);
     let output = cargo.args(["--all-features", "--prefix", "none", "--depth", depth]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let tree = String::from_utf8(output.stdout).unwrap();

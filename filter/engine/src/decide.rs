@@ -156,7 +156,7 @@ impl Gate {
         let row = row.ok_or(Reason::RouteUndeclared)?;
         let met = match (&row.requirement, &caller) {
             (Requirement::Public, _) => true,
-            (requirement, Some(caller)) => requirement.met(&caller.role_bits),
+            (requirement, Some(caller)) => requirement.met(&caller.roles.bits),
             (_, None) => false,
         };
         if met { Ok(()) } else { Err(Reason::RoleMissing.into()) }

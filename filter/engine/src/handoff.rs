@@ -1,6 +1,8 @@
 //! What the service is told about the caller: plain headers to read and log, and the signed assertion to trust. Both can
 //! only be written for a [`Caller`], and a caller comes only from verified claims.
 
+mod granted;
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::ops::Deref;
@@ -10,8 +12,9 @@ use lru::LruCache;
 use portcullis_principal::{Assertion, MintError, SigningKey};
 use thiserror::Error;
 
+pub use self::granted::Granted;
+pub(crate) use self::granted::GrantedLately;
 use crate::authn::claims::VerifiedClaims;
-use crate::authz::requirement::RoleBits;
 use crate::policy::{Policy, Provider, ProviderId, RowId, ServiceId};
 use crate::time::UnixTime;
 
@@ -25,15 +28,12 @@ pub struct Caller {
     /// The subject, unique within the issuer only.
     pub subject: Box<str>,
     /// The plain list of roles.
-    pub roles: Box<[String]>,
-    /// Those of the roles that some row names.
-    pub role_bits: RoleBits,
+    pub roles: Rc<Granted>,
     token_id: Option<Box<str>>,
     /// The token's `exp`.
     ends: UnixTime,
     /// As the header has it, if that is not the subject itself.
     subject_header: Option<Box<str>>,
-    roles_header: Box<str>,
 }
 
 /// The endpoint that an assertion is made for.
@@ -111,14 +111,14 @@ impl Default for Assertions {
 }
 
 impl Caller {
-    /// The client that these claims are about. `number` is nobody else's.
+    /// The client that these claims are about. `number` is nobody else's; `lately` is what others were granted.
     pub(crate) fn new(
         policy: &Policy,
         (id, provider): (ProviderId, &Provider),
         claims: &VerifiedClaims<'_>,
         number: u64,
+        lately: &mut GrantedLately,
     ) -> Self {
-        let roles = provider.roles.roles(claims);
         let subject_header = match header_value(claims.subject()) {
             Cow::Borrowed(_) => None,
             Cow::Owned(encoded) => Some(encoded.into()),
@@ -127,20 +127,17 @@ impl Caller {
             number,
             provider: id,
             subject: claims.subject().into(),
-            role_bits: policy.role_bits(&roles),
             token_id: claims.token_id().map(Box::from),
             ends: claims.expires(),
             subject_header,
-            roles_header: roles_header(roles.iter()).into(),
-            roles: roles.iter().map(str::to_owned).collect(),
+            roles: lately.share(policy, &provider.roles.roles(claims)),
         }
     }
 
     /// Bytes on the heap, about.
     pub(crate) fn bytes(&self) -> usize {
-        let roles: usize = self.roles.iter().map(|role| role.len() + 24).sum();
         let of = |text: &Option<Box<str>>| text.as_ref().map_or(0, |it| it.len());
-        self.subject.len() + of(&self.subject_header) + self.roles_header.len() + roles + of(&self.token_id)
+        self.subject.len() + of(&self.subject_header) + self.roles.bytes() + of(&self.token_id)
     }
 
     /// The identity headers for an endpoint, and the assertion if the policy wants one.
@@ -157,7 +154,7 @@ impl Caller {
         let mut headers = Vec::with_capacity(4);
         headers
             .push((&*identity.subject_header, plain(self.subject_header.as_ref().unwrap_or(&self.subject))));
-        headers.push((&*identity.roles_header, plain(&self.roles_header)));
+        headers.push((&*identity.roles_header, plain(&self.roles.header)));
         headers.push((&*identity.issuer_header, HeaderText::Plain(header_value(&provider.issuer))));
         if !identity.assertion.omitted {
             let key = key.ok_or(HandoffError::NoKey)?;

@@ -8,7 +8,7 @@ use lru::LruCache;
 
 use super::claims::Standing;
 use super::keyring::LoadedKey;
-use crate::handoff::Caller;
+use crate::handoff::{Caller, GrantedLately};
 use crate::policy::CacheBounds;
 use crate::time::Now;
 
@@ -35,6 +35,8 @@ pub struct TokenCache {
     clocks: Option<Now>,
     counts: CacheCounts,
     callers: u64,
+    /// The callers' roles.
+    pub(crate) lately: GrantedLately,
 }
 
 type Tail = [u8; 24];
@@ -67,6 +69,7 @@ impl TokenCache {
             clocks: None,
             counts: CacheCounts::default(),
             callers: 0,
+            lately: GrantedLately::default(),
         }
     }
 

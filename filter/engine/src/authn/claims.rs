@@ -34,19 +34,19 @@ pub(crate) struct Standing {
     expires: UnixTime,
     not_before: Option<UnixTime>,
     issued_at: Option<UnixTime>,
-    /// Those of its audiences that the provider's policy lists.
-    audiences: Box<[Box<str>]>,
+    /// Those of its audiences that the provider's policy lists; none if it has all of these, as most tokens have.
+    audiences: Option<Box<[Box<str>]>>,
     /// What the token is bound to.
     pub(crate) binding: Binding,
 }
 
 /// RFC 7800 3.1: what a token is bound to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Binding {
     /// A plain bearer token, or the policy ignores it.
     None,
     /// RFC 8705 3.1: the client's certificate, by its SHA-256.
-    Certificate([u8; 32]),
+    Certificate(Box<[u8; 32]>),
     /// Something that cannot be compared here.
     Other,
 }
@@ -164,15 +164,19 @@ impl Standing {
     ///
     /// # Errors
     /// [`Reason::AudienceMismatch`].
-    pub(crate) fn judge_audience(&self, service: Option<&[Box<str>]>) -> Result<(), Reason> {
-        let met =
-            service.is_none_or(|service| self.audiences.iter().any(|audience| service.contains(audience)));
+    pub(crate) fn judge_audience(
+        &self,
+        provider: &Provider,
+        service: Option<&[Box<str>]>,
+    ) -> Result<(), Reason> {
+        let own = self.audiences.as_ref().unwrap_or(&provider.audiences);
+        let met = service.is_none_or(|service| own.iter().any(|audience| service.contains(audience)));
         if met { Ok(()) } else { Err(Reason::AudienceMismatch) }
     }
 
     /// Bytes on the heap, about.
     pub(crate) fn bytes(&self) -> usize {
-        self.audiences.iter().map(|audience| audience.len() + 24).sum()
+        self.audiences.iter().flatten().map(|audience| audience.len() + 24).sum()
     }
 }
 
@@ -189,7 +193,7 @@ fn date(object: &Object<'_>, name: &str) -> Result<Option<(UnixTime, UnixTime)>,
 }
 
 /// Those of the token's audiences that the provider accepts (RFC 7519 4.1.3: a string, or a list of strings).
-fn audiences(object: &Object<'_>, provider: &Provider) -> Result<Box<[Box<str>]>, Reason> {
+fn audiences(object: &Object<'_>, provider: &Provider) -> Result<Option<Box<[Box<str>]>>, Reason> {
     let named: Vec<&str> = match object.at(&provider.audience_claim) {
         None => return Err(Reason::AudienceMismatch),
         Some(Json::String(one)) => vec![one],
@@ -200,7 +204,10 @@ fn audiences(object: &Object<'_>, provider: &Provider) -> Result<Box<[Box<str>]>
     };
     let accepted = provider.audiences.iter().filter(|audience| named.contains(&&***audience));
     let accepted: Box<[_]> = accepted.cloned().collect();
-    if accepted.is_empty() { Err(Reason::AudienceMismatch) } else { Ok(accepted) }
+    if accepted.is_empty() {
+        return Err(Reason::AudienceMismatch);
+    }
+    Ok(Some(accepted).filter(|accepted| accepted.len() < provider.audiences.len()))
 }
 
 fn binding(object: &Object<'_>, ignore: bool) -> Result<Binding, Reason> {
@@ -214,7 +221,7 @@ fn binding(object: &Object<'_>, ignore: bool) -> Result<Binding, Reason> {
     let thumbprint = thumbprint.and_then(|text| BASE64URL.decode(text).ok()?.try_into().ok());
     // two methods at once would both have to be proved (RFC 7800 3.1)
     let alone = ["jwk", "jwe", "kid", "jku", "jkt"].iter().all(|other| members.get(other).is_none());
-    Ok(thumbprint.filter(|_| alone).map_or(Binding::Other, Binding::Certificate))
+    Ok(thumbprint.filter(|_| alone).map_or(Binding::Other, |it| Binding::Certificate(Box::new(it))))
 }
 
 /// Whether the claim is one of these strings, or a list that holds one of them.

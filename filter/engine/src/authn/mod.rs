@@ -136,7 +136,8 @@ impl<'a> Authentication<'a> {
         let proof = proof.ok_or(Reason::SignatureInvalid)?;
         let claims = claims.verified(proof, provider, header.is_access_token())?;
         let number = self.cache.number();
-        let caller = Rc::new(Caller::new(self.policy, (id, provider), &claims, number));
+        let lately = &mut self.cache.lately;
+        let caller = Rc::new(Caller::new(self.policy, (id, provider), &claims, number, lately));
         Ok(Verified { caller, standing: claims.into_standing(), key })
     }
 
@@ -161,11 +162,11 @@ impl<'a> Authentication<'a> {
             NoKey::Wait(missing) => Halt::Wait(id, missing),
         })?;
         verified.standing.judge_times(provider, self.now.wall)?;
-        verified.standing.judge_audience(self.service.and_then(Service::audiences))?;
-        match verified.standing.binding {
+        verified.standing.judge_audience(provider, self.service.and_then(Service::audiences))?;
+        match &verified.standing.binding {
             Binding::None => Ok(()),
             Binding::Certificate(thumbprint)
-                if self.connection.peer_certificate_sha256() == Some(thumbprint) =>
+                if self.connection.peer_certificate_sha256() == Some(**thumbprint) =>
             {
                 Ok(())
             }

@@ -73,13 +73,13 @@ async fn measure(plan: Plan, instead: Option<&Path>) -> Result<Report> {
         experiments.extend(experiment::sizes(ground).await.context("token sizes")?);
     }
     if wanted(Part::Rows) {
-        experiments.push(experiment::rows(ground).await.context("rows")?);
+        experiments.extend(experiment::rows(ground).await.context("rows")?);
     }
     if wanted(Part::Providers) {
         experiments.push(experiment::providers(ground).await.context("providers")?);
     }
     let memory =
-        if wanted(Part::Memory) { Some(experiment::memory(ground).await.context("memory")?) } else { None };
+        if wanted(Part::Memory) { experiment::memory(ground).await.context("memory")? } else { Vec::new() };
     let starts =
         if wanted(Part::Start) { experiment::starts(ground).await.context("starts")? } else { Vec::new() };
     let fetches = if wanted(Part::Fetches) {

@@ -97,6 +97,8 @@ pub struct Plan {
     pub sizes: Vec<usize>,
     /// Tokens in the cache whose memory is measured.
     pub cached_tokens: usize,
+    /// Keys of the provider where memory is measured with many.
+    pub keys: usize,
     /// Starts of each variant.
     pub starts: usize,
     /// Numbers of workers whose JWKS fetches are counted.
@@ -122,6 +124,7 @@ impl Plan {
             providers: vec![1, 10, 100, 1000],
             sizes: vec![512, 1024, 4096],
             cached_tokens: 10_000,
+            keys: 100,
             starts: 5,
             fetching_workers: vec![1, 2, 4, 8],
             refreshes: 10,
@@ -154,6 +157,7 @@ impl Plan {
             rows: vec![10, 100],
             providers: vec![1, 10],
             cached_tokens: 100,
+            keys: 6,
             starts: 1,
             fetching_workers: vec![1, 2],
             refreshes: 2,

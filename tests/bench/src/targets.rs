@@ -4,7 +4,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::gateway::Variant;
-use crate::report::Report;
+use crate::report::{Memory, Report};
 use crate::summary::Summary;
 
 /// A figure to reach, and what a run says of it.
@@ -70,7 +70,7 @@ pub(crate) fn judge(report: &Report) -> Vec<Verdict> {
         let parameters = report.parameters(name);
         let (least, most) = (parameters.first().copied(), parameters.last().copied());
         let count = |end: Option<usize>| end.map_or_else(|| "?".to_owned(), |count| count.to_string());
-        let figure = format!("{} {name} / {}: {}", count(most), count(least), Headers.name());
+        let figure = format!("{name}: {} / {}, {}", count(most), count(least), Headers.name());
         ratio(figure, at_most, report, (name, Headers, most), (name, Headers, least))
     };
     let mut verdicts = vec![
@@ -79,6 +79,7 @@ pub(crate) fn judge(report: &Report) -> Vec<Verdict> {
         cost("hot", Headers, NativeCached, 0.8),
         cost("hot", Assertion, NativeCached, 1.0),
         sweep("rows", 1.1),
+        sweep("rows-all", 1.1),
         sweep("providers", 1.1),
         cost("bad-signature", Headers, Native, 1.0),
         cost("no-token", Headers, NativeCached, 1.0),
@@ -87,8 +88,20 @@ pub(crate) fn judge(report: &Report) -> Vec<Verdict> {
     ];
     let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let exact = |value: f64| Summary::of(&[value]);
-    let memory = report.memory.as_ref().map(|memory| exact(mebibytes(memory.linear_bytes)));
-    verdicts.push(verdict("memory of a worker's VM".to_owned(), 32.0, Unit::Mebibytes, memory));
+    if let [small, large, hosts] = &report.memory[..] {
+        let rows = hosts.linear_bytes_before.saturating_sub(small.linear_bytes_before);
+        let memory =
+            |what, at_most, bytes| verdict(what, at_most, Unit::Mebibytes, Some(exact(mebibytes(bytes))));
+        let vm =
+            |it: &Memory| format!("a worker's VM: {} tokens, {} rows, {} keys", it.tokens, it.rows, it.keys);
+        verdicts.push(memory(vm(large), 32.0, large.linear_bytes));
+        verdicts.push(memory(vm(small), 16.0, small.linear_bytes));
+        verdicts.push(memory(
+            format!("{} rows over {} hosts, above {} rows, in a VM", hosts.rows, hosts.hosts, small.rows),
+            8.0,
+            rows,
+        ));
+    }
     let module = exact(mebibytes(report.module_bytes));
     verdicts.push(verdict("portcullis.wasm".to_owned(), 1.0, Unit::Mebibytes, Some(module)));
     let each = report.fetches.iter().map(|it| it.fetches as f64 / it.refreshes.max(1) as f64);

@@ -13,24 +13,26 @@ fn one_round_answers_as_expected_and_produces_every_figure() {
         let experiments = || report.experiments.iter().filter(|it| it.name.starts_with(&name));
         let expected = match part {
             Part::Memory | Part::Start | Part::Fetches => 0,
-            Part::Rows | Part::Providers => 1,
-            // hot and cold, or with one worker and two
+            Part::Providers => 1,
+            // hot and cold, ten rows and all, or one worker and two
             _ => 2,
         };
         assert_eq!(experiments().count(), expected, "{name}");
         assert!(experiments().flat_map(|it| &it.cells).all(|cell| cell.cpu.median > 0.0), "{name}");
     }
-    let memory = report.memory.as_ref().expect("the memory was measured");
-    assert!(
-        memory.linear_bytes >= memory.linear_bytes_before && memory.linear_bytes_before > 0,
-        "{memory:?}"
-    );
-    assert!(memory.vms >= 2 && memory.linear_bytes.is_multiple_of(65_536), "{memory:?}");
+    assert_eq!(report.memory.len(), 3);
+    for memory in &report.memory {
+        assert!(
+            memory.linear_bytes >= memory.linear_bytes_before && memory.linear_bytes_before > 0,
+            "{memory:?}"
+        );
+        assert!(memory.vms >= 2 && memory.linear_bytes.is_multiple_of(65_536), "{memory:?}");
+    }
     assert_eq!(report.starts.len(), 4);
     assert_eq!(report.fetches.len(), report.plan.fetching_workers.len());
     assert!(report.fetches.iter().all(|it| it.refreshes > 1 && it.fetches >= it.refreshes));
     assert!(report.targets.iter().all(|it| it.outcome != Outcome::NotMeasured), "{:?}", report.targets);
-    assert_eq!(report.targets.iter().filter(|it| it.unit != Unit::Ratio).count(), 3);
+    assert_eq!(report.targets.iter().filter(|it| it.unit != Unit::Ratio).count(), 5);
 
     let folder = harness::folder::Folder::empty("bench-report").unwrap();
     let files = report.write(folder.path()).unwrap();

@@ -1,4 +1,5 @@
-//! What a worker's VM holds once its cache is full.
+//! What a worker's VM holds: with few rows and with many, with one key and with many, before the first token and once its
+//! cache is full.
 use anyhow::{Result, ensure};
 use hyper::StatusCode;
 use serde_json::json;
@@ -10,18 +11,68 @@ use crate::memory::{linear_memories, resident};
 use crate::progress::Steps;
 use crate::report::Memory;
 use crate::rules::{self, Provider, Rules};
-use crate::tokens::{Algorithm, Claims, Tokens};
+use crate::tokens::{Algorithm, Claims, Key, Tokens};
 
 /// So that the count alone bounds the cache.
 const CACHE_BYTES: usize = 64 * 1024 * 1024;
 
-/// Fills the cache of one worker: each token is used once, each row at least once.
-pub(crate) async fn memory(ground: &Ground) -> Result<Memory> {
-    let (count, rows) = (ground.plan.cached_tokens, ground.plan.rows.iter().copied().max().unwrap_or(10));
+/// Over which a large role table is spread.
+const HOSTS: usize = 100;
+/// One key in five is RSA: what providers publish are mostly few of those, among elliptic curves while they rotate.
+const RSA: usize = 5;
+
+/// With few rows and many keys, then with as many rows as are measured.
+pub(crate) async fn memory(ground: &Ground) -> Result<Vec<Memory>> {
+    let most = ground.plan.rows.iter().copied().max().unwrap_or(10);
+    let keys = |number: usize| if number.is_multiple_of(RSA) { Algorithm::Rs256 } else { Algorithm::Es256 };
+    let many = (0..ground.plan.keys).map(|number| Key::of(keys(number), number)).collect();
+    let one = vec![Key::of(Algorithm::Rs256, 0)];
+    let hosts = HOSTS.min(most);
+    Ok(vec![
+        filled(ground, 10, many).await?,
+        filled(ground, most, one).await?,
+        loaded(ground, most, hosts).await?,
+    ])
+}
+
+/// A role table over many hosts, each a service, and not a token.
+async fn loaded(ground: &Ground, rows: usize, hosts: usize) -> Result<Memory> {
+    let steps = Steps::new(&format!("memory, {rows} rows over {hosts} hosts"), 1);
     let provider = [Provider::new(0, &[Algorithm::Rs256])];
     let table = rules::table(rows);
+    let mut policy = policy(Rules { providers: &provider, table: &table }, true);
+    let service = policy["services"]["shop"].take();
+    let routes = service["routes"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let each = routes.chunks(rows.div_ceil(hosts)).enumerate().map(|(number, routes)| {
+        (format!("shop-{number}"), json!({ "hosts": [format!("shop-{number}.example")], "routes": routes }))
+    });
+    policy["services"] = each.collect();
+    let filters = vec![filter(&ground.modules.portcullis, &policy)];
+    let gateway = Gateway::with_filters(Variant::Assertion, filters, ground.place(1)).await?;
+    let memories = linear_memories(gateway.pid())?;
+    ensure!(!memories.is_empty(), "Envoy's memory map shows no VM");
+    steps.done();
+    let linear_bytes = memories.iter().copied().max().unwrap_or(0);
+    Ok(Memory {
+        rows,
+        hosts,
+        keys: 1,
+        tokens: 0,
+        linear_bytes,
+        linear_bytes_before: linear_bytes,
+        process_bytes: resident(gateway.pid())?,
+        vms: memories.len(),
+    })
+}
+
+/// Fills the cache of one worker: each token is used once, each row at least once.
+async fn filled(ground: &Ground, rows: usize, keys: Vec<Key>) -> Result<Memory> {
+    let count = ground.plan.cached_tokens;
+    let provider = [Provider { keys, ..Provider::new(0, &[]) }];
+    let keys = provider[0].keys.len();
+    let table = rules::table(rows);
     let rules = Rules { providers: &provider, table: &table };
-    let steps = Steps::new("memory", 4);
+    let steps = Steps::new(&format!("memory, {rows} rows, {keys} keys"), 4);
     let tokens = Tokens::of(provider[0].key(Algorithm::Rs256), &Claims::good("cold", &provider[0]), count)?;
     let calls = calls(&table, count, StatusCode::OK, in_turn, once(&tokens))?;
     steps.done();
@@ -50,6 +101,8 @@ pub(crate) async fn memory(ground: &Ground) -> Result<Memory> {
     let most = |memories: &[u64]| memories.iter().copied().max().unwrap_or(0);
     Ok(Memory {
         rows,
+        hosts: 1,
+        keys,
         tokens: count,
         linear_bytes: most(&full),
         linear_bytes_before: most(&empty),

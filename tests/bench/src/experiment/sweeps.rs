@@ -41,9 +41,9 @@ pub(crate) async fn sizes(ground: &mut Ground) -> Result<Vec<Experiment>> {
     Ok(experiments)
 }
 
-/// Role tables of several sizes, with hot tokens: all that differs is finding the row. The rows are called in turn, and all of
-/// them before anything is counted.
-pub(crate) async fn rows(ground: &mut Ground) -> Result<Experiment> {
+/// Role tables of several sizes, with hot tokens: all that differs is finding the row. First ten endpoints are called, whatever
+/// the size of the table; then every row, in turn, each once before anything is counted, so that no row is near at hand.
+pub(crate) async fn rows(ground: &mut Ground) -> Result<Vec<Experiment>> {
     let provider = [Provider::new(0, &[Algorithm::Rs256])];
     let most = ground.plan.rows.iter().copied().max().unwrap_or(0);
     let hot = ground.plan.hot.unpaced();
@@ -53,11 +53,27 @@ pub(crate) async fn rows(ground: &mut Ground) -> Result<Experiment> {
     let mut sweep = Sweep::default();
     for rows in ground.plan.rows.clone() {
         let table = rules::table(rows);
-        let rules = Rules { providers: &provider, table: &table };
-        let calls = calls(&table, schedule.total(), StatusCode::OK, in_turn, again(&tokens))?;
-        sweep.add(ground, rows, Variant::NativeCached, rules, &calls).await?;
+        sweep
+            .start(ground, rows, Variant::NativeCached, Rules { providers: &provider, table: &table })
+            .await?;
     }
-    sweep.measure(ground, "rows", schedule).await
+    let mut experiments = Vec::new();
+    for (name, all) in [("rows", false), ("rows-all", true)] {
+        let of = |rows| {
+            let row = |number| if all { in_turn(number) } else { one_of_ten(number, rows) };
+            calls(&rules::table(rows), schedule.total(), StatusCode::OK, row, again(&tokens))
+        };
+        experiments.push(sweep.measure(ground, name, "rows", schedule, of).await?);
+    }
+    Ok(experiments)
+}
+
+/// Ten rows, evenly spread over a table and of the same kinds in every table; all of them in a table of ten.
+fn one_of_ten(number: usize, rows: usize) -> usize {
+    let place = number % 10;
+    let row = place * (rows / 10);
+    // kinds come in fours
+    row + (place + 3 * row) % 4
 }
 
 /// One provider or many, whose tokens come in turn, each used once: all that differs is finding the provider and its key.
@@ -69,55 +85,54 @@ pub(crate) async fn providers(ground: &mut Ground) -> Result<Experiment> {
     let table = rules::table(10);
     let mut sweep = Sweep::default();
     for count in ground.plan.providers.clone() {
-        let providers = &all[..count];
-        let signers = providers.iter().map(|it| (it.key(Algorithm::Es256), Claims::good("providers", it)));
-        let signers: Vec<_> = signers.collect();
-        let tokens = Tokens::each_of(&signers, schedule.total())?;
-        let calls = calls(&table, schedule.total(), StatusCode::OK, spread, once(&tokens))?;
-        let rules = Rules { providers, table: &table };
-        sweep.add(ground, count, Variant::Native, rules, &calls).await?;
+        let rules = Rules { providers: &all[..count], table: &table };
+        sweep.start(ground, count, Variant::Native, rules).await?;
     }
-    sweep.measure(ground, "providers", schedule).await
+    let of = |count| {
+        let signers = all[..count].iter().map(|it| (it.key(Algorithm::Es256), Claims::good("providers", it)));
+        let tokens = Tokens::each_of(&signers.collect::<Vec<_>>(), schedule.total())?;
+        calls(&table, schedule.total(), StatusCode::OK, spread, once(&tokens))
+    };
+    sweep.measure(ground, "providers", "providers", schedule, of).await
 }
 
-/// Gateways whose rules grow, and what each of them is asked. The first is the bare proxy, which has no rules.
+/// Gateways whose rules grow, each with its parameter. The first is the bare proxy, which has no rules.
 #[derive(Default)]
-struct Sweep {
-    gateways: Vec<Gateway>,
-    asked: Vec<(usize, Arc<[Call]>)>,
-}
+struct Sweep(Vec<(Gateway, usize)>);
 
 impl Sweep {
     /// Adds Portcullis and the `native` filters with these rules.
-    async fn add(
+    async fn start(
         &mut self,
         ground: &Ground,
         parameter: usize,
         native: Variant,
         rules: Rules<'_>,
-        calls: &Arc<[Call]>,
     ) -> Result<()> {
         let variants = [Variant::Bare, native, Variant::Headers];
-        let variants = if self.gateways.is_empty() { &variants[..] } else { &variants[1..] };
-        self.gateways.extend(ground.start(variants, rules, 1).await?);
-        self.asked.resize_with(self.gateways.len(), || (parameter, Arc::clone(calls)));
+        let variants = if self.0.is_empty() { &variants[..] } else { &variants[1..] };
+        let started = ground.start(variants, rules, 1).await?;
+        self.0.extend(started.into_iter().map(|gateway| (gateway, parameter)));
         Ok(())
     }
 
+    /// Measures them with what `asked` tells for each parameter.
     async fn measure(
-        self,
+        &self,
         ground: &mut Ground,
+        name: &str,
         varies: &'static str,
         schedule: Schedule,
+        asked: impl Fn(usize) -> Result<Arc<[Call]>>,
     ) -> Result<Experiment> {
-        let Self { gateways, asked } = self;
-        let cells = gateways.iter().zip(&asked).map(|(gateway, (parameter, asked))| Cell {
-            parameter: Some(*parameter),
-            one_of: one_of(gateway.variant, *parameter),
-            ..Cell::of(gateway, asked)
-        });
-        let cells = cells.collect();
-        let setup = Setup { name: varies.to_owned(), varies: Some(varies), workers: 1, schedule, cells };
+        let mut cells: Vec<Cell<'_>> = Vec::new();
+        for (gateway, parameter) in &self.0 {
+            let known = cells.iter().find(|cell| cell.parameter == Some(*parameter));
+            let asked = known.map_or_else(|| asked(*parameter), |cell| Ok(Arc::clone(&cell.calls)))?;
+            let one_of = one_of(gateway.variant, *parameter);
+            cells.push(Cell { parameter: Some(*parameter), one_of, ..Cell::of(gateway, &asked) });
+        }
+        let setup = Setup { name: name.to_owned(), varies: Some(varies), workers: 1, schedule, cells };
         ground.measure(setup).await
     }
 }
@@ -127,5 +142,23 @@ fn one_of(variant: Variant, parameter: usize) -> usize {
     match variant {
         Variant::Native | Variant::NativeCached => (parameter / 50).clamp(1, 20),
         _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_rows_are_spread_over_the_table_and_alike_in_every_table() {
+        let kinds = |rows: usize| (0..10).map(|number| one_of_ten(number, rows) % 4).collect::<Vec<_>>();
+        assert_eq!(
+            (0..10).map(|number| one_of_ten(number, 10)).collect::<Vec<_>>(),
+            (0..10).collect::<Vec<_>>()
+        );
+        for rows in [100, 1000, 10_000] {
+            assert_eq!(kinds(rows), kinds(10));
+            assert!((0..10).all(|number| one_of_ten(number, rows) * 10 / rows == number), "{rows}");
+        }
     }
 }

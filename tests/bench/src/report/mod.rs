@@ -30,7 +30,7 @@ pub struct Report {
     /// CPU time and latency.
     pub experiments: Vec<Experiment>,
     /// Memory of a worker's VM.
-    pub memory: Option<Memory>,
+    pub memory: Vec<Memory>,
     /// Time from start to ready.
     pub starts: Vec<Start>,
     /// Fetches of the JWKS.
@@ -147,6 +147,10 @@ pub struct Latency {
 pub struct Memory {
     /// Rows of the role table.
     pub rows: usize,
+    /// Hosts that they are spread over.
+    pub hosts: usize,
+    /// Keys of the provider.
+    pub keys: usize,
     /// Tokens of 1 KiB that the worker has verified.
     pub tokens: usize,
     /// The VM's linear memory, in bytes.
@@ -156,7 +160,7 @@ pub struct Memory {
     /// VMs in the Envoy process, which has one worker.
     pub vms: usize,
     /// How much more the Envoy process holds than the bare proxy after the same requests, with all its VMs, their compiled code
-    /// and Envoy's own counters for each row, in bytes.
+    /// and Envoy's own counters for each row, in bytes; without tokens, all that the process holds.
     pub process_bytes: u64,
 }
 

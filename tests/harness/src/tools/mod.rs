@@ -102,6 +102,10 @@ pub fn missing_packages() -> Vec<&'static str> {
         ("curl", on_path("curl").is_some()),
         ("jq", on_path("jq").is_some()),
         ("prometheus", on_path("promtool").is_some()),
+        // the composed stack, and stand-ins for images that cannot be pulled
+        ("docker.io", on_path("docker").is_some() && on_path("dockerd").is_some()),
+        ("iptables", on_path("iptables").is_some()),
+        ("debootstrap", on_path("debootstrap").is_some()),
     ];
     packages.iter().filter(|(_, there)| !there).map(|(package, _)| *package).collect()
 }

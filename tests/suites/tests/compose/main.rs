@@ -134,6 +134,40 @@ fn compose_brings_a_killed_gateway_back() {
     composed.kills("gateway");
     composed.run(async |it| it.becomes(200, "/me", &token).await);
     assert_ne!(composed.inspect("gateway")["State"]["Pid"], pid);
+    composed.does(&["up", "--no-build", "--detach", "--wait", "gateway"]);
+}
+
+#[test]
+fn compose_ships_the_finished_module() {
+    let folder = harness::folder::Folder::empty("compose-module").unwrap();
+    let module = folder.join("portcullis.wasm");
+    Composed::running().does(&["cp", "gateway:/etc/envoy/portcullis.wasm", module.to_str().unwrap()]);
+    let shipped = std::fs::read(module).unwrap();
+    assert!(shipped.len() <= portcullis_finish::MAX_BYTES, "{} bytes", shipped.len());
+    for unused in portcullis_finish::UNUSED {
+        let exported = shipped.windows(unused.len()).any(|bytes| bytes == unused.as_bytes());
+        assert!(!exported, "Envoy calls {unused} for every request");
+    }
+}
+
+#[test]
+fn compose_takes_the_development_provider_in_keycloaks_place() {
+    let composed = Composed::running();
+    composed.does(&["stop", "keycloak"]);
+    composed.does(&["--profile", "dev", "up", "--build", "--detach", "--wait", "--no-deps", "dev-idp"]);
+    composed.run(async |it| {
+        let token = it.token("alice").await;
+        it.becomes(200, "/me", &token).await;
+    });
+    composed.does(&["--profile", "dev", "rm", "--stop", "--force", "dev-idp"]);
+    composed.does(&["up", "--no-build", "--detach", "--wait", "keycloak"]);
+    // a key that was withdrawn and comes back is believed at the next refresh, or by a gateway that starts
+    composed.does(&["restart", "gateway"]);
+    composed.does(&["up", "--no-build", "--detach", "--wait", "gateway"]);
+    composed.run(async |it| {
+        let token = it.token("alice").await;
+        it.becomes(200, "/me", &token).await;
+    });
 }
 
 #[test]

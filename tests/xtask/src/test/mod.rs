@@ -8,12 +8,12 @@ use std::time::Instant;
 use clap::Args;
 use harness::{Error, tools};
 
-use self::suites::{ON_REQUEST, SUITES, Suite};
+use self::suites::{SUITES, Suite};
 
 /// What `test` is told.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Suites to run; if none is named, all but `compose`
+    /// Suites to run; all, if none is named
     #[arg(value_parser = known)]
     suites: Vec<&'static Suite>,
     /// Print the system packages that are missing here, and run nothing
@@ -22,9 +22,8 @@ pub(crate) struct Arguments {
 }
 
 fn known(name: &str) -> Result<&'static Suite, String> {
-    let suites = || SUITES.iter().chain(&ON_REQUEST);
-    let names = || suites().map(|suite| suite.name).collect::<Vec<_>>().join(", ");
-    suites().find(|suite| suite.name == name).ok_or_else(|| format!("the suites are: {}", names()))
+    let names = || SUITES.iter().map(|suite| suite.name).collect::<Vec<_>>().join(", ");
+    SUITES.iter().find(|suite| suite.name == name).ok_or_else(|| format!("the suites are: {}", names()))
 }
 
 /// How a suite went.

@@ -33,7 +33,7 @@ pub(super) struct Suite {
 }
 
 /// All of them, the quick ones first.
-pub(super) static SUITES: [Suite; 10] = [
+pub(super) static SUITES: [Suite; 11] = [
     Suite { name: "fmt", says: "formatting", run: fmt },
     Suite { name: "clippy", says: "lints, natively and for the plugin's target", run: clippy },
     Suite { name: "native", says: "unit and property tests, natively", run: native },
@@ -48,14 +48,12 @@ pub(super) static SUITES: [Suite; 10] = [
     Suite { name: "postgres", says: "the backend on a real PostgreSQL", run: postgres },
     Suite { name: "keycloak", says: "end to end, with tokens from a real Keycloak", run: keycloak },
     Suite { name: "prometheus", says: "dashboards and alerts, with a real Prometheus", run: prometheus },
+    Suite {
+        name: "compose",
+        says: "docker compose, as it ships: real parts, and what happens when one fails",
+        run: compose,
+    },
 ];
-
-/// Run only if named: they take longer than all the others.
-pub(super) static ON_REQUEST: [Suite; 1] = [Suite {
-    name: "compose",
-    says: "docker compose, as it ships: real parts, and what happens when one fails",
-    run: compose,
-}];
 
 fn fmt() -> Result<()> {
     let mend = "run `cargo fmt --all`";

@@ -127,6 +127,20 @@ fn compose_answers_503_without_its_database_and_all_is_as_before_when_it_is_back
 }
 
 #[test]
+fn compose_answers_503_without_the_backend_and_starts_it_again() {
+    let composed = Composed::running();
+    let token = composed.run(async |it| it.token("alice").await);
+    composed.does(&["stop", "backend"]);
+    composed.run(async |it| {
+        it.becomes(503, "/me", &token).await;
+        it.refused("/me", None, 401, "token-missing").await;
+        it.refused("/nowhere", Some(&token), 403, "route-undeclared").await;
+    });
+    composed.does(&["up", "--no-build", "--detach", "--wait", "backend"]);
+    composed.run(async |it| it.becomes(200, "/me", &token).await);
+}
+
+#[test]
 fn compose_brings_a_killed_gateway_back() {
     let composed = Composed::running();
     let token = composed.run(async |it| it.token("alice").await);

@@ -38,6 +38,7 @@ pub(super) fn render(report: &Report) -> String {
                  refusal): median, and the interval that holds it with 95 %.\n\n";
         table(&mut text, &costs);
     }
+    report.experiments.iter().filter(|it| it.varies.is_some()).for_each(|it| sweep(&mut text, it));
     text.push('\n');
     for plot in super::plot::names(report) {
         let _ = writeln!(text, "![{plot}]({RESULTS}/{plot})");
@@ -53,6 +54,26 @@ pub(super) fn render(report: &Report) -> String {
         let _ = writeln!(text, "| {figure} | {} | {median} | {spread} | {outcome} |", bound(verdict));
     }
     text
+}
+
+/// One line a variant, one column a parameter.
+fn sweep(text: &mut String, experiment: &Experiment) {
+    let parameters = experiment.parameters();
+    let heads: Vec<_> = parameters.iter().map(usize::to_string).collect();
+    let name = &experiment.name;
+    let _ = writeln!(text, "\n| {name} | {} |\n|---|{}", heads.join(" | "), "---|".repeat(heads.len()));
+    for variant in Variant::ALL {
+        let of = |parameter: &usize| {
+            let mut cells = experiment.cells.iter();
+            let cell = cells.find(|cell| cell.variant == variant && cell.parameter == Some(*parameter))?;
+            cell.net.as_ref().map(interval)
+        };
+        let figures: Vec<_> = parameters.iter().map(of).collect();
+        if figures.iter().any(Option::is_some) {
+            let figures: Vec<_> = figures.into_iter().map(Option::unwrap_or_default).collect();
+            let _ = writeln!(text, "| {} | {} |", variant.name(), figures.join(" | "));
+        }
+    }
 }
 
 fn table(text: &mut String, experiments: &[&Experiment]) {

@@ -165,7 +165,7 @@ fn compose_ships_the_finished_module() {
 }
 
 #[test]
-fn compose_takes_the_development_provider_in_keycloaks_place() {
+fn compose_takes_the_development_provider_in_the_place_of_the_real_one() {
     let composed = Composed::running();
     composed.does(&["stop", "keycloak"]);
     composed.does(&["--profile", "dev", "up", "--build", "--detach", "--wait", "--no-deps", "dev-idp"]);

@@ -165,7 +165,8 @@ fn named(word: &str, command: impl Fn() -> Command) -> Result<()> {
     if list.status.success() && !some {
         return Err(Error::Form(format!("no test has `{word}` in its name")));
     }
-    tests(command().args(["--", word]))
+    // those ask a stack that is up, whatever else their names say
+    tests(command().args(["--", word, "--skip", "compose"]))
 }
 
 fn tests(command: &mut Command) -> Result<()> {

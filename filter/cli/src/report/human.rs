@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 
@@ -11,6 +12,9 @@ use crate::source::Mark;
 
 /// Columns; also what is not printed on a terminal is read on one.
 const WIDTH: usize = 110;
+
+/// Bytes of a line that nobody reads as one, as a document has that a program wrote.
+const LONG: usize = 2000;
 
 /// Lines between two places that are shown in one piece.
 const NEAR: usize = 6;
@@ -57,6 +61,10 @@ fn pieces<'a>(marks: impl Iterator<Item = &'a Mark>) -> Vec<Vec<&'a Mark>> {
 /// Lines of a file, with the marks under their places.
 fn drawn(severity: Severity, marks: &[&Mark]) -> String {
     let Some(first) = marks.first() else { return String::new() };
+    if marks.iter().any(|mark| is_long(mark)) {
+        let place = |mark: &&Mark| format!("  {}:{}: {}\n", mark.source.name, mark.lines()[0].0, mark.place);
+        return marks.iter().map(place).collect();
+    }
     let shown = Shown {
         severity,
         source: NamedSource::new(&first.source.name, first.source.text.clone()),
@@ -71,6 +79,15 @@ fn drawn(severity: Severity, marks: &[&Mark]) -> String {
         .render_report(&mut drawn, &shown);
     // the first lines are the message, which stands above already
     drawn.split_once('\n').map_or("", |(_, rest)| rest.trim_start_matches('\n')).to_owned()
+}
+
+/// Whether a line of a mark, or the one before or after it, is too long to be drawn.
+fn is_long(mark: &Mark) -> bool {
+    let text = |range: Range<usize>| mark.source.text.get(range).unwrap_or_default();
+    let Range { start, end } = mark.span;
+    let (before, within, after) = (text(0..start), text(start..end), text(end..mark.source.text.len()));
+    let near = before.rsplit('\n').take(2).chain(within.split('\n')).chain(after.split('\n').take(2));
+    near.into_iter().any(|part| part.len() > LONG)
 }
 
 /// A word in the colour of a severity.

@@ -26,6 +26,24 @@ fn a_finding_is_shown_with_its_line_and_the_mend_in_every_format() {
     }
 }
 
+/// A document that a program wrote is one line of any length.
+#[test]
+fn a_finding_in_a_line_too_long_to_be_drawn_is_told_by_its_place() {
+    let rows = |number: u32| format!(r#"{{"match":"GET /things/{number}/parts","public":true}}"#);
+    let rows = (0..3000).map(rows).collect::<Vec<_>>().join(",");
+    let policy = format!(
+        r#"{{"providers":{{"p":{{"issuer":"https://a.example","audiences":["a"],"jwks":{{"uri":"http://a.example/k","cluster":"c"}},"algorithms":["RS256"],"token_types":["at+jwt"]}}}},"services":{{"s":{{"hosts":["*"],"routes":[{rows}]}}}}}}"#
+    );
+    let folder = Folder::of(&[("policy.json", &policy)]);
+    let said = folder.run(&["check", "policy.json"]);
+    assert!(said.stdout.contains("  policy.json:1: providers.p.jwks.uri\n"), "{said}");
+    let wrong = policy.replace("GET /things/2999/parts", "GET things");
+    let folder = Folder::of(&[("policy.json", &wrong)]);
+    let said = folder.run(&["check", "policy.json"]);
+    assert_eq!(said.code, 3, "{said}");
+    assert!(said.to_string().contains("  policy.json:1: services.s.routes[2999].match\n"), "{said}");
+}
+
 #[test]
 fn what_is_allowed_with_a_reason_is_not_told_again() {
     let allow = |entries: &str| {

@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context as _, Result};
 use harness::artifacts::root;
 
-use super::terminal::{bound, interval, measured, others};
+use super::terminal::{bound, interval, measured, others, swept};
 use super::{Experiment, Report};
 use crate::gateway::Variant;
 
@@ -62,17 +62,8 @@ fn sweep(text: &mut String, experiment: &Experiment) {
     let heads: Vec<_> = parameters.iter().map(usize::to_string).collect();
     let name = &experiment.name;
     let _ = writeln!(text, "\n| {name} | {} |\n|---|{}", heads.join(" | "), "---|".repeat(heads.len()));
-    for variant in Variant::ALL {
-        let of = |parameter: &usize| {
-            let mut cells = experiment.cells.iter();
-            let cell = cells.find(|cell| cell.variant == variant && cell.parameter == Some(*parameter))?;
-            cell.net.as_ref().map(interval)
-        };
-        let figures: Vec<_> = parameters.iter().map(of).collect();
-        if figures.iter().any(Option::is_some) {
-            let figures: Vec<_> = figures.into_iter().map(Option::unwrap_or_default).collect();
-            let _ = writeln!(text, "| {} | {} |", variant.name(), figures.join(" | "));
-        }
+    for (variant, figures) in swept(experiment) {
+        let _ = writeln!(text, "| {} | {} |", variant.name(), figures.join(" | "));
     }
 }
 

@@ -89,19 +89,25 @@ fn sweep(experiment: &Experiment) -> Table {
     let parameters = experiment.parameters();
     let what = experiment.varies.unwrap_or_default();
     let mut table = table([what.to_owned()].into_iter().chain(parameters.iter().map(usize::to_string)));
-    for variant in Variant::ALL {
-        let figure = |parameter: &usize| {
-            let mut cells = experiment.cells.iter();
-            let cell = cells.find(|cell| cell.variant == variant && cell.parameter == Some(*parameter))?;
-            cell.net.as_ref().map(interval)
-        };
-        let figures: Vec<_> = parameters.iter().map(figure).collect();
-        if figures.iter().any(Option::is_some) {
-            let figures = figures.into_iter().map(|it| right(it.unwrap_or_default()));
-            table.add_row([Cell::new(variant.name())].into_iter().chain(figures));
-        }
+    for (variant, figures) in swept(experiment) {
+        table.add_row([Cell::new(variant.name())].into_iter().chain(figures.into_iter().map(right)));
     }
     table
+}
+
+/// The net cost for each parameter, of every variant that has one.
+pub(super) fn swept(experiment: &Experiment) -> Vec<(Variant, Vec<String>)> {
+    let parameters = experiment.parameters();
+    let figure = |variant, parameter| {
+        let mut cells = experiment.cells.iter();
+        let cell = cells.find(|cell| cell.variant == variant && cell.parameter == Some(parameter))?;
+        cell.net.as_ref().map(interval)
+    };
+    let of = |variant| parameters.iter().map(|parameter| figure(variant, *parameter)).collect::<Vec<_>>();
+    let all = Variant::ALL.into_iter().map(|variant| (variant, of(variant)));
+    let some = all.filter(|(_, figures)| figures.iter().any(Option::is_some));
+    some.map(|(variant, figures)| (variant, figures.into_iter().map(Option::unwrap_or_default).collect()))
+        .collect()
 }
 
 /// The figures that are no table, a line each.

@@ -67,14 +67,13 @@ impl Permit {
     pub fn taken(&self, policy: &Policy, headers: Headers<'_>) -> Vec<(Box<str>, Vec<Vec<u8>>)> {
         let source =
             self.source.filter(|_| !policy.identity().forward_token).and_then(|id| policy.source(id));
-        match source {
-            None => Vec::new(),
-            Some(TokenSource::Bearer) => vec![("authorization".into(), Vec::new())],
-            Some(TokenSource::Header { name, .. }) => vec![(name.clone(), Vec::new())],
-            Some(TokenSource::Cookie { name, .. }) => {
-                let left = headers.all("cookie").filter_map(|value| without_cookie(value, name)).collect();
-                vec![("cookie".into(), left)]
+        let Some(source) = source else { return Vec::new() };
+        let left = match source {
+            TokenSource::Bearer | TokenSource::Header { .. } => Vec::new(),
+            TokenSource::Cookie { name, .. } => {
+                headers.all(source.header()).filter_map(|value| without_cookie(value, name)).collect()
             }
-        }
+        };
+        vec![(source.header().into(), left)]
     }
 }

@@ -35,7 +35,7 @@ pub struct TokenCache {
     clocks: Option<Now>,
     counts: CacheCounts,
     callers: u64,
-    /// The callers' roles.
+    /// What the callers of these tokens were granted, to be shared with those that come.
     pub(crate) lately: GrantedLately,
 }
 

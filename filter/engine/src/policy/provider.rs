@@ -36,6 +36,17 @@ pub enum TokenSource {
     },
 }
 
+impl TokenSource {
+    /// The header that carries the token, in lower case.
+    pub fn header(&self) -> &str {
+        match self {
+            Self::Bearer => "authorization",
+            Self::Header { name, .. } => name,
+            Self::Cookie { .. } => "cookie",
+        }
+    }
+}
+
 /// A claim by its literal path: each part is one member name, so a name may hold dots.
 pub type ClaimPath = Box<[Box<str>]>;
 

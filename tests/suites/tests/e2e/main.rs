@@ -23,6 +23,7 @@ mod paths;
 mod reload;
 mod rotation;
 mod routes;
+mod secrecy;
 mod shadow;
 mod support;
 mod walk;

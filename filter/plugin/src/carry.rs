@@ -94,6 +94,9 @@ pub(crate) fn out(
         Decision::Allow(permit) => match allow(worker, received, &request, &permit, now) {
             Ok(()) => {
                 tell(worker, trace, permit.shadow(), true);
+                if let Some(reason) = permit.shadow() {
+                    say(worker, trace, reason, true);
+                }
                 received.allowed.set(true);
                 return Then::Goes;
             }
@@ -105,6 +108,7 @@ pub(crate) fn out(
     };
     // before the reply, after which the stream may be gone
     tell(worker, trace, Some(reason), false);
+    say(worker, trace, reason, false);
     refuse(worker, &request, trace, reason, retry_after);
     Then::Ended
 }
@@ -150,16 +154,7 @@ fn allow(
 /// Answers the client. Nothing of the token or of our errors is in the reply.
 fn refuse(worker: &Worker, request: &Request<'_>, trace: &Trace, reason: Reason, retry_after: Option<u32>) {
     let policy = &*worker.policy;
-    let realm =
-        trace.service.and_then(|id| policy.service(id)).map_or("portcullis", |service| service.name());
-    log::debug!(
-        "refused: reason={reason} level={} service={realm} row={:?} provider={:?}{}",
-        reason.terms().level.id(),
-        row_name(policy, trace),
-        provider_name(policy, trace),
-        if trace.path_known { " (the path is known, the method is not)" } else { "" },
-    );
-    let reply = reply(reason, realm, policy.problem_base(), retry_after);
+    let reply = reply(reason, realm(policy, trace), policy.problem_base(), retry_after);
     let seconds = reply.retry_after.map(|seconds| seconds.to_string());
     let mut headers = Vec::with_capacity(4);
     if let Some(challenge) = &reply.challenge {
@@ -204,6 +199,26 @@ fn tell(worker: &Worker, trace: &Trace, reason: Option<Reason>, passed: bool) {
             trace.service.and_then(|id| policy.service(id)).map_or("none", |service| service.name());
         (service, row_name(policy, trace).unwrap_or_else(|| "none".to_owned()))
     });
+}
+
+/// The line in the log about a request that is refused, or would be if shadow mode did not let it pass: the same but for its
+/// first words, so that what is looked for before a trial is found during it.
+fn say(worker: &Worker, trace: &Trace, reason: Reason, passed: bool) {
+    let policy = &*worker.policy;
+    log::debug!(
+        "{}: reason={reason} level={} service={} row={:?} provider={:?}{}",
+        if passed { "would be refused" } else { "refused" },
+        reason.terms().level.id(),
+        realm(policy, trace),
+        row_name(policy, trace),
+        provider_name(policy, trace),
+        if trace.path_known { " (the path is known, the method is not)" } else { "" },
+    );
+}
+
+/// The service's name, or ours where no service was found.
+fn realm<'p>(policy: &'p Policy, trace: &Trace) -> &'p str {
+    trace.service.and_then(|id| policy.service(id)).map_or("portcullis", |service| service.name())
 }
 
 fn row_name(policy: &Policy, trace: &Trace) -> Option<String> {

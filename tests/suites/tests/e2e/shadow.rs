@@ -2,14 +2,15 @@
 use std::collections::BTreeMap;
 
 use e2e::{
-    Answer, NO_TOKEN, Shared, in_front_of_an_echo, insufficient_scope, invalid_request, invalid_token,
+    Answer, NO_TOKEN, Shared, Shop, in_front_of_an_echo, insufficient_scope, invalid_request, invalid_token,
 };
+use reqwest::Method;
 use serde_json::json;
 
 use crate::support::{headers_of, subject};
 
 static SHOP: Shared = Shared::made("shadow", |stack| {
-    in_front_of_an_echo(stack).policy(|policy| {
+    in_front_of_an_echo(stack).log_levels("wasm:debug").policy(|policy| {
         policy["mode"] = json!({ "shadow": { "until": "2999-12-31" } });
         for row in policy["services"]["shop"]["routes"].as_array_mut().unwrap() {
             match row["match"].as_str().unwrap() {
@@ -96,5 +97,54 @@ fn ambiguous_paths_and_duplicate_credentials_are_refused_all_the_same() {
         shop.unreached(raw("//orders", "")).await.is_problem(400, "path-ambiguous");
         let twice = shop.unreached(raw("/orders", &format!("Authorization: Bearer {token}\r\n"))).await;
         invalid_request("credentials-ambiguous").must_be(twice);
+    });
+}
+
+/// The lines that the filter has logged about requests that were refused for this reason, or would have been.
+fn refusals(shop: &Shop, reason: &str) -> Vec<String> {
+    let reason = format!("refused: reason={reason}");
+    shop.stack.envoy().process().log().lines().into_iter().filter(|line| line.contains(&reason)).collect()
+}
+
+/// How many decisions were counted of which the labels say this.
+async fn counted(shop: &Shop, labels: &str) -> u64 {
+    shop.stack.stats().await.unwrap().sum(&["portcullis.decisions;", labels])
+}
+
+#[test]
+fn what_would_be_refused_is_logged_and_counted_as_if_it_were() {
+    const KNOWN: &str = "(the path is known, the method is not)";
+    const ROLE: &str = "decision=allow;reason=role-missing;mode=shadow";
+    SHOP.visit(async |shop| {
+        for (method, path, who, reason, row, known) in [
+            (Method::GET, "/orders", "nora", "role-missing", "row=GET /orders;", false),
+            (Method::PATCH, "/orders", "alice", "route-undeclared", "row=none;", true),
+            (Method::GET, "/nothing", "alice", "route-undeclared", "row=none;", false),
+        ] {
+            let labels = format!("{row}decision=allow;reason={reason};mode=shadow");
+            let (lines, count) = (refusals(shop, reason).len(), counted(shop, &labels).await);
+            marked(shop.ask(method, path).sent_as(who).send().await, reason);
+            let lines = refusals(shop, reason).split_off(lines);
+            assert_eq!(lines.len(), 1, "{lines:?}");
+            assert!(
+                lines[0].contains(" would be refused: ") && lines[0].contains(" service=shop "),
+                "{lines:?}"
+            );
+            assert_eq!(lines[0].contains(KNOWN), known, "{path}: {lines:?}");
+            assert_eq!(counted(shop, &labels).await, count + 1, "{labels}");
+        }
+
+        // a row that enforces is told as what it is, beside a trial too
+        let (lines, count) = (refusals(shop, "role-missing").len(), counted(shop, ROLE).await);
+        shop.post("/products").sent_as("alice").is_stopped(insufficient_scope("role-missing")).await;
+        let lines = refusals(shop, "role-missing").split_off(lines);
+        assert!(lines.len() == 1 && !lines[0].contains("would be"), "{lines:?}");
+        assert_eq!(counted(shop, ROLE).await, count);
+        assert!(count > 0);
+
+        // and what passes anyway is not told at all
+        let all = refusals(shop, "").len();
+        shop.get("/orders").sent_as("alice").answers(200).await;
+        assert_eq!(refusals(shop, "").len(), all);
     });
 }

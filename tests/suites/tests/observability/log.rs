@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use e2e::{Shop, run};
 use harness::process::{Log, eventually};
-use serde_json::Value;
+use harness::stack::Stack;
+use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -55,6 +56,28 @@ fn the_access_log_says_who_was_refused_what_and_why() {
         let text = log.text();
         assert!(!text.contains("secret=1"), "no query is logged");
         assert!(token.split('.').skip(1).all(|part| !text.contains(part)), "no token is logged");
+    });
+}
+
+#[test]
+fn the_access_log_says_during_a_trial_why_a_request_would_be_refused() {
+    run(async {
+        let trial = json!({ "shadow": { "until": "2999-12-31" } });
+        let builder = Stack::named("observed-trial").policy(|policy| policy["mode"] = trial);
+        let shop = Shop::of(builder).await.unwrap();
+        // the service itself has no such order
+        shop.get("/orders/noras").sent_as("nora").answers(404).await;
+        let noras = line(shop.stack.envoy().process().log(), "noras").await;
+        for (field, value) in [
+            ("decision", "allow"),
+            ("reason", "role-missing"),
+            ("level", "role-table"),
+            ("row", "GET /orders/{order_id}"),
+            ("provider", "keycloak"),
+            ("subject", "0b5a3b1e-6a52-4a6f-9d0e-2f6c3f3a0f06"),
+        ] {
+            assert_eq!(noras[field], value, "{field} of {noras}");
+        }
     });
 }
 

@@ -9,6 +9,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use crate::support::manager::manager;
+use crate::support::policy::{load, merge, shipped, underlined};
 
 static SHOP: Shared = Shared::made("cors-example", |stack| with_the_example(stack, Place::AfterTheFilter));
 static BEFORE: Shared =
@@ -45,16 +46,12 @@ fn with_the_example(stack: Builder, place: Place) -> Builder {
     })
 }
 
-/// Puts the members of `part` into `whole`.
-fn merge(whole: &mut Value, part: &Value) {
-    match (whole, part) {
-        (Value::Object(whole), Value::Object(part)) => {
-            for (name, value) in part {
-                merge(whole.entry(name).or_insert(Value::Null), value);
-            }
-        }
-        (whole, part) => *whole = part.clone(),
-    }
+#[test]
+fn an_editor_finds_nothing_in_the_policy_of_the_example() {
+    let mut whole = shipped();
+    merge(&mut whole, &example()["policy"]);
+    assert_eq!(underlined(&whole), [""; 0]);
+    load(&whole).unwrap_or_else(|errors| panic!("{errors}"));
 }
 
 /// A preflight, as a page of that origin sends it.

@@ -5,10 +5,10 @@ use std::process::Command;
 
 use harness::artifacts;
 use harness::folder::Folder;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::blocks::{Block, blocks, blocks_of};
-use crate::support::policy::{load, shipped};
+use crate::support::policy::{load, merge, shipped, underlined};
 
 /// The same day for every reader.
 const TODAY: &str = "2026-11-01";
@@ -32,21 +32,11 @@ fn every_policy_loads_and_nothing_is_found_in_it() {
     let folder = Folder::empty("documents-policies").expect("a folder");
     let walk = blocks().into_iter().filter(|block| block.info == "yaml walk policy.yaml");
     for block in blocks_of("yaml policy").into_iter().chain(walk) {
-        load(&yaml(&block)).unwrap_or_else(|errors| panic!("{block}: {errors}"));
+        let policy = yaml(&block);
+        load(&policy).unwrap_or_else(|errors| panic!("{block}: {errors}"));
+        assert_eq!(underlined(&policy), [""; 0], "{block}");
         let (code, said) = check(folder.path(), &block.text);
         assert_eq!(code, 0, "{block}: {said}");
-    }
-}
-
-/// A list takes the other's place.
-fn merge(whole: &mut Value, part: Value) {
-    match (whole, part) {
-        (Value::Object(whole), Value::Object(part)) => {
-            for (name, value) in part {
-                merge(whole.entry(name).or_insert(Value::Null), value);
-            }
-        }
-        (whole, part) => *whole = part,
     }
 }
 
@@ -55,10 +45,33 @@ fn every_part_of_a_policy_loads_in_the_shipped_one() {
     let folder = Folder::empty("documents-parts").expect("a folder");
     for block in blocks_of("yaml part") {
         let mut policy = shipped();
-        merge(&mut policy, yaml(&block));
+        merge(&mut policy, &yaml(&block));
         load(&policy).unwrap_or_else(|errors| panic!("{block}: {errors}"));
+        assert_eq!(underlined(&policy), [""; 0], "{block}");
         let (code, said) = check(folder.path(), &policy.to_string());
         // what is found there is the shipped policy's business
         assert!([0, 2].contains(&code), "{block}: {said}");
+    }
+}
+
+#[test]
+fn an_editor_finds_nothing_in_the_shipped_policy_and_underlines_a_mistake() {
+    assert_eq!(underlined(&shipped()), [""; 0]);
+    for (place, wrong) in [
+        ("/services/shop/routes/0/role", json!(["customer"])),
+        ("/services/shop/routes/0/roles", json!("customer")),
+        ("/services/shop/routes/0/match", json!("/orders")),
+        ("/services/shop/hosts", Value::Null),
+        ("/providers/keycloak/algorithms/0", json!("HS256")),
+        ("/identity/assertion/ttl", json!("a minute")),
+        ("/mode", json!({ "shadow": { "until": "next year" } })),
+    ] {
+        let mut policy = shipped();
+        let (parent, name) = place.rsplit_once('/').expect("a place");
+        match policy.pointer_mut(parent).unwrap_or_else(|| panic!("{parent} is not there")) {
+            Value::Array(items) => items[0] = wrong,
+            parent => parent[name] = wrong,
+        }
+        assert!(!underlined(&policy).is_empty(), "{place}");
     }
 }

@@ -1,11 +1,13 @@
 //! A worker's VM dies: requests fail closed, the VM is made anew, and later requests are decided again, by the keys that the
 //! other workers share.
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use dev_idp::{Endpoint, Fault, Signature};
 use e2e::{NO_TOKEN, Shop, insufficient_scope, invalid_token, run};
+use harness::artifacts::root;
 use harness::process::eventually;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use super::with_traps;
@@ -18,6 +20,34 @@ fn no_answer(status: u16) -> bool {
 
 async fn reloads(shop: &Shop) -> u64 {
     shop.stack.stats().await.unwrap().sum(&["wasm.", "vm_reload_success"])
+}
+
+/// The counters that the alert of a failed VM reads, as they are written in the shipped rules. The dashboard shows the same.
+fn alarming() -> BTreeSet<String> {
+    let shipped = |name| std::fs::read_to_string(root().join(name)).unwrap();
+    let counters = |text: &str| {
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        words.filter(|it| it.starts_with("envoy_wasm_")).map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    let rules: Value = serde_saphyr::from_str(&shipped("envoy/prometheus/rules.yml")).unwrap();
+    let mut rules =
+        rules["groups"].as_array().unwrap().iter().filter_map(|group| group["rules"].as_array()).flatten();
+    let alert = rules.find(|rule| rule["alert"] == "PortcullisVmFailed").unwrap();
+    let names = counters(alert["expr"].as_str().unwrap());
+    assert!(!names.is_empty(), "{alert}");
+    assert_eq!(counters(&shipped("envoy/grafana/dashboards/portcullis.json")), names);
+    names
+}
+
+/// Their sum, as Prometheus scrapes them. They are there before anything has failed: an increase needs a beginning.
+async fn alarms(shop: &Shop) -> u64 {
+    let scraped = shop.stack.envoy().admin("/stats/prometheus").await.unwrap();
+    let value = |name: &String| {
+        let its = scraped.lines().filter_map(|line| line.strip_prefix(name.as_str())?.strip_prefix("{} "));
+        let [value] = its.collect::<Vec<_>>()[..] else { panic!("{name} is not scraped") };
+        value.parse::<u64>().unwrap()
+    };
+    alarming().iter().map(value).sum()
 }
 
 fn said(shop: &Shop, text: &str) -> usize {
@@ -39,11 +69,13 @@ fn a_vm_that_dies_lets_nothing_pass_and_is_made_anew() {
         let before = fetches(&shop).await;
         for round in 1..=3 {
             let (passed, reloaded) = (shop.requests_passed().await, reloads(&shop).await);
+            let alarmed = alarms(&shop).await;
             let status = spring(&shop, &token, "request").await;
             assert!(status >= 500, "{status}");
             assert_eq!(shop.requests_passed().await, passed, "the request that killed it does not pass");
             until_all_workers(&shop, &token, (200, ""), no_answer).await;
             assert!(reloads(&shop).await > reloaded && said(&shop, "a trap in a request") >= round);
+            assert!(alarms(&shop).await > alarmed, "somebody is told");
 
             shop.get("/orders").is_stopped(NO_TOKEN).await;
             let forged = shop.stack.idp().token("alice").signature(Signature::Stranger).sign().await.unwrap();

@@ -61,12 +61,28 @@ impl Connection for Plain {
     }
 }
 
-/// Rows as an API has them: a collection and its items, resource by resource.
+/// A service for any host, with rows as an API has them: a collection and its items, resource by resource.
 fn document(rows: usize, cached_tokens: usize) -> Value {
+    of_services(json!({ "shop": service("*", rows) }), cached_tokens)
+}
+
+fn service(host: &str, rows: usize) -> Value {
     let row = |number: usize| {
         let (resource, item) = (number / 2, if number.is_multiple_of(2) { "" } else { "/{id}" });
         json!({ "match": format!("GET /resource-{resource}{item}"), "roles": ["customer"] })
     };
+    json!({ "hosts": [host], "routes": (0..rows).map(row).collect::<Vec<_>>() })
+}
+
+/// As many services as hosts, each with its share of the rows.
+fn over_hosts(hosts: usize, rows: usize) -> Value {
+    let service = |number: usize| {
+        (format!("service-{number}"), service(&format!("shop-{number}.example"), rows / hosts))
+    };
+    of_services((0..hosts).map(service).collect::<serde_json::Map<_, _>>().into(), 0)
+}
+
+fn of_services(services: Value, cached_tokens: usize) -> Value {
     json!({
         "providers": { "main": {
             "issuer": "https://idp.example",
@@ -75,7 +91,7 @@ fn document(rows: usize, cached_tokens: usize) -> Value {
             "algorithms": ["ES256"],
             "roles": [{ "path": ["realm_access", "roles"] }],
         } },
-        "services": { "shop": { "hosts": ["*"], "routes": (0..rows).map(row).collect::<Vec<_>>() } },
+        "services": services,
         "cache": { "tokens": cached_tokens },
     })
 }
@@ -161,9 +177,11 @@ fn documents(criterion: &mut Criterion) {
         bencher.iter(|| KeySet::parse(black_box(keys.as_bytes())).expect("a JWKS"));
     });
     let mut group = criterion.benchmark_group("policy");
-    for rows in [10, 1000] {
-        let text = document(rows, 0).to_string();
-        group.bench_function(format!("load {rows} rows"), |bencher| {
+    for (name, hosts, rows) in
+        [("load 10 rows of one host", 1, 10), ("load 10,000 rows over 100 hosts", 100, 10_000)]
+    {
+        let text = over_hosts(hosts, rows).to_string();
+        group.bench_function(name, |bencher| {
             bencher.iter_batched(
                 || text.as_bytes(),
                 |text| Policy::from_json(black_box(text)).expect("a policy"),

@@ -8,6 +8,7 @@ use harness::artifacts::root;
 use harness::ports::Port;
 use harness::process::{Launch, Process};
 use harness::stack::Stack;
+use portcullis_engine::reason::Reason;
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -37,6 +38,20 @@ fn each_alert_for_prometheus_has_its_section_in_the_runbook() {
         let named = rule["annotations"]["runbook"].as_str().unwrap();
         assert!(sections.iter().any(|section| section == named), "no section {named}");
     }
+}
+
+/// The shares of refusals by their status: what makes one must not be told by the look of a reason's name.
+#[test]
+fn each_share_counts_the_reasons_of_its_status_and_no_other() {
+    let shares: Vec<_> = rules().into_iter().filter(|rule| rule["record"].is_string()).collect();
+    for status in [401, 403] {
+        let share = shares.iter().find(|rule| rule["labels"]["level"] == status.to_string()).unwrap();
+        let (_, counted) = share["expr"].as_str().unwrap().split_once("reason=~\"").unwrap();
+        let counted: Vec<_> = counted.split('"').next().unwrap().split('|').collect();
+        let its = Reason::ALL.iter().filter(|reason| reason.terms().status == status);
+        assert_eq!(counted, its.map(|reason| reason.id()).collect::<Vec<_>>(), "{status}");
+    }
+    assert_eq!(shares.len(), 2);
 }
 
 #[test]

@@ -124,7 +124,7 @@ async fn the_log_says_who_did_what_by_which_right_and_never_an_assertion_a_query
     let line = process.wait_for_line("r-1");
     let span = &line["span"];
     assert_eq!(line["status"], 200);
-    assert_eq!(line["decision"], "allowed");
+    assert_eq!(span["decision"], "allowed");
     assert_eq!(span["trace_id"], "0af7651916cd43dd8448eb211c80319c");
     assert_eq!(span["route"], "/orders/{order_id}");
     assert_eq!(span["subject"], format!("root of {}", root.issuer));

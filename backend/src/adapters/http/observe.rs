@@ -53,6 +53,7 @@ pub(super) async fn observe(State(app): State<App>, request: Request, next: Next
         subject = Empty,
         operation = Empty,
         right = Empty,
+        decision = Empty,
     );
     let response = next.run(request).instrument(span.clone()).await;
     let took = begun.elapsed();
@@ -66,9 +67,10 @@ pub(super) async fn observe(State(app): State<App>, request: Request, next: Next
         500.. => "failed",
         _ => "allowed",
     };
+    span.record("decision", decision);
     let refused = response.extensions().get::<AssertionError>().map(tracing::field::display);
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    span.in_scope(|| info!(status, decision, assertion = refused, duration_ms, "answered"));
+    span.in_scope(|| info!(status, assertion = refused, duration_ms, "answered"));
     response
 }
 

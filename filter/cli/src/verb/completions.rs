@@ -8,6 +8,8 @@ use crate::exit::Answer;
 /// What `completions` is told.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+What is written is the shell's own file, whatever --format says: that is for what may go wrong.
+
 Example:
   portcullis completions bash > /etc/bash_completion.d/portcullis")]
 pub struct Arguments {

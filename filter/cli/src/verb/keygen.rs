@@ -12,13 +12,13 @@ use serde_json::json;
 
 use crate::caller::random;
 use crate::exit::{Answer, Trouble};
-use crate::report::Format;
+use crate::report::{self, Finding, Format, Severity};
 
 /// What `keygen` is told.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The private key is the base64url text of an Ed25519 seed: the value of the environment variable that the policy names
-(`identity.assertion.key_env`). Without --private it is all that is written to the standard output.
+(`identity.assertion.key_env`). Without --private it is all that is written to the standard output, whatever --format says.
 
 Examples:
   portcullis keygen --private gateway.key --public gateway.jwks.json
@@ -58,12 +58,16 @@ pub fn run(arguments: &Arguments, format: Format) -> Result<Answer, Trouble> {
             });
             format!("{document:#}\n")
         }
-        (Some(private), _) => format!(
-            "key {}\n  private: {}, for the gateway's environment\n  public: {}, for the services\n",
-            key.key_id(),
-            private.display(),
-            arguments.public.display()
-        ),
+        (Some(private), Format::Human | Format::Github) => {
+            let text = format!(
+                "key {}\n  private: {}, for the gateway's environment\n  public: {}, for the services\n",
+                key.key_id(),
+                private.display(),
+                arguments.public.display()
+            );
+            let annotation = || Finding::new(Severity::Note, "keygen", text.trim_end());
+            if format == Format::Github { report::findings(&[annotation()], format) } else { text }
+        }
     };
     Ok(Answer::fine(text))
 }

@@ -68,7 +68,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer, Trouble> {
         Verb::Diff(arguments) => diff::run(arguments, format),
         Verb::Render(arguments) => render::run(arguments),
         Verb::Keygen(arguments) => keygen::run(arguments, format),
-        Verb::Ready(arguments) => ready::run(arguments),
+        Verb::Ready(arguments) => ready::run(arguments, format),
         Verb::Completions(arguments) => Ok(completions::run(arguments)),
     }
 }

@@ -6,13 +6,22 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use clap::Args;
+use serde_json::json;
 
 use crate::exit::{Answer, Exit, Trouble};
+use crate::report::{self, Finding, Format, Severity};
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What `ready` is told.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Ready (exit code 0) is who has taken a policy and has the keys of some provider; who has not is a no (2), and who cannot be
+asked is neither (1).
+
+Examples:
+  portcullis ready
+  portcullis ready --admin 127.0.0.1:9901 --format json")]
 pub struct Arguments {
     /// Where Envoy's admin interface listens
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9901")]
@@ -23,7 +32,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// Why there is no answer.
-pub fn run(arguments: &Arguments) -> Result<Answer, Trouble> {
+pub fn run(arguments: &Arguments, format: Format) -> Result<Answer, Trouble> {
     let ask = |path| {
         get(arguments.admin, path).map_err(|error| {
             let help = "is Envoy up, and does its admin interface listen there? `--admin` says where else";
@@ -32,35 +41,69 @@ pub fn run(arguments: &Arguments) -> Result<Answer, Trouble> {
     };
     let (code, text) = ask("/ready")?;
     if code != 200 {
-        return Ok(no(format!("Envoy says {}\n", text.trim())));
+        return Ok(State::not_yet(format!("Envoy says {}", text.trim())).told(format));
     }
     let (_, stats) = ask("/stats?filter=portcullis")?;
-    Ok(judge(&stats))
+    Ok(State::judge(&stats).told(format))
 }
 
-/// Ready is who has a policy, and keys of some provider: to be without those of one must not turn away the others' clients.
-fn judge(stats: &str) -> Answer {
-    let gauges = |name: &'static str| {
-        stats.lines().filter_map(move |line| {
-            let (label, value) = line.split_once(name)?.1.split_once(": ")?;
-            Some((label.to_owned(), value.trim().parse::<u64>().ok()?))
-        })
-    };
-    if !gauges("portcullis.policy_workers;hash=").any(|(_, workers)| workers > 0) {
-        return no("no policy has been taken\n".to_owned());
-    }
-    let (with, without): (Vec<_>, Vec<_>) =
-        gauges("portcullis.keys_usable;provider=").partition(|(_, keys)| *keys > 0);
-    let names = |list: &[(String, u64)]| list.iter().map(|(name, _)| &**name).collect::<Vec<_>>().join(", ");
-    match (with.is_empty(), without.is_empty()) {
-        (true, false) => no(format!("no keys yet: {}\n", names(&without))),
-        (false, false) => Answer::fine(format!("ready, but without keys of {}\n", names(&without))),
-        (_, true) => Answer::fine("ready\n".to_owned()),
-    }
+/// What a gateway is at a moment.
+#[derive(Debug, PartialEq, Eq)]
+struct State {
+    ready: bool,
+    /// One line of it.
+    message: String,
+    /// Providers without keys.
+    without_keys: Vec<String>,
 }
 
-fn no(text: String) -> Answer {
-    Answer { text, exit: Exit::No }
+impl State {
+    /// Ready is who has a policy, and keys of some provider: to be without those of one must not turn away the others' clients.
+    fn judge(stats: &str) -> Self {
+        let gauges = |name: &'static str| {
+            stats.lines().filter_map(move |line| {
+                let (label, value) = line.split_once(name)?.1.split_once(": ")?;
+                Some((label.to_owned(), value.trim().parse::<u64>().ok()?))
+            })
+        };
+        if !gauges("portcullis.policy_workers;hash=").any(|(_, workers)| workers > 0) {
+            return Self::not_yet("no policy has been taken".to_owned());
+        }
+        let (with, without): (Vec<_>, Vec<_>) =
+            gauges("portcullis.keys_usable;provider=").partition(|(_, keys)| *keys > 0);
+        let without_keys: Vec<_> = without.into_iter().map(|(name, _)| name).collect();
+        let names = without_keys.join(", ");
+        let (ready, message) = match (with.is_empty(), without_keys.is_empty()) {
+            (true, false) => (false, format!("no keys yet: {names}")),
+            (false, false) => (true, format!("ready, but without keys of {names}")),
+            (_, true) => (true, "ready".to_owned()),
+        };
+        Self { ready, message, without_keys }
+    }
+
+    fn not_yet(message: String) -> Self {
+        Self { ready: false, message, without_keys: Vec::new() }
+    }
+
+    fn told(&self, format: Format) -> Answer {
+        let Self { ready, message, without_keys } = self;
+        let text = match format {
+            Format::Human => format!("{message}\n"),
+            Format::Json => {
+                let document = json!({ "ready": ready, "message": message, "without_keys": without_keys });
+                format!("{document:#}\n")
+            }
+            Format::Github => {
+                let severity = match (ready, without_keys.is_empty()) {
+                    (true, true) => Severity::Note,
+                    (true, false) => Severity::Warning,
+                    (false, _) => Severity::Error,
+                };
+                report::findings(&[Finding::new(severity, "ready", message)], format)
+            }
+        };
+        Answer { text, exit: if *ready { Exit::Fine } else { Exit::No } }
+    }
 }
 
 /// Status and body.
@@ -97,7 +140,7 @@ mod tests {
     const POLICY: &str = "wasmcustom.portcullis.policy_workers;hash=0f: 3\n";
 
     fn said(stats: &str) -> (Exit, String) {
-        let Answer { text, exit } = judge(stats);
+        let Answer { text, exit } = State::judge(stats).told(Format::Human);
         (exit, text)
     }
 

@@ -11,6 +11,8 @@ use crate::policy::Loaded;
 /// What `render` is told.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+What is written is the file itself, as its reader takes it, whatever --format says: that is for what may go wrong.
+
 Examples:
   portcullis render envoy/policy.yaml --for envoy > portcullis.json.new && mv portcullis.json.new /etc/envoy/portcullis.json
   portcullis render policies/ --for istio --plugin oci://registry.example/portcullis:1.0 | kubectl apply -f -

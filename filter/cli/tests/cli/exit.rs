@@ -1,8 +1,11 @@
 //! Exit codes: 0 fine, 1 it could not run, 2 the answer is no, 3 the policy does not load. And what `--help` says.
 
 use std::fmt::Write as _;
+use std::process::Command;
 
+use clap::CommandFactory as _;
 use insta::assert_snapshot;
+use portcullis_cli::verb::Arguments;
 
 use crate::support::{Folder, SHOP, with};
 
@@ -51,6 +54,8 @@ fn every_verb_ends_with_one_of_four_codes() {
         ("render policy.yaml --for nginx", 1),
         ("keygen --public jwks.json --private key", 0),
         ("keygen --public jwks.json", 1),
+        ("ready --admin 127.0.0.1:1", 1),
+        ("ready --admin localhost", 1),
         ("completions bash", 0),
         ("completions tcsh", 1),
         ("--help", 0),
@@ -89,15 +94,50 @@ fn why_it_could_not_run_is_told_in_every_format() {
     assert_snapshot!(told.join("\n"));
 }
 
+/// All verbs, as the command itself has them.
+fn verbs() -> Vec<String> {
+    Arguments::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect()
+}
+
 #[test]
 fn every_verb_has_an_example_in_its_help() {
     let folder = Folder::of(&[]);
     let mut told = folder.run(&["--help"]).stdout;
-    for verb in ["check", "explain", "test", "diff", "render", "keygen", "completions"] {
-        let help = folder.run(&[verb, "--help"]).stdout;
+    for verb in verbs() {
+        let help = folder.run(&[&verb, "--help"]).stdout;
         let example = help.split_once("Example").map(|(_, examples)| examples).unwrap_or_default();
-        assert!(example.contains(&format!("portcullis {verb} ")), "{verb}: {help}");
+        let lines = example.lines().map(|line| format!("{line} "));
+        assert!(lines.into_iter().any(|it| it.contains(&format!("portcullis {verb} "))), "{verb}: {help}");
         let _ = write!(told, "\n# {verb}\n\n{help}");
     }
     assert_snapshot!(told);
+}
+
+#[test]
+fn every_shell_completes_every_verb() {
+    let folder = Folder::of(&[]);
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let said = folder.run(&["completions", shell]);
+        assert_eq!((said.code, &*said.stderr), (0, ""), "{shell}: {said}");
+        for word in verbs().iter().map(String::as_str).chain(["fail-on"]) {
+            assert!(said.stdout.contains(word), "{shell}: {word}");
+        }
+        folder.write(shell, &said.stdout);
+    }
+    let bash = Command::new("bash").arg("-n").arg(folder.path("bash")).output().unwrap();
+    assert!(bash.status.success() && bash.stderr.is_empty(), "{bash:?}");
+}
+
+#[test]
+fn there_are_colours_where_they_are_asked_for_and_none_for_programs() {
+    let broken = with(SHOP, "public: true", "publik: true");
+    let folder = Folder::of(&[("policy.yaml", SHOP), ("broken.yaml", &broken)]);
+    for policy in ["policy.yaml", "broken.yaml", "missing.yaml"] {
+        let said = folder.run_coloured(&["check", policy]);
+        assert!([&said.stdout, &said.stderr].iter().any(|it| it.contains("\u{1b}[")), "{policy}: {said}");
+        for format in ["json", "github"] {
+            let said = folder.run_coloured(&["check", policy, "--format", format]);
+            assert!([said.stdout, said.stderr].iter().all(|it| !it.contains('\u{1b}')), "{policy}: {format}");
+        }
+    }
 }

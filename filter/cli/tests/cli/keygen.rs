@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use portcullis_principal::{Assertion, AssertionVerifier, Endpoint, SigningKey};
+use serde_json::{Value, json};
 
 use crate::support::Folder;
 
@@ -58,6 +59,25 @@ fn on_the_standard_output_there_is_the_private_key_and_nothing_else() {
     let said = Folder::of(&[]).run(&["keygen", "--public", "jwks.json"]);
     assert!(SigningKey::from_seed_base64url(said.stdout.trim_end()).is_ok(), "{said}");
     assert_eq!(said.stderr, "");
+}
+
+#[test]
+fn a_program_is_told_where_the_halves_are_and_never_the_private_one() {
+    for format in ["json", "github"] {
+        let folder = Folder::of(&[]);
+        let said = folder.run(&["keygen", "--private", "a.key", "--public", "a.json", "--format", format]);
+        assert_eq!(said.code, 0, "{said}");
+        let public: Value = serde_json::from_str(&folder.read("a.json")).unwrap();
+        let id = public["keys"][0]["kid"].as_str().unwrap();
+        if format == "json" {
+            let document: Value = serde_json::from_str(&said.stdout).unwrap();
+            assert_eq!(document, json!({ "key_id": id, "private": "a.key", "public": "a.json" }));
+        } else {
+            assert!(said.stdout.starts_with(&format!("::notice title=keygen::key {id}%0A")), "{said}");
+            assert_eq!(said.stdout.lines().count(), 1, "{said}");
+        }
+        assert!(!said.stdout.contains(folder.read("a.key").trim()), "{format}");
+    }
 }
 
 #[test]

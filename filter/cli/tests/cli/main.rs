@@ -9,6 +9,7 @@ mod explain;
 mod keygen;
 mod lints;
 mod mistakes;
+mod ready;
 mod render;
 mod shipped;
 mod support;

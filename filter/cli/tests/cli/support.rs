@@ -64,6 +64,12 @@ impl Folder {
         run_in(self.0.path(), arguments, "")
     }
 
+    /// Runs the command there, as on a terminal that shows colours.
+    pub(crate) fn run_coloured(&self, arguments: &[&str]) -> Said {
+        let mut command = command(self.0.path(), arguments);
+        said(command.env_remove("NO_COLOR").env("CLICOLOR_FORCE", "1"))
+    }
+
     /// Runs the command there, with a standard input.
     pub(crate) fn run_with(&self, arguments: &[&str], input: &str) -> Said {
         run_in(self.0.path(), arguments, input)
@@ -76,9 +82,17 @@ pub(crate) fn run(arguments: &[&str]) -> Said {
 }
 
 fn run_in(folder: &Path, arguments: &[&str], input: &str) -> Said {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("portcullis"));
     // a terminal that is not one would still be believed
-    command.current_dir(folder).args(arguments).env_remove("CLICOLOR_FORCE").write_stdin(input);
+    said(command(folder, arguments).env_remove("CLICOLOR_FORCE").write_stdin(input))
+}
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("portcullis"));
+    command.current_dir(folder).args(arguments);
+    command
+}
+
+fn said(command: &mut Command) -> Said {
     let Output { status, stdout, stderr } = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Said { code: status.code().unwrap(), stdout: text(stdout), stderr: text(stderr) }

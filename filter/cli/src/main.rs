@@ -12,9 +12,15 @@ fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
+            let text = report::without_tokens(&error.render().ansi().to_string());
             // to a closed pipe there is nothing to say
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Failed } else { Exit::Fine }.into();
+            return if error.use_stderr() {
+                let _ = say(anstream::stderr(), &text);
+                Exit::Failed.into()
+            } else {
+                let _ = say(anstream::stdout(), &text);
+                Exit::Fine.into()
+            };
         }
     };
     match verb::run(&arguments) {
@@ -41,7 +47,7 @@ fn tell(trouble: &Trouble, format: Format) {
         Trouble::Run { message, help } => report::trouble(message, help.as_deref(), format),
     };
     // there is nobody left to tell
-    let _ = say(anstream::stderr(), &text);
+    let _ = say(anstream::stderr(), &report::without_tokens(&text));
 }
 
 /// Writes; colours go to terminals only. Whoever reads no further has had enough.

@@ -92,7 +92,42 @@ pub fn trouble(message: &str, help: Option<&str>, format: Format) -> String {
     }
 }
 
+/// What is wrong with the arguments is told by repeating them, and one that stands where none belongs may be a token: whatever
+/// looks like a JWT (RFC 7519: a JSON object in base64url, then a dot) is left out.
+pub fn without_tokens(text: &str) -> String {
+    const BEGINS: &str = "eyJ";
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let mut told = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(BEGINS) {
+        let (before, from) = rest.split_at(at);
+        let (word, after) = from.split_at(from.find(|c| !is_part(c)).unwrap_or(from.len()));
+        told.push_str(before);
+        told.push_str(if word.contains('.') { "(a token)" } else { word });
+        rest = after;
+    }
+    told + rest
+}
+
 /// The data of findings, to be part of a document.
 pub fn data(findings: &[Finding]) -> serde_json::Value {
     findings.iter().map(json::finding).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_tokens;
+
+    #[test]
+    fn what_looks_like_a_token_is_left_out_of_what_is_said_about_arguments() {
+        for (text, told) in [
+            ("unexpected argument 'eyJhbGciOiJub25lIn0.e30.'", "unexpected argument '(a token)'"),
+            ("\u{1b}[33meyJh.eyJi.x-_9\u{1b}[0m, eyJh.eyJi.c", "\u{1b}[33m(a token)\u{1b}[0m, (a token)"),
+            ("`Bearer eyJh.e30.é", "`Bearer (a token)é"),
+            ("a file eyJ and keyJson", "a file eyJ and keyJson"),
+            ("", ""),
+        ] {
+            assert_eq!(without_tokens(text), told);
+        }
+    }
 }

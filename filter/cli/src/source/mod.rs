@@ -3,7 +3,7 @@
 mod tree;
 mod wrong;
 
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -49,15 +49,23 @@ impl Source {
     /// # Errors
     /// It cannot be read, or is not UTF-8.
     pub fn read(path: &Path) -> Result<Rc<Self>, Trouble> {
-        let text = if path == Path::new("-") {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).map(|_| text)
-        } else {
-            std::fs::read_to_string(path)
-        };
         let name = path.display().to_string();
-        let text = text.map_err(|error| Trouble::run(format!("`{name}` cannot be read: {error}")))?;
+        let text =
+            Self::text(path).map_err(|error| Trouble::run(format!("`{name}` cannot be read: {error}")))?;
         Ok(Self::new(name, text))
+    }
+
+    /// The text of a file; `-` is the standard input.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not UTF-8.
+    pub fn text(path: &Path) -> io::Result<String> {
+        if path != Path::new("-") {
+            return std::fs::read_to_string(path);
+        }
+        let mut text = String::new();
+        io::stdin().read_to_string(&mut text)?;
+        Ok(text)
     }
 
     /// The files that a path stands for: itself, or those of a folder that are YAML or JSON, by name.

@@ -50,13 +50,14 @@ pub struct Arguments {
     #[arg(long, value_name = "TIME", value_parser = clock::parse)]
     at: Option<UnixTime>,
     /// A header more, as `Origin: https://shop.example`
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
-    headers: Vec<(String, String)>,
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    headers: Vec<String>,
 }
 
-fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) =
-        text.split_once(':').ok_or_else(|| format!("`{text}` is no header, as `Origin: null`"))?;
+/// Reads a header here and not where arguments are: what is wrong with one is told without it, since it may hold a token.
+fn header(text: &str) -> Result<(String, String), Trouble> {
+    let colon = || Trouble::helped("a header has no colon", "write it as `Origin: https://shop.example`");
+    let (name, value) = text.split_once(':').ok_or_else(colon)?;
     Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
 }
 
@@ -67,7 +68,7 @@ fn header(text: &str) -> Result<(String, String), String> {
 pub fn run(arguments: &Arguments, format: Format) -> Result<Answer, Trouble> {
     let loaded = Loaded::read_one(&arguments.policy)?;
     let mut ask = Ask::read(&arguments.method, &arguments.url, &loaded.document).map_err(Trouble::run)?;
-    ask.headers.clone_from(&arguments.headers);
+    ask.headers = arguments.headers.iter().map(|text| header(text)).collect::<Result<_, _>>()?;
     let now = arguments.at.unwrap_or_else(clock::now);
     let (mut stage, token, about) = if let Some(claims) = &arguments.claims {
         let stage = Stage::with_own_keys(&loaded.document)?;
@@ -101,7 +102,14 @@ pub fn run(arguments: &Arguments, format: Format) -> Result<Answer, Trouble> {
 fn given_token(arguments: &Arguments) -> Result<Option<String>, Trouble> {
     match (&arguments.token, &arguments.token_file) {
         (Some(token), _) => Ok(Some(token.trim().to_owned())),
-        (None, Some(file)) => Ok(Some(Source::read(file)?.text.trim().to_owned())),
+        (None, Some(file)) => match Source::text(file) {
+            Ok(text) => Ok(Some(text.trim().to_owned())),
+            // without its name, which is the token if somebody has mixed the two up
+            Err(error) => {
+                let help = "name a file, or `-` for the standard input; `--token` takes the token itself";
+                Err(Trouble::helped(format!("the token file cannot be read: {error}"), help))
+            }
+        },
         (None, None) => Ok(None),
     }
 }

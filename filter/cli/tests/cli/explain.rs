@@ -116,6 +116,62 @@ fn a_token_is_verified_with_the_keys_that_are_named_and_is_never_shown() {
     }
 }
 
+/// What a hurried person does with a token, and what is told of it.
+#[test]
+fn a_token_in_the_wrong_place_is_not_repeated() {
+    let (token, _) = token();
+    let folder = Folder::of(&[("policy.yaml", SHOP), ("token", &token)]);
+    let bearer = format!("Bearer {token}");
+    let opaque = "0pAqUeToKeN";
+    let bearer_opaque = format!("Bearer {opaque}");
+    for (arguments, says) in [
+        (&["-H", &bearer][..], "a header has no colon"),
+        (&["-H", &bearer_opaque], "a header has no colon"),
+        (&["--token-file", &token], "the token file cannot be read"),
+        (&["--token-file", opaque], "the token file cannot be read"),
+        (&["--jwks", &token, "--token-file", "token"], "cannot be read"),
+        (&["--claims", &token], "no JSON object"),
+        (&["--at", &token], "--at"),
+        (&[&token], "unexpected argument"),
+        (&["--token", &token, "--token-file", &token], "cannot be used with"),
+    ] {
+        for format in ["human", "json", "github"] {
+            let fixed = ["explain", "policy.yaml", "GET", "/me", "--format", format];
+            let said = folder.run(&[&fixed, arguments].concat());
+            assert_eq!((said.code, &*said.stdout), (1, ""), "{said}");
+            assert!(said.stderr.contains(says), "{arguments:?}: {said}");
+            for part in token.split('.').chain([opaque]) {
+                assert!(!said.stderr.contains(part), "{said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_token_is_shown_to_programs_as_little_as_to_people() {
+    let (token, keys) = token();
+    let policy = with(SHOP, "algorithms: [RS256]", "algorithms: [EdDSA]");
+    let files = [("policy.yaml", &*policy), ("token", &token), ("keys.json", &keys.to_string())];
+    let folder = Folder::of(&files);
+    let authorization = format!("Authorization: Bearer {token}");
+    for format in ["human", "json", "github"] {
+        for (arguments, code) in [
+            (&["--token-file", "token", "--jwks", "keys.json"][..], 0),
+            (&["--token", &token], 1),
+            // two of them, or one that nobody took for a token: refused, or without keys
+            (&["--token", &token, "-H", &authorization], 2),
+            (&["-H", &authorization], 1),
+        ] {
+            let fixed = ["explain", "policy.yaml", "GET", "/orders/7", "--at", TODAY, "--format", format];
+            let said = folder.run(&[&fixed, arguments].concat());
+            assert_eq!(said.code, code, "{said}");
+            for part in token.split('.') {
+                assert!(!said.stdout.contains(part) && !said.stderr.contains(part), "{said}");
+            }
+        }
+    }
+}
+
 #[test]
 fn keys_are_named_for_a_token_whose_provider_has_none_in_the_policy() {
     let (token, keys) = token();

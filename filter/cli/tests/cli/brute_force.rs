@@ -5,7 +5,7 @@ mod judge;
 mod policies;
 mod requests;
 
-use portcullis_cli::access::{Change, Difference, Direction, Sign, Who, difference};
+use portcullis_cli::access::{Change, Difference, Direction, Sign, When, Who, difference};
 use portcullis_cli::policy::Loaded;
 use portcullis_engine::time::UnixTime;
 use proptest::prelude::*;
@@ -20,6 +20,8 @@ use crate::support::loaded;
 const METHODS: [&str; 3] = ["GET", "POST", "HEAD"];
 /// Before, between and after the ends of the trials below.
 const NOWS: [u64; 3] = [1_700_000_000, 1_800_000_000, 1_900_000_000];
+/// 2025-01-01 and 2028-01-01: the first seconds after the trials below.
+const ENDS: [u64; 2] = [1_735_689_600, 1_830_297_600];
 
 /// Whether a change is about this caller.
 fn is_of(who: &Who, token: &Token, roles: [&[String]; 2]) -> bool {
@@ -34,29 +36,48 @@ fn is_of(who: &Who, token: &Token, roles: [&[String]; 2]) -> bool {
     (of.is_empty() || of.iter().any(|name| name == token.provider)) && signs.iter().all(says) && company
 }
 
-/// Decides everything twice; fails where `diff` does not tell a difference.
-fn complete(difference: &Difference, sides: [&Loaded; 2], now: UnixTime) -> Result<(), TestCaseError> {
-    let tokens = tokens();
-    let mut judges = sides.map(|side| Judge::of(side, &tokens, now));
+/// Now, and each end of a trial after it.
+fn times(now: u64) -> impl Iterator<Item = UnixTime> {
+    [now].into_iter().chain(ENDS.into_iter().filter(move |end| *end > now)).map(UnixTime)
+}
+
+fn holds(change: &Change, at: UnixTime) -> bool {
+    let When { from, until } = change.when;
+    from.is_none_or(|from| from <= at.0) && until.is_none_or(|until| at.0 < until)
+}
+
+/// Decides everything twice; fails where `diff` does not tell a difference of that time.
+fn complete(
+    difference: &Difference,
+    sides: [&Loaded; 2],
+    tokens: &[Token],
+    judges: &mut [Judge; 2],
+    at: UnixTime,
+) -> Result<(), TestCaseError> {
     for ask in asks() {
-        let about = |change: &&Change| change.when.from.is_none() && is_about(change, &ask, sides);
+        let [old, new] = judges.each_mut().map(|judge| judge.may(&ask));
+        if (old.anyone, &old.with) == (new.anyone, &new.with) {
+            continue;
+        }
+        let about = |change: &&Change| holds(change, at) && is_about(change, &ask, sides);
         let current: Vec<_> = difference.access.iter().filter(about).collect();
-        let anyone = judges.each_mut().map(|judge| judge.decides(&ask, None));
         let told = |direction, of: &dyn Fn(&Who) -> bool| {
             current.iter().any(|change| change.direction == direction && of(&change.who))
         };
-        if let Some(direction) = direction(anyone) {
-            prop_assert!(told(direction, &|who| *who == Who::Anyone), "{direction:?} of anyone: {ask:?}");
+        if let Some(direction) = direction([old.anyone, new.anyone]) {
+            prop_assert!(
+                told(direction, &|who| *who == Who::Anyone),
+                "{direction:?} of anyone: {at:?} {ask:?}"
+            );
         }
-        for (at, token) in tokens.iter().enumerate() {
-            // whoever has a token may also come without it
-            let may = [0, 1].map(|side| anyone[side] || judges[side].passes(&ask, Some(at)));
-            let Some(direction) = direction(may) else { continue };
-            let roles = judges.each_ref().map(|judge| judge.tokens[at].as_ref().map_or(&[][..], |it| &it.1));
+        for (index, token) in tokens.iter().enumerate() {
+            let Some(direction) = direction([old.with[index], new.with[index]]) else { continue };
+            let roles =
+                judges.each_ref().map(|judge| judge.tokens[index].as_ref().map_or(&[][..], |it| &it.0));
             let of = |who: &Who| is_of(who, token, roles);
             prop_assert!(
                 told(direction, &of),
-                "{direction:?} is not told: {ask:?} {token:?} {roles:?}\n{:#?}",
+                "{direction:?} is not told: {at:?} {ask:?} {token:?} {roles:?}\n{:#?}",
                 difference.access
             );
         }
@@ -73,11 +94,11 @@ fn direction([before, after]: [bool; 2]) -> Option<Direction> {
 }
 
 /// Decides whether a change is so: somebody who says no more than it tells gains or loses one of its requests.
-fn is_so(change: &Change, sides: [&Loaded; 2], judges: &mut [Judge; 2], now: UnixTime) -> bool {
+fn is_so(change: &Change, sides: [&Loaded; 2], judges: &mut [Judge; 2]) -> bool {
     asks_of(change, sides).iter().any(|ask| {
         ["one", "two"].iter().any(|provider| {
             let may = judges.each_mut().map(|judge| {
-                let token = judge.says(&change.who, provider, now);
+                let token = judge.says(&change.who, provider);
                 judge.decides(ask, None) || token.is_some_and(|token| judge.decides(ask, Some(&token)))
             });
             direction(may) == Some(change.direction)
@@ -86,7 +107,7 @@ fn is_so(change: &Change, sides: [&Loaded; 2], judges: &mut [Judge; 2], now: Uni
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 192, max_shrink_iters: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn diff_tells_what_brute_force_finds_and_nothing_else((old, new) in pair(), now in select(&NOWS[..])) {
@@ -95,10 +116,20 @@ proptest! {
         };
         let now = UnixTime(now);
         let difference = difference((&old.document, &old.policy), (&new.document, &new.policy), now).unwrap();
-        complete(&difference, [&old, &new], now)?;
-        let mut judges = [&old, &new].map(|side| Judge::of(side, &[], now));
-        for change in difference.access.iter().filter(|change| change.when.from.is_none()) {
-            prop_assert!(is_so(change, [&old, &new], &mut judges, now), "told, but not so: {change:#?}");
+        let tokens = tokens();
+        let mut judges = [&old, &new].map(|side| Judge::of(side, &tokens, now));
+        for at in times(now.0) {
+            for judge in &mut judges {
+                judge.wait_until(at);
+            }
+            complete(&difference, [&old, &new], &tokens, &mut judges, at)?;
+            for change in difference.access.iter().filter(|change| holds(change, at)) {
+                prop_assert!(is_so(change, [&old, &new], &mut judges), "told, but not so: {at:?} {change:#?}");
+            }
+        }
+        let known: Vec<_> = times(now.0).map(|time| time.0).collect();
+        for When { from, until } in difference.access.iter().map(|change| change.when) {
+            prop_assert!([from, until].iter().flatten().all(|time| known.contains(time)), "{from:?} {until:?}");
         }
     }
 

@@ -1,12 +1,13 @@
 //! Decides by one policy: every token of the brute force, or one that says just what a difference tells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use portcullis_cli::access::{Sign, Who};
 use portcullis_cli::caller::{Ask, Carried, Claims, Stage, fill, of_roles};
 use portcullis_cli::clock;
 use portcullis_cli::policy::Loaded;
-use portcullis_engine::decide::{Decision, Verdict};
+use portcullis_engine::decide::Decision;
 use portcullis_engine::policy::TokenSource;
 use portcullis_engine::time::UnixTime;
 use serde_json::json;
@@ -18,23 +19,28 @@ pub(super) struct Token {
     pub(super) claims: BTreeMap<&'static str, Vec<&'static str>>,
 }
 
+impl Token {
+    fn claims(&self) -> Claims {
+        self.claims.iter().map(|(name, texts)| ((*name).to_owned(), json!(texts))).collect()
+    }
+}
+
+/// Every set of roles in both claims, and either claim left out.
 pub(super) fn tokens() -> Vec<Token> {
-    let texts: [Option<&[&str]>; 5] = [
-        None,
-        Some(&["nothing"]),
-        Some(&["nothing", "x"]),
-        Some(&["nothing", "y"]),
-        Some(&["nothing", "x", "y"]),
-    ];
-    let mut more = texts.to_vec();
-    more.extend([Some(&["nothing", "p:x"][..]), Some(&["nothing", "z", "x"])]);
+    let sets = (0..8).map(|set| {
+        let texts = ["x", "y", "z"].into_iter().enumerate().filter(|(bit, _)| set >> bit & 1 == 1);
+        Some(["nothing"].into_iter().chain(texts.map(|(_, text)| text)).collect::<Vec<_>>())
+    });
+    let texts: Vec<_> = [None].into_iter().chain(sets).collect();
+    let mut more = texts.clone();
+    // what looks like a prefix and is none
+    more.push(Some(vec!["nothing", "p:x"]));
     let mut tokens = Vec::new();
     for provider in ["one", "two"] {
         for r in &more {
             for s in &texts {
                 let claims = [("r", r), ("s", s)];
-                let claims =
-                    claims.iter().filter_map(|(name, texts)| Some((*name, texts.as_ref()?.to_vec())));
+                let claims = claims.into_iter().filter_map(|(name, texts)| Some((name, texts.clone()?)));
                 tokens.push(Token { provider, claims: claims.collect() });
             }
         }
@@ -42,45 +48,98 @@ pub(super) fn tokens() -> Vec<Token> {
     tokens
 }
 
+/// The service and the row that the engine found for a request.
+type Place = (Option<u32>, Option<u32>);
+
+/// Who may send a request.
+pub(super) struct May {
+    pub(super) anyone: bool,
+    /// Who has each of the tokens.
+    pub(super) with: Vec<bool>,
+}
+
 /// One policy, ready to decide.
 pub(super) struct Judge {
     stage: Stage,
-    /// Each token, and the roles that the policy reads from it.
-    pub(super) tokens: Vec<Option<(String, Vec<String>)>>,
+    /// The roles that the policy reads from each token, and who of the speakers has them.
+    pub(super) tokens: Vec<Option<(Vec<String>, usize)>>,
+    /// The first of all tokens whose provider and roles are the same: it speaks for the others, since the engine has nothing
+    /// else to tell them apart by.
+    speakers: Vec<Token>,
+    /// What the speakers send now.
+    sent: Vec<String>,
+    /// What has been decided about a place at this time: what is asked of a token there is the same for all its requests.
+    decided: HashMap<(Place, bool), Rc<May>>,
     now: UnixTime,
 }
 
 impl Judge {
     pub(super) fn of(loaded: &Loaded, tokens: &[Token], now: UnixTime) -> Self {
         let mut stage = Stage::with_own_keys(&loaded.document).unwrap();
-        let policy = stage.policy.clone();
+        let mut speakers = Vec::new();
+        let mut known = BTreeMap::new();
         let tokens = tokens.iter().map(|token| {
-            let provider = policy.providers().iter().find(|it| &*it.name == token.provider)?;
-            let mut claims: Claims =
-                token.claims.iter().map(|(name, texts)| ((*name).to_owned(), json!(texts))).collect();
-            let roles = stage.roles(token.provider, claims.clone(), clock::at(now));
-            fill(provider, None, &mut claims, now);
-            Some((stage.token(provider, &claims), roles))
+            stage.policy.providers().iter().find(|it| &*it.name == token.provider)?;
+            let roles = stage.roles(token.provider, token.claims(), clock::at(now));
+            let speaker = *known.entry((token.provider, roles.clone())).or_insert_with(|| {
+                speakers.push(token.clone());
+                speakers.len() - 1
+            });
+            Some((roles, speaker))
         });
         let tokens = tokens.collect();
-        Self { stage, tokens, now }
+        let mut judge = Self { stage, tokens, speakers, sent: Vec::new(), decided: HashMap::new(), now };
+        judge.wait_until(now);
+        judge
     }
 
-    pub(super) fn passes(&mut self, ask: &Ask, token: Option<usize>) -> bool {
-        let token = token.and_then(|at| self.tokens[at].as_ref()).map(|(token, _)| token.clone());
-        self.decides(ask, token.as_deref())
+    /// From now on it is that time.
+    pub(super) fn wait_until(&mut self, now: UnixTime) {
+        self.now = now;
+        self.decided.clear();
+        let policy = self.stage.policy.clone();
+        let sent = self.speakers.iter().map(|token| {
+            let provider = policy.providers().iter().find(|it| &*it.name == token.provider).unwrap();
+            let mut claims = token.claims();
+            fill(provider, None, &mut claims, now);
+            self.stage.token(provider, &claims)
+        });
+        self.sent = sent.collect();
+    }
+
+    /// Who may send the request.
+    pub(super) fn may(&mut self, ask: &Ask) -> Rc<May> {
+        let (anyone, place) = self.decide(ask, None);
+        if let Some(may) = self.decided.get(&(place, anyone)) {
+            return Rc::clone(may);
+        }
+        let sent = std::mem::take(&mut self.sent);
+        let speakers: Vec<_> = sent.iter().map(|token| self.decides(ask, Some(token))).collect();
+        self.sent = sent;
+        // whoever has a token may also come without it
+        let may = |(_, speaker): &(_, usize)| speakers[*speaker];
+        let with = self.tokens.iter().map(|token| anyone || token.as_ref().is_some_and(may)).collect();
+        let may = Rc::new(May { anyone, with });
+        self.decided.insert((place, anyone), Rc::clone(&may));
+        may
     }
 
     /// Whether the request passes, with this token if there is one.
     pub(super) fn decides(&mut self, ask: &Ask, token: Option<&str>) -> bool {
+        self.decide(ask, token).0
+    }
+
+    fn decide(&mut self, ask: &Ask, token: Option<&str>) -> (bool, Place) {
         let carried = token.map(|token| Carried { source: &TokenSource::Bearer, token });
         let now = clock::at(self.now);
-        let allows = |verdict: &Verdict| matches!(verdict.decision, Decision::Allow(_));
-        self.stage.decide(ask, carried, now, |_, _, verdict, _| allows(verdict))
+        self.stage.decide(ask, carried, now, |_, _, verdict, _| {
+            let place = (verdict.trace.service.map(|id| id.0), verdict.trace.row.map(|id| id.0));
+            (matches!(verdict.decision, Decision::Allow(_)), place)
+        })
     }
 
     /// A token that says what the change tells and no more.
-    pub(super) fn says(&mut self, who: &Who, provider: &str, now: UnixTime) -> Option<String> {
+    pub(super) fn says(&mut self, who: &Who, provider: &str) -> Option<String> {
         let Who::Caller { of, signs, claims } = who else { return None };
         if !of.is_empty() && !of.iter().any(|name| name == provider) {
             return None;
@@ -103,7 +162,7 @@ impl Judge {
                 list.as_array_mut()?.push(json!(text));
             }
         }
-        fill(provider, None, &mut said, now);
+        fill(provider, None, &mut said, self.now);
         Some(self.stage.token(provider, &said))
     }
 }

@@ -1,9 +1,12 @@
 //! What `check --envoy` looks for: changes of a good configuration that make the filter's decisions void.
 
+mod later;
+
 use std::fmt::Write as _;
 
 use insta::assert_snapshot;
 
+use self::later::{SCRIPT, with_later};
 use crate::support::{Folder, SHOP, with};
 
 /// In which nothing is found, but that keys come without TLS.
@@ -23,6 +26,18 @@ const INLINE: &str = r#"                http_filters:
                       config: { root_id: another, vm_config: { vm_id: shared, code: { local: { filename: another.wasm } } } }
 "#;
 
+/// Two of our filters in one virtual machine: with these policies, and the code from these files.
+fn two_of_ours(policies: [&str; 2], codes: [&str; 2]) -> String {
+    let mut text = "                http_filters:\n".to_owned();
+    for (policy, code) in policies.into_iter().zip(codes) {
+        let _ = writeln!(
+            text,
+            "                  - {{ name: portcullis, typed_config: {{ \"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm, config: {{ root_id: portcullis, configuration: {{ \"@type\": type.googleapis.com/google.protobuf.StringValue, value: \"{policy}\" }}, vm_config: {{ vm_id: shared, code: {{ local: {{ filename: {code} }} }} }} }} }} }}",
+        );
+    }
+    text
+}
+
 /// The `http_filters` of the gateway's listener, as a text to be replaced.
 fn filters() -> String {
     let text = GOOD;
@@ -35,10 +50,7 @@ fn filters() -> String {
 #[allow(clippy::too_many_lines)] // a table
 fn cases() -> Vec<(&'static str, &'static str, String)> {
     let envoy = |part: &str, by: &str| with(GOOD, part, by);
-    let after = |filter: &str| {
-        let kept = filters();
-        envoy(&kept, &format!("{kept}                  - {filter}\n"))
-    };
+    let [script, at_router, in_cluster] = with_later(SCRIPT);
     let another_listener = |body: &str| envoy("  listeners:\n", &format!("  listeners:\n{body}"));
     let tls = |context: &str| {
         envoy(
@@ -138,20 +150,9 @@ fn cases() -> Vec<(&'static str, &'static str, String)> {
                 "route: { cluster: backend, internal_redirect_policy: { max_internal_redirects: 1 } }",
             ),
         ),
-        (
-            "a script after it",
-            "envoy-later-filter",
-            after(
-                "{ name: lua, typed_config: { \"@type\": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua } }",
-            ),
-        ),
-        (
-            "a processor after it",
-            "envoy-later-filter",
-            after(
-                "{ name: ext, typed_config: { \"@type\": type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor } }",
-            ),
-        ),
+        ("a script after it", "envoy-later-filter", script),
+        ("a script at the router", "envoy-later-filter", at_router),
+        ("a script in the cluster", "envoy-later-filter", in_cluster),
         (
             "an identity header",
             "envoy-identity-header",
@@ -174,6 +175,16 @@ fn cases() -> Vec<(&'static str, &'static str, String)> {
             ),
         ),
         ("a shared virtual machine", "envoy-vm-shared", envoy(&filters(), INLINE)),
+        (
+            "two policies in one virtual machine",
+            "envoy-vm-shared",
+            envoy(&filters(), &two_of_ours(["{one}", "{two}"], ["portcullis.wasm"; 2])),
+        ),
+        (
+            "two versions in one virtual machine",
+            "envoy-vm-shared",
+            envoy(&filters(), &two_of_ours(["{one}"; 2], ["portcullis.wasm", "portcullis-old.wasm"])),
+        ),
         (
             "no cluster for the keys",
             "envoy-keys-cluster",
@@ -278,6 +289,10 @@ fn what_is_right_is_not_found() {
         ("a health check", beside("direct_response: { status: 200 }")),
         ("to elsewhere", beside("route: { cluster: metrics }")),
         ("a filter that changes neither path nor host", cors),
+        (
+            "the same filter twice, for two chains",
+            with(&valid, &filters(), &two_of_ours(["{one}"; 2], ["portcullis.wasm"; 2])),
+        ),
     ] {
         let folder = Folder::of(&[("policy.yaml", SHOP), ("envoy.yaml", &envoy)]);
         let said = folder.run(&["check", "policy.yaml", "--envoy", "envoy.yaml"]);

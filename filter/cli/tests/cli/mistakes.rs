@@ -40,6 +40,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "required_claims: [{ path: [typ] }]\n    token_types:",
     ),
     ("a cookie of any host", "token_types:", "token_source: { cookie: { name: token } }\n    token_types:"),
+    ("a cookie by its name alone", "token_types:", "token_source: cookie\n    token_types:"),
     (
         "a header with a meaning of its own",
         "token_types:",
@@ -57,6 +58,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("a tunnel", "\"GET /me\"", "\"CONNECT /me\""),
     ("a dot segment", "/refunds", "/a/../refunds"),
     ("a query", "/refunds", "/refunds?all"),
+    ("an escape in lower case", "/refunds", "/r%c3%a9funds"),
     ("a parameter that is no segment", "{order_id}", "order-{order_id}"),
     ("two rows for one request", "\"GET /products\"", "\"GET /orders/{id}\""),
     (

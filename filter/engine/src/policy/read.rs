@@ -40,7 +40,8 @@ fn of_kind(place: &str, error: &serde_json::Error) -> PolicyErrors {
     // the place says it better
     let line = format!(" at line {} column {}", error.line(), error.column());
     let message = on_a_line(&in_words(text.strip_suffix(&line).unwrap_or(&text)));
-    PolicyError { place: on_a_line(place), help: mend(&message).to_owned(), message, other: None }.into()
+    PolicyError { place: on_a_line(place), help: mend(place, &message).to_owned(), message, other: None }
+        .into()
 }
 
 /// What serde says, without the names that things have in Rust.
@@ -59,15 +60,23 @@ fn in_words(text: &str) -> String {
 }
 
 /// How to mend what serde found.
-fn mend(message: &str) -> &'static str {
-    const MENDS: [(&str, &str); 6] = [
+fn mend(place: &str, message: &str) -> &'static str {
+    const MENDS: [(&str, &str); 5] = [
         ("unknown field", "mend its name, or remove it: what is not known is never ignored"),
         ("unknown variant", "write one of those"),
         ("missing field", "add it"),
         ("duplicate field", "keep one of the two"),
         ("is written twice", "keep one of the two"),
-        ("by its name alone", "write what belongs to it, as `{ shadow: { until: 2027-01-31 } }`"),
     ];
+    if message.contains("by its name alone") {
+        return match place.rsplit('.').next() {
+            Some("cookie") => {
+                "write what belongs to it, as `{ cookie: { name: __Host-token, origins: [https://shop.example] } }`"
+            }
+            Some("header") => "write what belongs to it, as `{ header: { name: x-token } }`",
+            _ => "write what belongs to it, as `{ shadow: { until: 2027-01-31 } }`",
+        };
+    }
     let known = MENDS.iter().find(|(part, _)| message.contains(part));
     known.map_or("write what is expected there", |(_, mend)| mend)
 }
@@ -92,12 +101,18 @@ mod tests {
             ("another kind of row", |it| rows(it)[2] = json!("GET /products")),
             ("half a second", |it| provider(it)["leeway"] = json!(0.5)),
             ("before zero", |it| provider(it)["leeway"] = json!(-1)),
+            ("a span that is neither", |it| provider(it)["leeway"] = json!(true)),
+            ("a number in words", |it| it["limits"] = json!({ "token_bytes": "many" })),
+            ("providers in a list", |it| it["providers"] = json!([])),
+            ("keys that are no object", |it| provider(it)["jwks"] = json!({ "inline": 7 })),
             ("no span of time", |it| provider(it)["jwks"]["refresh"] = json!("soon")),
             ("an unknown preset", |it| provider(it)["preset"] = json!("keycloack")),
             ("an unknown split", |it| provider(it)["roles"] =
                 json!([{ "path": ["scope"], "split": "comma" }])),
             ("no token source", |it| provider(it)["token_source"] = json!({ "query": "token" })),
-            ("a token source by its name alone", |it| provider(it)["token_source"] = json!("cookie")),
+            ("a cookie by its name alone", |it| provider(it)["token_source"] = json!("cookie")),
+            ("a header by its name alone", |it| provider(it)["token_source"] = json!("header")),
+            ("a trial by its name alone", |it| it["mode"] = json!("shadow")),
             ("a row as a list", |it| rows(it)[2] = json!(["GET /products", true])),
             ("a mode as a list", |it| it["mode"] = json!({ "shadow": ["2027-01-31"] })),
             ("a token source as a list", |it| provider(it)["token_source"] =

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::authn::jwks::JwksError;
 use crate::policy::testing::{assert_seen, loaded, provider, report};
 use crate::policy::{Endpoint, KeySource, Policy};
 
@@ -101,8 +102,27 @@ fn inline_keys_are_a_jwks_with_a_usable_key_and_have_no_times() {
             provider(it)["jwks"] = json!({ "inline": { "keys": [{ "kty": "oct", "k": "c2VjcmV0" }] } });
         }),
         ("no key", |it| provider(it)["jwks"] = json!({ "inline": { "keys": [] } })),
+        ("a key by itself", |it| provider(it)["jwks"] = json!({ "inline": jwks()["keys"][0] })),
+        ("keys that are no list", |it| provider(it)["jwks"] = json!({ "inline": { "keys": {} } })),
+        ("a thousand and one", |it| {
+            provider(it)["jwks"] = json!({ "inline": { "keys": vec![jwks()["keys"][0].clone(); 1001] } });
+        }),
         ("a time", |it| provider(it)["jwks"] = json!({ "inline": jwks(), "refresh": "1m", "timeout": 1 })),
     ]));
+}
+
+#[test]
+fn whatever_can_be_wrong_with_inline_keys_is_in_the_snapshot() {
+    let seen = include_str!(
+        "snapshots/portcullis_engine__policy__compile__jwks__tests__inline_keys_are_a_jwks_with_a_usable_key_and_have_no_times.snap"
+    );
+    // one that is missing here does not compile
+    let _ = |error: JwksError| match error {
+        JwksError::Malformed | JwksError::TooMany | JwksError::Empty => (),
+    };
+    for error in [JwksError::Malformed, JwksError::TooMany, JwksError::Empty] {
+        assert!(seen.contains(&format!("{error}\n")), "nobody has seen what a person sees of this: {error}");
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::authz::path::PathError;
+use crate::authz::template::TemplateError;
 use crate::policy::testing::{assert_seen, load, report, rows, service, shop};
 
 /// A public row for an endpoint, after the others.
@@ -29,6 +31,10 @@ fn a_row_matches_a_method_and_a_path_template() {
         ("a dot segment", |it| row(it, "GET /orders/../x")),
         ("an escaped slash", |it| row(it, "GET /orders%2Fx")),
         ("a needless escape", |it| row(it, "GET /%6frders")),
+        ("an escape in lower case", |it| row(it, "GET /caf%c3%a9")),
+        ("an escape that is cut off", |it| row(it, "GET /100%")),
+        ("an escaped line break", |it| row(it, "GET /a%0Ab")),
+        ("a fragment", |it| row(it, "GET /orders#x")),
         ("a path parameter", |it| row(it, "GET /orders;x=1")),
         ("a space behind", |it| row(it, "GET /orders ")),
         ("half a segment", |it| row(it, "GET /{id}.json")),
@@ -36,6 +42,33 @@ fn a_row_matches_a_method_and_a_path_template() {
         ("a name twice", |it| row(it, "GET /{id}/{id}")),
         ("a rest in the middle", |it| row(it, "GET /{*rest}/x")),
     ]));
+}
+
+/// The variants of an error; one that is missing here does not compile.
+macro_rules! all {
+    ($of:ident: $($variant:ident),* $(; $other:ident)?) => {{
+        let _ = |error: $of| match error { $($of::$variant => (),)* $($of::$other(_) => (),)? };
+        [$($of::$variant),*]
+    }};
+}
+
+#[test]
+fn whatever_can_be_wrong_with_a_template_is_in_the_snapshot() {
+    let seen = include_str!(
+        "snapshots/portcullis_engine__policy__compile__rows__tests__a_row_matches_a_method_and_a_path_template.snap"
+    );
+    let of_paths = all!(
+        PathError: NoSlash, EmptySegment, DotSegment, Separator, Fragment, Unescaped, BadEscape, NeedlessEscape,
+        EscapedDelimiter, EscapedControl
+    );
+    let of_templates =
+        all!(TemplateError: PartOfSegment, Name, RestNotLast, NameTwice, Spelling, Query; Path);
+    for error in of_paths.map(TemplateError::from).into_iter().chain(of_templates) {
+        assert!(
+            seen.contains(&format!(": {error}\n")),
+            "nobody has seen what a person sees of this: {error}"
+        );
+    }
 }
 
 #[test]

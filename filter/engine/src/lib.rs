@@ -12,6 +12,7 @@
 //! | [`authz`] | level 2: may this client call this endpoint at all? |
 //! | [`strip`], [`handoff`] | what is taken off a request, and what the service is told instead |
 //! | [`reason`], [`reply`] | why did a request end, and what is the client told? |
+//! | [`presence`] | which workers are there, and what have they together? |
 //! | [`explain`] | what was seen on the way to a decision, told level by level |
 #![cfg_attr(
     not(test),
@@ -26,6 +27,7 @@ pub mod handoff;
 pub mod keylife;
 mod permit;
 pub mod policy;
+pub mod presence;
 pub mod reason;
 pub mod reply;
 pub mod request;

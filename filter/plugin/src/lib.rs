@@ -12,7 +12,7 @@
 //! | `waiting` | requests that wait for keys |
 //! | `crypto` | the host's cryptography behind jsonwebtoken's seam |
 //! | `host` | clocks, shared data, ticks: whatever else only the host has |
-//! | `metrics`, `report` | what an operator sees in numbers |
+//! | `metrics`, `report`, `roster` | what an operator sees in numbers |
 //! | `remember` | what the access log is told of each request |
 #![allow(missing_docs, reason = "what `main!` exports has none")]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -28,6 +28,7 @@ mod remember;
 mod reply;
 mod report;
 mod root;
+mod roster;
 #[cfg(feature = "trap")]
 mod trap;
 mod waiting;

@@ -3,9 +3,9 @@
 //! `stats_tags` make Prometheus labels of them. Every tag's value comes from the policy or from [`Reason`], never from a
 //! request, so the policy bounds the series.
 //!
-//! Counters are incremented where the thing happens, so no figure is lost with a VM. Gauges that several workers share
-//! are changed by differences (a worker adds what it has and takes it away when it ends), except those that every worker
-//! would set to the same value.
+//! Counters are incremented where the thing happens, so no figure is lost with a VM. Gauges are set, never changed by a
+//! difference, which a VM that dies would not take back: every worker sets them to the same value, of which some are sums
+//! over all workers (`roster`).
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -60,13 +60,6 @@ impl Metrics {
     pub(crate) fn count(&self, name: &str, by: u32) {
         if by > 0 {
             increment(self.id(MetricType::Counter, name), i64::from(by));
-        }
-    }
-
-    /// Changes a gauge that workers share by a difference.
-    pub(crate) fn change(&self, name: &str, by: i64) {
-        if by != 0 {
-            increment(self.id(MetricType::Gauge, name), by);
         }
     }
 

@@ -3,28 +3,25 @@
 use portcullis_engine::authn::algorithm::Algorithm;
 use portcullis_engine::decide::Gate;
 use portcullis_engine::policy::{KeySource, ProviderId};
+use portcullis_engine::presence::Share;
 use portcullis_engine::time::Now;
 
-use crate::crypto;
 use crate::root::Worker;
-
-/// What this worker has added to gauges that all workers share.
-#[derive(Default)]
-pub(crate) struct Shares {
-    waiting: std::cell::Cell<i64>,
-    cached: std::cell::Cell<i64>,
-    cached_bytes: std::cell::Cell<i64>,
-}
+use crate::{crypto, host};
 
 impl Worker {
     /// Once, when a policy is taken.
     pub(crate) fn report_start(&self, now: Now) {
         self.metrics
             .set(&format!("portcullis.policy_loaded_seconds;hash={}", self.policy.hash()), now.wall.0);
-        self.metrics.change(&self.deciding(), 1);
         for algorithm in Algorithm::ALL {
             let name = format!("portcullis.host_crypto;algorithm={}", algorithm.name());
             self.metrics.set(&name, u64::from(crypto::is_hosts(algorithm)));
+        }
+        // what their keys' age is compared with
+        for provider in self.policy.providers().iter().filter(|provider| is_fetched(&provider.keys)) {
+            let name = format!("portcullis.keys_refresh_seconds;provider={}", provider.name);
+            self.metrics.set(&name, provider.key_times.refresh.as_secs());
         }
     }
 
@@ -33,11 +30,8 @@ impl Worker {
         let mut gate = self.gate.borrow_mut();
         self.count_cache(&mut gate);
         self.metrics.count("portcullis.host_crypto_failures", crypto::take_host_failures());
-        self.share("portcullis.cached_tokens", &self.shares.cached, gate.cache_mut().len());
-        self.share("portcullis.cached_bytes", &self.shares.cached_bytes, gate.cache_mut().bytes());
         for (id, provider) in (0..).map(ProviderId).zip(self.policy.providers()) {
-            // inline keys have no age
-            if matches!(provider.keys, KeySource::Inline(_)) {
+            if !is_fetched(&provider.keys) {
                 continue;
             }
             let name = &provider.name;
@@ -54,12 +48,7 @@ impl Worker {
             self.metrics.set(&format!("portcullis.keys_ignored;provider={name}"), as_u64(state.ignored));
         }
         drop(gate);
-        self.report_waiting();
-    }
-
-    /// How many workers decide by this policy: more than none for exactly one hash, unless an update is under way.
-    fn deciding(&self) -> String {
-        format!("portcullis.policy_workers;hash={}", self.policy.hash())
+        self.roster.tell(Some(self.share()), &self.metrics, now.steady);
     }
 
     fn count_cache(&self, gate: &mut Gate) {
@@ -68,27 +57,34 @@ impl Worker {
         self.metrics.count("portcullis.cache;outcome=miss", counts.misses);
     }
 
-    /// When the queue changes.
+    /// When the queue changes: a wait may be over before the next tick.
     pub(crate) fn report_waiting(&self) {
-        self.share("portcullis.waiting_requests", &self.shares.waiting, self.queue.borrow().len());
+        let now = host::now().steady;
+        if !self.roster.is_told(now) {
+            self.roster.tell(Some(self.share()), &self.metrics, now);
+        }
     }
 
-    /// Changes a shared gauge by what has changed here.
-    fn share(&self, name: &str, last: &std::cell::Cell<i64>, now: usize) {
-        let now = i64::try_from(now).unwrap_or(i64::MAX);
-        self.metrics.change(name, now - last.replace(now));
+    /// What this worker has.
+    fn share(&self) -> Share {
+        let mut gate = self.gate.borrow_mut();
+        let cache = gate.cache_mut();
+        let [waiting, tokens, bytes] = [self.queue.borrow().len(), cache.len(), cache.bytes()].map(as_u64);
+        Share { waiting, tokens, bytes }
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // what happened since the last tick is not lost, and what this worker has added goes with it
+        // what happened since the last tick is not lost, and what this worker has goes with it
         self.count_cache(&mut self.gate.borrow_mut());
-        self.metrics.change(&self.deciding(), -1);
-        self.share("portcullis.waiting_requests", &self.shares.waiting, 0);
-        self.share("portcullis.cached_tokens", &self.shares.cached, 0);
-        self.share("portcullis.cached_bytes", &self.shares.cached_bytes, 0);
+        self.roster.tell(None, &self.metrics, host::now().steady);
     }
+}
+
+/// Inline keys have no age.
+fn is_fetched(keys: &KeySource) -> bool {
+    !matches!(keys, KeySource::Inline(_))
 }
 
 fn as_u64(count: usize) -> u64 {

@@ -17,7 +17,7 @@ use proxy_wasm::types::{BufferType, ContextType, LogLevel};
 use crate::http::Http;
 use crate::keys::{News, Provision};
 use crate::metrics::Metrics;
-use crate::report::Shares;
+use crate::roster::Roster;
 use crate::waiting::{Bounds, Queue, Waiter};
 use crate::{carry, configuration, crypto, host, remember};
 
@@ -35,7 +35,7 @@ pub(crate) struct Worker {
     pub(crate) queue: RefCell<Queue>,
     pub(crate) provision: RefCell<Provision>,
     pub(crate) metrics: Metrics,
-    pub(crate) shares: Shares,
+    pub(crate) roster: Roster,
 }
 
 /// The root context of Proxy-Wasm.
@@ -70,7 +70,7 @@ impl Root {
             queue: RefCell::new(Queue::new(bounds)),
             provision: RefCell::new(Provision::new(&policy, signing_key.as_ref())),
             metrics: Metrics::default(),
-            shares: Shares::default(),
+            roster: Roster::new(policy.hash()),
             signing_key,
             policy,
         })
@@ -189,7 +189,6 @@ impl Worker {
                 }
             }
         }
-        self.report_waiting();
     }
 
     /// From the beginning, as if it came now.

@@ -44,8 +44,8 @@ fn each_alert_for_prometheus_has_its_section_in_the_runbook() {
 #[test]
 fn each_share_counts_the_reasons_of_its_status_and_no_other() {
     let shares: Vec<_> = rules().into_iter().filter(|rule| rule["record"].is_string()).collect();
-    for status in [401, 403] {
-        let share = shares.iter().find(|rule| rule["labels"]["level"] == status.to_string()).unwrap();
+    for (level, status) in [("401", 401), ("403", 403)] {
+        let share = shares.iter().find(|rule| rule["labels"]["level"] == level).unwrap();
         let (_, counted) = share["expr"].as_str().unwrap().split_once("reason=~\"").unwrap();
         let counted: Vec<_> = counted.split('"').next().unwrap().split('|').collect();
         let its = Reason::ALL.iter().filter(|reason| reason.terms().status == status);

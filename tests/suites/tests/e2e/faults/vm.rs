@@ -8,6 +8,7 @@ use e2e::{NO_TOKEN, Shop, insufficient_scope, invalid_token, run};
 use harness::artifacts::root;
 use harness::process::eventually;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::with_traps;
@@ -87,6 +88,52 @@ fn a_vm_that_dies_lets_nothing_pass_and_is_made_anew() {
             shop.get("/orders").sent_as("nora").is_stopped(insufficient_scope("role-missing")).await;
         }
         assert_eq!(fetches(&shop).await, before, "the keys come from what the workers share");
+    });
+}
+
+/// Waits until a gauge that is a sum over workers has this value.
+async fn comes_to(shop: &Shop, gauge: &str, value: u64) {
+    let told = async || (shop.stack.stats().await.unwrap().sum(&[gauge]) == value).then_some(());
+    eventually(&format!("{gauge} = {value}"), PATIENCE, told).await.unwrap();
+}
+
+#[test]
+fn what_a_dead_vm_had_is_in_no_gauge_after_a_moment() {
+    const WORKERS: u32 = 4;
+    run(async {
+        let builder = with_traps("faults-gauges", json!({ "refresh": "1h", "timeout": "1s" }));
+        let builder = builder.policy(|policy| policy["waiting"] = json!({ "time": "1m" }));
+        let mut shop = Shop::of(builder.concurrency(WORKERS)).await.unwrap();
+        let token = shop.token("alice").await;
+        let as_it_should_be = async |shop: &Shop| {
+            until_all_workers(shop, &token, (200, ""), no_answer).await;
+            comes_to(shop, "portcullis.cached_tokens", u64::from(WORKERS)).await;
+            // the main thread has a VM too
+            comes_to(shop, "portcullis.policy_workers;", u64::from(WORKERS) + 1).await;
+            comes_to(shop, "portcullis.waiting_requests", 0).await;
+        };
+        as_it_should_be(&shop).await;
+        assert!(spring(&shop, &token, "request").await >= 500);
+        as_it_should_be(&shop).await;
+
+        // without keys everybody waits; then every worker dies, whoever waits in it
+        shop.stack.idp().fault(Endpoint::Jwks, Fault::Down).await.unwrap();
+        shop.stack.envoy_mut().restart().await.unwrap();
+        let mut waiting = JoinSet::new();
+        for _ in 0..CONNECTIONS {
+            let client = harness::http::client(false).unwrap();
+            waiting.spawn(client.get(shop.stack.url("/me")).bearer_auth(&token).send());
+        }
+        comes_to(&shop, "portcullis.waiting_requests", CONNECTIONS as u64).await;
+        for _ in 0..CONNECTIONS {
+            let request = harness::http::client(false).unwrap().get(shop.stack.url("/me"));
+            let answer = request.header("x-portcullis-trap", "request").send().await.unwrap();
+            assert!(answer.status().is_server_error(), "{}", answer.status());
+        }
+        comes_to(&shop, "portcullis.waiting_requests", 0).await;
+        waiting.abort_all();
+        shop.stack.idp().heal(Endpoint::Jwks).await.unwrap();
+        as_it_should_be(&shop).await;
     });
 }
 

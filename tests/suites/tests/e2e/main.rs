@@ -16,6 +16,7 @@ mod handoff;
 mod hosts;
 mod issuers;
 mod keys;
+mod manifests;
 mod methods;
 mod mistakes;
 mod odd_roles;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use harness::artifacts::root;
+use portcullis_engine::policy::document::Preset;
 
 use super::blocks::{DOCUMENTS, document, prose};
 
@@ -115,4 +116,28 @@ fn every_metric_is_in_the_reference_and_nothing_else_is() {
         .flat_map(|line| first(line).split("`portcullis_").skip(1).map(part).collect::<Vec<_>>())
         .collect();
     assert_eq!(told, made);
+}
+
+#[test]
+fn every_preset_is_told_with_its_roles_its_claims_and_the_products_own_page() {
+    let text = document("envoy/README.md");
+    let (_, presets) = text.split_once("\n## Presets\n").expect("the table of presets");
+    let presets = presets.split("\n## ").next().unwrap_or(presets);
+    let rows: Vec<Vec<_>> = presets
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.split(" | ").collect())
+        .collect();
+    let name = |preset: &Preset| serde_json::to_value(preset).expect("a name").as_str().map(str::to_owned);
+    let told: Vec<_> = rows.iter().map(|row| in_backticks(row[0]).next().map(str::to_owned)).collect();
+    assert_eq!(told, Preset::ALL.iter().map(name).collect::<Vec<_>>());
+    for (row, preset) in rows.iter().zip(Preset::ALL) {
+        let known = preset.provider();
+        let roles = known.roles.iter().flatten().map(|source| source.path.join("."));
+        assert!(roles.eq(in_backticks(row[1]).map(str::to_owned)), "{row:?}");
+        for rule in known.required_claims.iter().flatten() {
+            assert!(in_backticks(row[2]).any(|code| code == rule.path.join(".")), "{row:?}: {:?}", rule.path);
+        }
+        assert!(row[3].contains("](https://"), "{row:?}");
+    }
 }

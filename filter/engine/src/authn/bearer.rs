@@ -1,6 +1,7 @@
 //! The credential of a request: one token from one place, or none. Two could each be read by another party, so they are
 //! refused whatever they are (RFC 6750 2). The query is never looked at.
 
+use super::words::has_separator;
 use crate::policy::{SourceId, TokenSource};
 use crate::reason::Reason;
 
@@ -65,6 +66,10 @@ fn bearer(headers: Headers<'_>) -> Result<Option<&[u8]>, Reason> {
     if all.next().is_some() {
         return Err(Reason::CredentialsAmbiguous);
     }
+    match after_scheme(value) {
+        Some(token) if is_one_word(token) => return Ok(Some(token)),
+        _ => {}
+    }
     // a proxy joins two headers with a comma (RFC 9110 5.3)
     if value.contains(&b',') && value.split(|b| *b == b',').any(|part| after_scheme(part).is_some()) {
         return Err(Reason::CredentialsAmbiguous);
@@ -100,8 +105,12 @@ fn cookie<'a>(headers: Headers<'a>, name: &str) -> Result<Option<&'a [u8]>, Reas
 
 /// A token is one word, and not none.
 fn single(token: &[u8]) -> Result<&[u8], Reason> {
-    let several = token.is_empty() || token.iter().any(|b| b.is_ascii_whitespace() || *b == b',');
-    if several { Err(Reason::CredentialsAmbiguous) } else { Ok(token) }
+    if is_one_word(token) { Ok(token) } else { Err(Reason::CredentialsAmbiguous) }
+}
+
+/// Other control characters are in no alphabet of a token, so it ends here as well as there.
+fn is_one_word(token: &[u8]) -> bool {
+    !token.is_empty() && !has_separator(token)
 }
 
 /// A `Cookie` header's value without the cookie of that name; `None` if nothing is left.

@@ -8,6 +8,7 @@ use lru::LruCache;
 
 use super::claims::Standing;
 use super::keyring::LoadedKey;
+use super::words;
 use crate::handoff::{Caller, GrantedLately};
 use crate::policy::CacheBounds;
 use crate::time::Now;
@@ -100,7 +101,7 @@ impl TokenCache {
 
     fn find(&mut self, token: &[u8]) -> Option<Rc<Verified>> {
         let tail = tail(token)?;
-        let entry = self.tokens.get(&tail).filter(|entry| *entry.token == *token)?;
+        let entry = self.tokens.get(&tail).filter(|entry| words::same(&entry.token, token))?;
         if entry.verified.key.is_withdrawn() {
             self.remove(&tail);
             return None;

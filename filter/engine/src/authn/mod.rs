@@ -21,6 +21,7 @@ mod rust_crypto;
 pub mod signature;
 mod token;
 mod vectors;
+mod words;
 
 use std::rc::Rc;
 

@@ -25,9 +25,11 @@ impl<'a> Token<'a> {
     /// # Errors
     /// [`Reason::TokenMalformed`].
     pub(crate) fn split(token: &'a [u8]) -> Result<Self, Reason> {
-        let mut dots = token.iter().enumerate().filter(|(_, b)| **b == b'.').map(|(at, _)| at);
-        let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
-            return Err(Reason::TokenMalformed);
+        let is_dot = |byte: &u8| *byte == b'.';
+        // a third one would stand between these, where base64url has none
+        let (first, second) = match (token.iter().position(is_dot), token.iter().rposition(is_dot)) {
+            (Some(first), Some(second)) if first < second => (first, second),
+            _ => return Err(Reason::TokenMalformed),
         };
         let part = |from: usize, to: usize| {
             let part = token.get(from..to).ok_or(Reason::TokenMalformed)?;

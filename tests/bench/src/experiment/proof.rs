@@ -15,6 +15,8 @@ struct Case {
     token: Option<String>,
     path: String,
     passes: bool,
+    /// Whether its signature is good.
+    signed: bool,
 }
 
 /// Asks for every check once.
@@ -31,6 +33,7 @@ pub(super) async fn of(gateway: &Gateway, rules: Rules<'_>, upstream: &Upstream)
         let passes = match gateway.variant {
             Variant::Bare | Variant::Noop => true,
             Variant::Refusing => false,
+            Variant::Least => case.signed,
             _ => case.passes,
         };
         let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status);
@@ -51,7 +54,8 @@ fn cases(rules: Rules<'_>) -> Result<Vec<Case>> {
     let (first, last) = (rules.providers.first(), rules.providers.last());
     let (first, last) = (first.context("no provider")?, last.context("no provider")?);
     let row = rules.table.iter().find(|row| row.method == Method::GET).context("no row")?;
-    let case = |what, token, passes| Case { what, token, path: row.path(), passes };
+    let signed = |what, token, passes| Case { what, token, path: row.path(), passes, signed: true };
+    let unsigned = |what, token| Case { signed: false, ..signed(what, token, false) };
     let soon = now() + 300;
     let sign =
         |provider: &Provider, claims: &Claims, expires| Some(claims.sign(&provider.keys[0], 0, expires));
@@ -59,21 +63,31 @@ fn cases(rules: Rules<'_>) -> Result<Vec<Case>> {
     let foreign = Claims::good("proof", &Provider::new(usize::MAX, &[]));
     let stranger = Provider::new(usize::MAX, &[first.keys[0].algorithm]);
     let mut cases = vec![
-        case("a good token", sign(first, &good, soon), true),
-        case("a good token of the last provider", sign(last, &Claims::good("proof", last), soon), true),
-        case("no token", None, false),
-        case("a token that has ended", sign(first, &good, now() - 3600), false),
-        case("a token of another key", sign(&stranger, &good, soon), false),
-        case("a token of another issuer", sign(first, &foreign, soon), false),
-        case(
+        signed("a good token", sign(first, &good, soon), true),
+        signed("a good token of the last provider", sign(last, &Claims::good("proof", last), soon), true),
+        unsigned("no token", None),
+        signed("a token that has ended", sign(first, &good, now() - 3600), false),
+        unsigned("a token of another key", sign(&stranger, &good, soon)),
+        signed("a token of another issuer", sign(first, &foreign, soon), false),
+        signed(
             "a token for another audience",
             sign(first, &Claims { audience: "other", ..good.clone() }, soon),
             false,
         ),
-        case("a token without the role", sign(first, &Claims { role: "guest", ..good.clone() }, soon), false),
+        signed(
+            "a token without the role",
+            sign(first, &Claims { role: "guest", ..good.clone() }, soon),
+            false,
+        ),
     ];
     let path = "/undeclared".to_owned();
-    cases.push(Case { what: "a path without a row", token: sign(first, &good, soon), path, passes: false });
+    cases.push(Case {
+        what: "a path without a row",
+        token: sign(first, &good, soon),
+        path,
+        passes: false,
+        signed: true,
+    });
     Ok(cases)
 }
 

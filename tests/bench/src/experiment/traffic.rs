@@ -52,8 +52,15 @@ impl Kind {
 
     /// Whether the figure says something of this variant: the first that it concerns is what the others are above.
     pub(super) fn concerns(self, variant: Variant) -> bool {
-        match self {
-            Self::Refused(_) => variant == Variant::Refusing || variant.checks(),
+        match (self, variant) {
+            // it knows a good signature from a bad one, and a request with a token from one without
+            (
+                Self::Cold(Algorithm::Rs256 | Algorithm::Es256)
+                | Self::Refused(Refusal::BadSignature | Refusal::NoToken),
+                Variant::Least,
+            ) => true,
+            (_, Variant::Least) => false,
+            (Self::Refused(_), _) => variant == Variant::Refusing || variant.checks(),
             _ => variant != Variant::Refusing,
         }
     }

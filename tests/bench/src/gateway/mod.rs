@@ -15,6 +15,7 @@ use crate::cpu::Account;
 use crate::modules::Modules;
 use crate::rules::Rules;
 
+use self::sandboxed::least;
 pub(crate) use self::sandboxed::{filter, policy};
 pub use self::variant::Variant;
 
@@ -52,7 +53,8 @@ impl Gateway {
             Variant::Bare | Variant::Refusing => Vec::new(),
             Variant::Native => native::filters(rules, false),
             Variant::NativeCached => native::filters(rules, true),
-            Variant::Noop => sandboxed(&modules.noop, &json!({})),
+            Variant::Noop => vec![least(&modules.least, &[])],
+            Variant::Least => vec![least(&modules.least, rules.providers)],
             Variant::Headers | Variant::Assertion => {
                 sandboxed(&modules.portcullis, &policy(rules, variant == Variant::Assertion))
             }

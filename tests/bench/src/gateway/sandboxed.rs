@@ -1,16 +1,32 @@
-//! Filters that run in Envoy's WebAssembly sandbox: one that does nothing, and Portcullis with its policy.
+//! Filters that run in Envoy's WebAssembly sandbox: one that does the least, and Portcullis with its policy.
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
 use crate::rules::{Provider, Row, Rules};
-use crate::tokens::{AUDIENCE, ROLE};
+use crate::tokens::{AUDIENCE, Key, ROLE};
 
 /// The environment variable that the signing key comes in.
 pub(super) const KEY_ENV: &str = "PORTCULLIS_SIGNING_KEY";
 
 /// The filter in `file`, with its configuration.
 pub(crate) fn filter(file: &Path, configuration: &Value) -> Value {
+    configured(
+        file,
+        &json!({ "@type": "type.googleapis.com/google.protobuf.Struct", "value": configuration }),
+    )
+}
+
+/// The filter that does the least, which verifies tokens of these providers if there are any.
+pub(super) fn least(file: &Path, providers: &[Provider]) -> Value {
+    let keys = providers.iter().flat_map(|provider| &provider.keys);
+    let lines: Vec<_> = keys.filter_map(Key::for_least).collect();
+    let text =
+        json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": lines.join("\n") });
+    configured(file, &text)
+}
+
+fn configured(file: &Path, configuration: &Value) -> Value {
     json!({
         "name": "sandboxed",
         "typed_config": {
@@ -19,10 +35,7 @@ pub(crate) fn filter(file: &Path, configuration: &Value) -> Value {
                 "name": "portcullis",
                 "root_id": "portcullis",
                 "failure_policy": "FAIL_RELOAD",
-                "configuration": {
-                    "@type": "type.googleapis.com/google.protobuf.Struct",
-                    "value": configuration,
-                },
+                "configuration": configuration,
                 "vm_config": {
                     "vm_id": "portcullis",
                     "runtime": "envoy.wasm.runtime.v8",

@@ -47,6 +47,7 @@ fn color(variant: Variant) -> RGBColor {
         Variant::Native => RGBColor(86, 180, 233),
         Variant::NativeCached => RGBColor(0, 114, 178),
         Variant::Noop => RGBColor(170, 170, 170),
+        Variant::Least => RGBColor(140, 140, 140),
         Variant::Headers => RGBColor(230, 159, 0),
         Variant::Assertion => RGBColor(213, 94, 0),
     }

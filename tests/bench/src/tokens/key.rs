@@ -1,7 +1,8 @@
 //! The signing keys of the bench's providers. They come from fixed seeds, so that tokens made in one run are good in the next;
 //! nothing but the bench trusts them.
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as BASE64URL};
+use p256::elliptic_curve::pkcs8::EncodePublicKey as _;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rsa::signature::{RandomizedSigner, SignatureEncoding, Signer};
@@ -77,6 +78,23 @@ impl Key {
     /// The public key (RFC 7517).
     pub(crate) fn jwk(&self) -> &Value {
         &self.jwk
+    }
+
+    /// The header of its tokens, in base64url.
+    pub(crate) fn header(&self) -> String {
+        let header = json!({ "alg": self.algorithm.name(), "typ": "JWT", "kid": self.kid });
+        BASE64URL.encode(header.to_string())
+    }
+
+    /// Its line in the configuration of the filter that does the least; none for what Envoy cannot verify for a filter.
+    pub(crate) fn for_least(&self) -> Option<String> {
+        let der = match &self.secret {
+            Secret::Rs256(key) => rsa::RsaPublicKey::from(key.as_ref()).to_public_key_der(),
+            Secret::Es256(key) => p256::PublicKey::from(key.verifying_key()).to_public_key_der(),
+            Secret::EdDsa(_) | Secret::Ps256(_) => return None,
+        };
+        let der = BASE64.encode(der.expect("a key has a form in DER").as_bytes());
+        Some(format!("{} {} {der}", self.header(), self.algorithm.name()))
     }
 
     /// The signature of `message` as a JWS carries it, before base64url.

@@ -31,8 +31,7 @@ impl Claims {
 
     /// The token `number` of the set, good until `expires` (seconds since 1970).
     pub(crate) fn sign(&self, key: &Key, number: usize, expires: u64) -> String {
-        let header = json!({ "alg": key.algorithm.name(), "typ": "JWT", "kid": key.kid });
-        let header = BASE64URL.encode(header.to_string());
+        let header = key.header();
         let parts = header.len() + 2 + encoded(key.algorithm.signature_bytes());
         let payload = self.payload(number, expires, self.size.saturating_sub(parts) / 4 * 3);
         let message = format!("{header}.{}", BASE64URL.encode(payload.to_string()));

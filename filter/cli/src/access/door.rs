@@ -7,6 +7,8 @@ use portcullis_engine::authz::requirement::{Requirement, RoleId};
 use portcullis_engine::policy::{Found, Mode, Policy, Row, Service};
 use portcullis_engine::time::UnixTime;
 
+use super::told;
+
 /// One of the two policies, as one class of hosts sees it.
 #[derive(Clone, Copy)]
 pub(super) struct Side<'a> {
@@ -112,7 +114,7 @@ impl<'a> Side<'a> {
                     let mut names: Vec<_> =
                         roles.iter().map(|role| self.policy.role_names().name(*role)).collect();
                     names.sort_unstable();
-                    names.join(by)
+                    names.into_iter().map(told).collect::<Vec<_>>().join(by)
                 };
                 match (any.is_empty(), all.is_empty()) {
                     (false, true) => names(any, " | "),

@@ -9,6 +9,7 @@ use portcullis_engine::policy::{Document, Policy, Service};
 use portcullis_engine::time::UnixTime;
 
 use super::door::{Door, Side, Signs};
+use super::told;
 
 /// The table of every service, in order of name.
 pub fn matrix(document: &Document, policy: &Policy) -> String {
@@ -80,10 +81,10 @@ fn columns(side: &Side<'_>, service: &Service) -> Vec<(String, Option<Vec<String
         .filter(|set| set.len() > 1)
         .collect();
     let mut columns = vec![("anyone".to_owned(), None), ("authenticated".to_owned(), Some(Vec::new()))];
-    columns.extend(roles.iter().map(|role| (role.clone(), Some(vec![role.clone()]))));
+    columns.extend(roles.iter().map(|role| (told(role).into_owned(), Some(vec![role.clone()]))));
     columns.extend(sets.into_iter().map(|set| {
         let set: Vec<String> = set.into_iter().filter_map(|at| roles.get(at)).cloned().collect();
-        (set.join(" & "), Some(set))
+        (set.iter().map(|role| told(role)).collect::<Vec<_>>().join(" & "), Some(set))
     }));
     columns
 }

@@ -8,6 +8,7 @@ use portcullis_engine::reason::Reason;
 use portcullis_engine::time::UnixTime;
 
 use super::document::{Caller, Case, Cases, Expect, Who};
+use crate::access::told;
 use crate::caller::{Ask, Carried, Stage, fill, of_roles};
 use crate::clock;
 
@@ -52,7 +53,9 @@ pub fn decide(stage: &mut Stage, document: &Document, cases: &Cases, now: UnixTi
                 let who = match who {
                     Who::Named(name) => name.clone(),
                     Who::Caller(caller) if caller.roles.is_empty() => "a caller without roles".to_owned(),
-                    Who::Caller(caller) => caller.roles.join(" & "),
+                    Who::Caller(caller) => {
+                        caller.roles.iter().map(|role| told(role)).collect::<Vec<_>>().join(" & ")
+                    }
                 };
                 decided.push(Decided { line, request: request.clone(), who, expected: case.expect, came });
             }

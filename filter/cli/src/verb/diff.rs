@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use comfy_table::{ContentArrangement, Table, presets};
 use portcullis_engine::time::UnixTime;
 
-use crate::access::{Change, Difference, Direction, Endpoint, Sign, Term, When, Who, difference};
+use crate::access::{Change, Difference, Direction, Endpoint, Sign, Term, When, Who, difference, told};
 use crate::clock;
 use crate::exit::{Answer, Exit, Trouble};
 use crate::policy::Loaded;
@@ -18,7 +18,7 @@ use crate::report::Format;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Compares by meaning: the order of rows, names of providers and presets that are written out make no difference.
-A caller is told by the least that a token must say; `a & b` has both roles.
+A caller is told by the least that a token must say; `a & b` has both roles, and `\"a & b\"` is one.
 
 Examples:
   git show main:envoy/policy.yaml | portcullis diff - envoy/policy.yaml --fail-on grant
@@ -85,8 +85,8 @@ fn caller(who: &Who) -> String {
     let signs: Vec<_> = signs
         .iter()
         .map(|sign| match sign {
-            Sign::Role(role) => role.clone(),
-            Sign::Text { claim, text } => format!("{text} in {claim}"),
+            Sign::Role(role) => told(role).into_owned(),
+            Sign::Text { claim, text } => format!("{} in {claim}", told(text)),
         })
         .collect();
     let mut text = if signs.is_empty() { "authenticated".to_owned() } else { signs.join(" & ") };

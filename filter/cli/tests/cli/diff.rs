@@ -32,6 +32,30 @@ fn a_change_is_a_table_of_endpoints_in_every_format() {
 }
 
 #[test]
+fn one_role_is_not_written_as_two_roles_are() {
+    const TWO: &str = "all_roles: [finance, senior]";
+    for role in [
+        "finance & senior",
+        "finance | senior",
+        "finance, senior",
+        "finance  senior",
+        "finance senior",
+        "anyone",
+    ] {
+        let one = with(SHOP, TWO, &format!("roles: [\"{role}\"]"));
+        for format in ["human", "github", "json"] {
+            let text = diff(SHOP, &one, &["--format", format]).stdout;
+            let quoted = if format == "json" { format!("\\\"{role}\\\"") } else { format!("\"{role}\"") };
+            let quoted = if format == "github" { quoted.replace('|', "\\|") } else { quoted };
+            assert!(text.contains(&quoted), "{role}: {text}");
+            // as data, a role is what it is
+            assert_eq!(text.contains(&format!("\"role\": \"{role}\"")), format == "json", "{role}: {text}");
+        }
+    }
+    assert_snapshot!(diff(SHOP, &with(SHOP, TWO, "roles: [\"finance & senior\", \"a, b\"]"), &[]));
+}
+
+#[test]
 fn two_texts_that_mean_the_same_have_no_difference() {
     let written_out = with(
         SHOP,

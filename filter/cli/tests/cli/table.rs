@@ -124,6 +124,32 @@ fn the_golden_table_says_what_each_role_may_call() {
 }
 
 #[test]
+fn one_role_has_one_column_whatever_it_is_called() {
+    let one =
+        with(SHOP, "all_roles: [finance, senior]", "roles: [\"finance & senior\", \"a  b\", \"anyone\"]");
+    let folder = Folder::of(&[("one.yaml", &one), ("two.yaml", SHOP)]);
+    for name in ["one", "two"] {
+        let said = folder.run(&["test", &format!("{name}.yaml"), "--matrix", &format!("{name}.txt")]);
+        assert_eq!(said.code, 0, "{said}");
+    }
+    let head = |name: &str| {
+        let text = folder.read(name);
+        text.lines().find(|line| line.starts_with("anyone ")).map(str::to_owned).unwrap()
+    };
+    assert_eq!(
+        head("one.txt"),
+        "anyone  authenticated  \"a  b\"  admin  \"anyone\"  customer  \"finance & senior\"  endpoint"
+    );
+    assert_eq!(
+        head("two.txt"),
+        "anyone  authenticated  admin  customer  finance  senior  finance & senior  endpoint"
+    );
+    let cases = "cases: [{ request: POST /refunds, as: { roles: [\"finance & senior\"] }, expect: allow }]";
+    let said = tested(SHOP, cases, "human");
+    assert!(said.stdout.contains("\"finance & senior\""), "{said}");
+}
+
+#[test]
 fn a_golden_table_that_is_not_current_is_shown_by_its_lines() {
     let folder = Folder::of(&[("policy.yaml", SHOP)]);
     assert_eq!(folder.run(&["test", "policy.yaml", "--matrix", "matrix.txt"]).code, 0);

@@ -5,6 +5,7 @@ mod commands;
 mod envoy;
 mod facts;
 mod handoff;
+mod migration;
 mod notes;
 mod policies;
 mod session;
@@ -18,7 +19,7 @@ const KNOWN: [(&str, &str); 17] = [
     ("yaml policy", "policies::every_policy_loads_and_nothing_is_found_in_it"),
     ("yaml part", "policies::every_part_of_a_policy_loads_in_the_shipped_one"),
     ("yaml clusters", "envoy::envoy_takes_every_fragment_of_its_configuration, walk"),
-    ("yaml instead", "envoy::envoy_takes_every_fragment_of_its_configuration"),
+    ("yaml instead", "envoy::envoy_takes_every_fragment_of_its_configuration, migration"),
     ("yaml probes", "walk"),
     ("json walk", "walk"),
     ("yaml walk", "walk"),

@@ -143,6 +143,9 @@ fn trials_are_told_by_the_day() {
     let found = |at: &str| folder.run(&["check", "policy.yaml", "--at", at]);
     for (at, rule) in [
         ("2026-11-01", "note[shadow-running]"),
+        // two weeks before the end, to the second
+        ("2026-11-17T23:59:59Z", "note[shadow-running]"),
+        ("2026-11-18T00:00:00Z", "warning[shadow-ending]"),
         (TODAY, "warning[shadow-ending]"),
         ("2026-12-01T23:59:59Z", "warning[shadow-ending]"),
         ("2026-12-02", "warning[shadow-ended]"),

@@ -63,22 +63,33 @@ fn a_new_policy_takes_effect_without_a_restart_and_without_a_lost_request() {
     });
 }
 
+/// The lines that the filter has logged about policies that it refused.
+fn refusals(shop: &Shop) -> Vec<String> {
+    let lines = shop.stack.envoy().process().log().lines();
+    lines.into_iter().filter(|line| line.contains("policy refused: ")).collect()
+}
+
 #[test]
 fn a_bad_policy_is_refused_with_the_place_and_the_old_one_stays() {
     run(async {
         let mut shop = Shop::start("reload-bad").await.unwrap();
         let mistakes: [(&str, Change); 5] = [
-            ("services.shop.routes[0]", |it| {
+            ("services.shop.routes[0].match", |it| {
                 rows(it)[0] = json!({ "match": "POST orders", "roles": ["customer"] });
             }),
-            ("services.shop.routes[0]", |it| rows(it)[0] = json!({ "match": "POST /orders" })),
+            ("services.shop.routes[1]", |it| rows(it)[1] = json!({ "match": "GET /orders" })),
             ("services.shop.routs", |it| it["services"]["shop"]["routs"] = json!([])),
             ("providers", |it| it["providers"] = json!({})),
             ("mode", |it| it["mode"] = json!("off")),
         ];
         for (place, change) in mistakes {
+            // what was said of the mistakes before does not count
+            let before = refusals(&shop).len();
             let error = shop.stack.change_policy(change).await.expect_err(place).to_string();
             assert!(error.contains(place), "{place}: {error}");
+            let said = refusals(&shop).split_off(before);
+            let whole = format!("policy refused: {place}: ");
+            assert!(!said.is_empty() && said.iter().all(|line| line.contains(&whole)), "{place}: {said:#?}");
             shop.get("/me").sent_as("alice").answers(200).await;
             shop.post("/orders").sent_as("nora").is_stopped(insufficient_scope("role-missing")).await;
         }

@@ -63,7 +63,7 @@ impl Connection for Plain {
 
 /// A service for any host, with rows as an API has them: a collection and its items, resource by resource.
 fn document(rows: usize, cached_tokens: usize) -> Value {
-    of_services(json!({ "shop": service("*", rows) }), cached_tokens)
+    of_services(&json!({ "shop": service("*", rows) }), cached_tokens)
 }
 
 fn service(host: &str, rows: usize) -> Value {
@@ -79,10 +79,10 @@ fn over_hosts(hosts: usize, rows: usize) -> Value {
     let service = |number: usize| {
         (format!("service-{number}"), service(&format!("shop-{number}.example"), rows / hosts))
     };
-    of_services((0..hosts).map(service).collect::<serde_json::Map<_, _>>().into(), 0)
+    of_services(&(0..hosts).map(service).collect::<serde_json::Map<_, _>>().into(), 0)
 }
 
-fn of_services(services: Value, cached_tokens: usize) -> Value {
+fn of_services(services: &Value, cached_tokens: usize) -> Value {
     json!({
         "providers": { "main": {
             "issuer": "https://idp.example",

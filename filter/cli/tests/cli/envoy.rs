@@ -1,12 +1,14 @@
 //! What `check --envoy` looks for: changes of a good configuration that make the filter's decisions void.
 
 mod later;
+mod twice;
 
 use std::fmt::Write as _;
 
 use insta::assert_snapshot;
 
 use self::later::{SCRIPT, with_later};
+use self::twice::two_of_ours;
 use crate::support::{Folder, SHOP, with};
 
 /// In which nothing is found, but that keys come without TLS.
@@ -25,18 +27,6 @@ const INLINE: &str = r#"                http_filters:
                       "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
                       config: { root_id: another, vm_config: { vm_id: shared, code: { local: { filename: another.wasm } } } }
 "#;
-
-/// Two of our filters in one virtual machine: with these policies, and the code from these files.
-fn two_of_ours(policies: [&str; 2], codes: [&str; 2]) -> String {
-    let mut text = "                http_filters:\n".to_owned();
-    for (policy, code) in policies.into_iter().zip(codes) {
-        let _ = writeln!(
-            text,
-            "                  - {{ name: portcullis, typed_config: {{ \"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm, config: {{ root_id: portcullis, configuration: {{ \"@type\": type.googleapis.com/google.protobuf.StringValue, value: \"{policy}\" }}, vm_config: {{ vm_id: shared, code: {{ local: {{ filename: {code} }} }} }} }} }} }}",
-        );
-    }
-    text
-}
 
 /// The `http_filters` of the gateway's listener, as a text to be replaced.
 fn filters() -> String {

@@ -76,7 +76,8 @@ impl Gate {
     pub fn new(policy: Rc<Policy>, crypto: &'static CryptoProvider) -> Self {
         let keyring = Keyring::new(&policy, crypto);
         let cache = TokenCache::new(policy.cache());
-        Self { policy, keyring, cache, assertions: Assertions::default() }
+        let assertions = Assertions::new(policy.cache().assertions);
+        Self { policy, keyring, cache, assertions }
     }
 
     /// Its policy.

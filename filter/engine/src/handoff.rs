@@ -5,6 +5,7 @@ mod granted;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::num::NonZeroUsize;
 use std::ops::Deref;
 use std::rc::Rc;
 
@@ -51,7 +52,10 @@ pub(crate) struct Endpoint<'a> {
 
 /// Assertions in use, bounded: a caller who comes again to the same endpoint gets the same one until half of its life.
 #[derive(Debug)]
-pub struct Assertions(LruCache<(u64, ServiceId, Option<RowId>, Method), Minted>);
+pub struct Assertions(Option<LruCache<Use, Minted>>);
+
+/// What an assertion is for: the caller's number, and the endpoint.
+type Use = (u64, ServiceId, Option<RowId>, Method);
 
 /// An assertion in use.
 #[derive(Debug)]
@@ -63,9 +67,6 @@ struct Minted {
 
 /// A method of at most 16 bytes; assertions for longer ones are not kept.
 type Method = [u8; 16];
-
-/// How many assertions a worker keeps: about 2 MiB.
-const KEPT: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN.saturating_add(2047);
 
 /// Why there is no hand-off. The request must not go on without it.
 #[derive(Debug, Error)]
@@ -101,12 +102,6 @@ impl Deref for HeaderText<'_> {
             Self::Plain(text) => text,
             Self::Assertion(text) => text,
         }
-    }
-}
-
-impl Default for Assertions {
-    fn default() -> Self {
-        Self(LruCache::new(KEPT))
     }
 }
 
@@ -195,6 +190,11 @@ impl Caller {
 }
 
 impl Assertions {
+    /// None yet, and so many at most.
+    pub fn new(bound: usize) -> Self {
+        Self(NonZeroUsize::new(bound).map(LruCache::new))
+    }
+
     /// The assertion in use, or a new one if that has lived half of its life.
     fn of(
         &mut self,
@@ -205,14 +205,15 @@ impl Assertions {
     ) -> Result<Rc<str>, HandoffError> {
         let key =
             fixed(endpoint.method).map(|method| (caller.number, endpoint.service, endpoint.row, method));
-        if let Some(kept) = key.and_then(|key| self.0.get(&key)).filter(|kept| now < kept.renew) {
+        let kept = self.0.as_mut().zip(key).and_then(|(all, key)| all.get(&key));
+        if let Some(kept) = kept.filter(|kept| now < kept.renew) {
             return Ok(Rc::clone(&kept.jws));
         }
         let (jws, ends) = mint()?;
         let jws = Rc::<str>::from(jws);
-        if let Some(key) = key {
+        if let Some((all, key)) = self.0.as_mut().zip(key) {
             let renew = now.plus(ends.0.saturating_sub(now.0) / 2);
-            self.0.put(key, Minted { renew, jws: Rc::clone(&jws) });
+            all.put(key, Minted { renew, jws: Rc::clone(&jws) });
         }
         Ok(jws)
     }

@@ -6,6 +6,7 @@ mod support;
 use std::collections::HashSet;
 
 use portcullis_engine::decide::Decision;
+use portcullis_engine::reason::Reason;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -73,6 +74,30 @@ fn what_is_larger_than_the_bound_or_where_nothing_may_be_kept_is_not_kept() {
     }
 }
 
+/// Whatever a policy says of a token's size: what is parsed before the signature is known stays small.
+#[test]
+fn header_and_payload_are_bounded_however_large_a_token_may_be() {
+    let mut policy = policy();
+    policy["limits"] = json!({ "token_bytes": 1 << 20 });
+    let mut world = World::of(&policy);
+    let mut end = |header: usize, payload: usize| {
+        let mut head = json!({ "alg": "EdDSA", "typ": "JWT", "kid": "ed", "x": "" });
+        let mut claims = json!({
+            "iss": "https://main.example", "sub": "alice", "aud": "orders-api", "exp": NOW + 300, "typ": "Bearer",
+            "realm_access": { "roles": ["customer"] }, "x": "",
+        });
+        for (part, size) in [(&mut head, header), (&mut claims, payload)] {
+            part["x"] = "x".repeat(size.saturating_sub(part.to_string().len())).into();
+        }
+        let token = corpus::signed("EdDSA", head.to_string().as_bytes(), claims.to_string().as_bytes());
+        ended(&world.show(ORDERS, "/orders", &token)).0
+    };
+    let (header, payload) = (8 * 1024, 64 * 1024);
+    assert_eq!(end(header, payload), Ok(()));
+    assert_eq!(end(header + 1, 0), Err(Reason::HeaderMalformed));
+    assert_eq!(end(0, payload + 1), Err(Reason::ClaimsMalformed));
+}
+
 /// The assertion of a request, at a moment.
 fn assertion(world: &mut World, path: &str, token: &str) -> String {
     let verdict = world.show(ORDERS, path, token);
@@ -96,6 +121,26 @@ fn an_assertion_is_minted_at_most_once_in_half_of_its_life() {
         minted.insert(assertion(&mut world, "/orders", &token));
         assert_eq!(minted.len(), second / 30 + 1, "after {second} s");
         world.pass(1);
+    }
+}
+
+/// As many as the policy says, the least recently used out first; none where it says none.
+#[test]
+fn assertions_in_use_are_bounded() {
+    for (bound, used_again) in
+        [(3, [true, true]), (2, [false, true]), (1, [false, false]), (0, [false, false])]
+    {
+        let mut policy = policy();
+        policy["cache"] = json!({ "assertions": bound });
+        let mut world = World::of(&policy);
+        let tokens = [1, 2, 3].map(token);
+        let minted = tokens.each_ref().map(|token| assertion(&mut world, "/orders", token));
+        world.pass(1);
+        // the last one first, so that nothing is put out that is still to be asked for
+        for number in [1, 0] {
+            let again = assertion(&mut world, "/orders", &tokens[number]);
+            assert_eq!(again == minted[number], used_again[number], "{bound} {number}");
+        }
     }
 }
 

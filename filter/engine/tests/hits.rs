@@ -63,6 +63,14 @@ fn a_hit_of_a_token_older_than_max_age_is_refused() {
     assert_eq!(ended(&world.show(ORDERS, "/orders", &token)), (Err(Reason::TokenTooOld), HIT));
 }
 
+/// Without an age it may have any.
+#[test]
+fn a_token_that_does_not_say_when_it_was_issued_is_too_old_for_any_max_age() {
+    let mut world = World::of(&main_with("max_age", json!(60)));
+    let ageless = corpus::token(&json!({ "claims": { "iat": null } }), world.now.wall.0);
+    assert_eq!(ended(&world.show(ORDERS, "/orders", &ageless)), (Err(Reason::TokenTooOld), MISS));
+}
+
 #[test]
 fn a_hit_at_a_service_with_other_audiences_is_refused() {
     let mut world = World::of(&policy());

@@ -49,8 +49,10 @@ pub fn fill(
     }
     // RFC 9068 2.2
     if token_type(provider) == Some("at+jwt") {
-        add(&name("client_id"), "this-run".into());
-        add(&name("jti"), "this-run".into());
+        add(&name("aud"), audience.into());
+        for required in ["sub", "client_id", "jti"] {
+            add(&name(required), "this-run".into());
+        }
     }
     filled
 }

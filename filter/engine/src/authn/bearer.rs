@@ -180,6 +180,18 @@ mod tests {
     }
 
     #[test]
+    fn a_named_header_without_a_prefix_is_the_token() {
+        let source = TokenSource::Header { name: "x-token".into(), prefix: "".into() };
+        for (sent, expected) in [
+            (&[("x-token", " a.b.c ")][..], Ok(Some("a.b.c"))),
+            (&[("x-token", "Bearer a.b.c")], Err(Reason::CredentialsAmbiguous)),
+            (&[("x-token", "")], Err(Reason::CredentialsAmbiguous)),
+        ] {
+            assert_eq!(of(&source, sent), expected.map(|it| it.map(str::to_owned)), "{sent:?}");
+        }
+    }
+
+    #[test]
     fn a_cookie_is_found_by_its_whole_name_and_once() {
         let source = TokenSource::Cookie { name: "__Host-token".into(), origins: Box::default() };
         for (sent, expected) in [

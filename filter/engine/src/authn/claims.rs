@@ -13,6 +13,8 @@ use crate::time::UnixTime;
 
 /// Of a subject or a token id, in bytes (OpenID Connect Core 2 allows a subject of 255).
 const MAX_NAME: usize = 256;
+/// Of a payload, in bytes, however large a token may be.
+const MAX_PAYLOAD: usize = 64 * 1024;
 /// Later than any date: year 9999.
 const MAX_DATE: f64 = 253_402_300_799.0;
 
@@ -57,7 +59,8 @@ impl<'a> UnverifiedClaims<'a> {
     /// # Errors
     /// [`Reason::ClaimsMalformed`].
     pub(crate) fn parse(payload: &'a [u8]) -> Result<Self, Reason> {
-        Object::parse(payload).map(Self).ok_or(Reason::ClaimsMalformed)
+        let payload = Some(payload).filter(|it| it.len() <= MAX_PAYLOAD);
+        payload.and_then(Object::parse).map(Self).ok_or(Reason::ClaimsMalformed)
     }
 
     /// The issuer that they name.
@@ -92,8 +95,10 @@ impl<'a> UnverifiedClaims<'a> {
         }
         let subject = object.at(&provider.subject).and_then(Json::as_str).filter(|it| is_name(it));
         let subject = subject.ok_or(Reason::SubjectInvalid)?.into();
-        // RFC 9068 2.2: the others are required above, or of every token
-        let complete = ["client_id", "iat", "jti"].iter().all(|name| object.get(name).is_some());
+        // RFC 9068 2.2, whatever else the policy calls subject and audience; `iss` and `exp` are required of every token
+        let complete =
+            ["sub", "client_id", "jti"].iter().all(|name| text(&object, name).is_some_and(is_name))
+                && ["aud", "iat"].iter().all(|name| object.get(name).is_some());
         let required = provider.required_claims.iter().all(|rule| has(&object, &rule.path, &rule.one_of));
         if !required || access_token && !complete {
             return Err(Reason::ClaimMismatch);
@@ -235,7 +240,18 @@ fn has(object: &Object<'_>, path: &[Box<str>], one_of: &[Box<str>]) -> bool {
     }
 }
 
-/// Not empty, bounded, and nothing that a log or a header could read as more than a name.
+/// The string of that name.
+fn text<'o>(object: &'o Object<'_>, name: &str) -> Option<&'o str> {
+    object.get(name).and_then(Json::as_str)
+}
+
+/// Not empty, bounded, and nothing that a log or a header could read as more than a name, or show as another one.
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.len() <= MAX_NAME && !text.chars().any(char::is_control)
+    !text.is_empty() && text.len() <= MAX_NAME && !text.chars().any(hides)
+}
+
+/// What is not printed: control characters, line and paragraph separators, and what turns the direction of a text (UAX 9 2).
+fn hides(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}')
 }

@@ -65,6 +65,10 @@ fn one_key_that_cannot_be_used_never_spoils_the_others() {
     let x = |length: usize| with(ed_key(), "x", json!(encoded(&vec![7; length])));
     let mut off_curve = vectors::P256[1..33].to_vec();
     off_curve[0] ^= 1;
+    let mut off_p384 = vectors::P384[1..49].to_vec();
+    off_p384[0] ^= 1;
+    // 2 is the y of no point on Ed25519 (RFC 8032 5.1.3)
+    let off_ed25519 = [&[2][..], &[0; 31]].concat();
     let bad = [
         json!(7),
         json!(null),
@@ -108,6 +112,8 @@ fn one_key_that_cannot_be_used_never_spoils_the_others() {
         with(p256_key(), "x", json!(encoded(&[0; 32]))),
         with(p256_key(), "y", json!(encoded(&vectors::P256[33..64]))),
         with(p384_key(), "y", json!(null)),
+        with(p384_key(), "x", json!(encoded(&off_p384))),
+        with(ed_key(), "x", json!(encoded(&off_ed25519))),
         with(ed_key(), "crv", json!("X25519")),
         with(ed_key(), "crv", json!("Ed448")),
         x(31),

@@ -6,6 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use super::json::{Json, Object};
 use crate::reason::Reason;
 
+/// Of a header, in bytes: more than any needs, a certificate chain that nobody reads included.
+const MAX_HEADER: usize = 8 * 1024;
 /// Of a key id, in bytes.
 const MAX_KID: usize = 256;
 
@@ -56,7 +58,8 @@ impl<'a> Header<'a> {
     /// # Errors
     /// [`Reason::HeaderMalformed`], or [`Reason::CriticalHeader`]: no extension is understood here, so none may be critical.
     pub(crate) fn parse(json: &'a [u8]) -> Result<Self, Reason> {
-        let object = Object::parse(json).ok_or(Reason::HeaderMalformed)?;
+        let json = Some(json).filter(|it| it.len() <= MAX_HEADER);
+        let object = json.and_then(Object::parse).ok_or(Reason::HeaderMalformed)?;
         if object.get("crit").is_some() || object.get("b64").is_some() {
             return Err(Reason::CriticalHeader);
         }
@@ -164,6 +167,10 @@ mod tests {
             ("", Some(HeaderMalformed)),
         ] {
             assert_eq!(Header::parse(json.as_bytes()).err(), expected, "{json}");
+        }
+        for (padding, expected) in [(MAX_HEADER - 22, None), (MAX_HEADER - 21, Some(HeaderMalformed))] {
+            let padded = format!(r#"{{"alg":"RS256","x":"{}"}}"#, "x".repeat(padding));
+            assert_eq!(Header::parse(padded.as_bytes()).err(), expected, "{} bytes", padded.len());
         }
         let long = format!(r#"{{"alg":"RS256","kid":"{}"}}"#, "k".repeat(MAX_KID + 1));
         assert_eq!(Header::parse(long.as_bytes()).err(), Some(HeaderMalformed));

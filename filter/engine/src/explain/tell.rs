@@ -205,7 +205,7 @@ impl<'a> Teller<'a> {
         let policy = self.policy;
         let assertion_header = &*policy.identity().assertion.header;
         let written = permit
-            .headers(policy, (&mut Assertions::default(), key), self.request.method, now)
+            .headers(policy, (&mut Assertions::new(0), key), self.request.method, now)
             .unwrap_or_default();
         let assertion = written.iter().find(|(name, _)| *name == assertion_header);
         let assertion = assertion.and_then(|(_, jws)| claims(jws));

@@ -22,13 +22,15 @@ pub struct Waiting {
     pub time: Duration,
 }
 
-/// Bounds of the cache of verified tokens, for each worker.
+/// Bounds of the caches of verified tokens and of assertions, for each worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheBounds {
     /// Tokens.
     pub tokens: usize,
-    /// Bytes.
+    /// Bytes of them.
     pub bytes: usize,
+    /// Assertions in use: one for each caller, row and method that come again within half of its life.
+    pub assertions: usize,
 }
 
 impl From<&LimitsDocument> for Limits {
@@ -52,6 +54,7 @@ impl From<&CacheDocument> for CacheBounds {
         Self {
             tokens: document.tokens.map_or(10_000, super::values::Count::as_usize),
             bytes: document.bytes.map_or(14 * 1024 * 1024, super::values::Count::as_usize),
+            assertions: document.assertions.map_or(2048, super::values::Count::as_usize),
         }
     }
 }

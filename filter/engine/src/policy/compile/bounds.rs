@@ -26,6 +26,7 @@ const WAITING_SECONDS: RangeInclusive<u64> = 1..=60;
 const CACHED_TOKENS: RangeInclusive<usize> = 0..=1_000_000;
 /// A VM has 4 GiB at most.
 const CACHED_BYTES: RangeInclusive<usize> = 0..=1024 * 1024 * 1024;
+const ASSERTIONS: RangeInclusive<usize> = 0..=1_000_000;
 
 pub(super) fn compile(document: &Document, origins: &Origins, mistakes: &mut Mistakes) -> Bounds {
     let limits = Limits::from(&document.limits);
@@ -44,6 +45,7 @@ pub(super) fn compile(document: &Document, origins: &Origins, mistakes: &mut Mis
     let place = root.field("cache");
     within(place.field("tokens"), cache.tokens, &CACHED_TOKENS, mistakes);
     within(place.field("bytes"), cache.bytes, &CACHED_BYTES, mistakes);
+    within(place.field("assertions"), cache.assertions, &ASSERTIONS, mistakes);
     Bounds { limits, waiting, cache }
 }
 
@@ -102,7 +104,9 @@ mod tests {
                     json!({ "requests": 100_001, "unknown_kid_requests": 1_000_000, "time": "61s" });
             }),
             ("no wait", |it| it["waiting"] = json!({ "time": 0 })),
-            ("an endless cache", |it| it["cache"] = json!({ "tokens": 1_000_001, "bytes": 1_073_741_825 })),
+            ("an endless cache", |it| {
+                it["cache"] = json!({ "tokens": 1_000_001, "bytes": 1_073_741_825, "assertions": 1_000_001 });
+            }),
         ]));
         let policy = loaded(|it| {
             it["waiting"] = json!({ "requests": 0, "time": "30s" });

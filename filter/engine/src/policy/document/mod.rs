@@ -50,7 +50,7 @@ pub struct Document {
     /// Bounds of the queue of requests that wait for keys.
     #[serde(default)]
     pub waiting: WaitingDocument,
-    /// Bounds of the cache of verified tokens, for each worker.
+    /// Bounds of the caches of verified tokens and of assertions, for each worker.
     #[serde(default)]
     pub cache: CacheDocument,
     /// What `portcullis check` need not say again.
@@ -84,7 +84,7 @@ pub struct WaitingDocument {
     pub time: Option<Seconds>,
 }
 
-/// Bounds of the cache of verified tokens, for each worker.
+/// Bounds of the caches of verified tokens and of assertions, for each worker.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -95,6 +95,9 @@ pub struct CacheDocument {
     /// Bytes; 14680064 (14 MiB) by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<Count>,
+    /// Assertions in use, of about 1 KiB each; 2048 by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assertions: Option<Count>,
 }
 
 /// What `portcullis check` need not say again.

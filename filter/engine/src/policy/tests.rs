@@ -53,6 +53,11 @@ fn what_is_unsaid_is_the_default() {
     let stripped: Vec<_> = policy.stripped().iter().map(AsRef::as_ref).collect();
     assert_eq!(stripped, ["x-auth-subject", "x-auth-roles", "x-auth-issuer", "x-auth-principal"]);
     assert_eq!((policy.mode(), policy.problem_base()), (Mode::Enforce, None));
+    let waiting = policy.waiting();
+    assert_eq!((waiting.time.as_secs(), waiting.requests), (5, 1000));
+    let cache = policy.cache();
+    assert_eq!((cache.tokens, cache.bytes), (10_000, 14 << 20));
+    assert_eq!(policy.limits().token_bytes, 16_384);
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod methods;
 mod mistakes;
 mod odd_roles;
 mod paths;
+mod readiness;
 mod reload;
 mod rotation;
 mod routes;

@@ -56,6 +56,13 @@ fn the_access_log_says_who_was_refused_what_and_why() {
         let text = log.text();
         assert!(!text.contains("secret=1"), "no query is logged");
         assert!(token.split('.').skip(1).all(|part| !text.contains(part)), "no token is logged");
+        for id in ["nobodys", "noras", "hers"] {
+            assert_eq!(
+                text.matches(&format!("\"/orders/{id}\"")).count(),
+                1,
+                "one line for each request: {id}"
+            );
+        }
     });
 }
 

@@ -1,4 +1,5 @@
 //! Dashboards and alert rules, against a real Prometheus that scrapes a real gateway.
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -6,7 +7,7 @@ use std::time::{Duration, Instant};
 use e2e::{Shop, run};
 use harness::artifacts::root;
 use harness::ports::Port;
-use harness::process::{Launch, Process};
+use harness::process::{Launch, Process, eventually};
 use harness::stack::Stack;
 use portcullis_engine::reason::Reason;
 use serde_json::{Value, json};
@@ -63,6 +64,9 @@ fn prometheus_answers_every_query_of_dashboard_and_rules() {
             let absent = format!("{}/absent", jwks["uri"].as_str().unwrap());
             jwks["uri"] = json!(absent);
             policy["waiting"] = json!({ "time": "1s" });
+            let rows = policy["services"]["shop"]["routes"].as_array_mut().unwrap();
+            let audit = rows.iter_mut().find(|row| row["match"] == "GET /audit").unwrap();
+            audit["mode"] = json!({ "shadow": { "until": "2999-12-31" } });
         });
         let shop = Shop::of(stack).await.unwrap();
         let (server, _prometheus) = prometheus(&shop).await;
@@ -80,7 +84,32 @@ fn prometheus_answers_every_query_of_dashboard_and_rules() {
             }
             unanswered = still;
         }
+        // the shipped texts themselves: each is evaluated, and one of them tells of the provider without keys
+        let evaluated = async || {
+            let states = evaluated(&server).await;
+            let healthy = states.values().all(|(health, _)| health == "ok");
+            let alarmed = matches!(&*states["PortcullisKeysUnavailable"].1, "pending" | "firing");
+            let names: Vec<_> = rules().iter().map(name).collect();
+            (healthy && alarmed && names.iter().all(|name| states.contains_key(name))).then_some(())
+        };
+        eventually("the shipped rules", PATIENCE, evaluated).await.unwrap();
     });
+}
+
+fn name(rule: &Value) -> String {
+    let name = rule["alert"].as_str().or(rule["record"].as_str());
+    name.expect("a name").to_owned()
+}
+
+/// What Prometheus says of each rule: whether it can evaluate it, and of an alert whether it is on.
+async fn evaluated(server: &str) -> BTreeMap<String, (String, String)> {
+    let client = harness::http::client(false).unwrap();
+    let answer = client.get(format!("{server}/api/v1/rules")).send().await.unwrap();
+    let answer: Value = answer.json().await.unwrap();
+    let groups = answer["data"]["groups"].as_array().unwrap().iter();
+    let rules = groups.flat_map(|group| group["rules"].as_array().unwrap());
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    rules.map(|rule| (text(&rule["name"]), (text(&rule["health"]), text(&rule["state"])))).collect()
 }
 
 /// A little of everything.
@@ -92,6 +121,7 @@ async fn traffic(shop: &Shop) {
     }
     shop.post("/products").token(&token).send().await;
     shop.get("/me").sent_as("alice@partner").send().await;
+    shop.get("/audit").token(&token).send().await;
 }
 
 /// A Prometheus with the shipped rules that scrapes this stack, and its address.
@@ -159,11 +189,21 @@ fn queries() -> Vec<String> {
         // an hour ago there was nothing
         query.replace(" offset 1h", "").replace(" > ", " >= bool ")
     });
-    shown.chain(judged).collect()
+    shown.chain(judged).chain(told()).collect()
+}
+
+/// The queries in the documents' prose.
+fn told() -> Vec<String> {
+    let text = |name| fs::read_to_string(root().join(name)).unwrap();
+    let documents = ["README.md", "envoy/README.md"].map(text).join("\n");
+    let code = documents.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+    let queries = code.filter(|code| code.starts_with("portcullis_") && code.contains(['{', ' ']));
+    queries.map(str::to_owned).collect()
 }
 
 fn rules() -> Vec<Value> {
     let text = fs::read_to_string(root().join("envoy/prometheus/rules.yml")).unwrap();
     let document: Value = serde_saphyr::from_str(&text).unwrap();
-    document["groups"][0]["rules"].as_array().unwrap().clone()
+    let groups = document["groups"].as_array().unwrap().iter();
+    groups.flat_map(|group| group["rules"].as_array().unwrap().clone()).collect()
 }

@@ -52,6 +52,7 @@ pub const RULES: &[&Rule] = &[
     &providers::LEEWAY,
     &providers::STALENESS,
     &providers::TOKEN_TYPES,
+    &providers::BINDING_IGNORED,
     &providers::SCOPE_FALLBACK,
     &audiences::SHARED,
     &shadow::RUNNING,

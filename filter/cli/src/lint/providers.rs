@@ -1,4 +1,4 @@
-//! What is unusual about a provider: keys in clear text, clocks, ages, tokens that cannot be told apart, scopes as roles.
+//! What is unusual about a provider: keys in clear text, clocks, ages, tokens that cannot be told apart, bindings, scopes as roles.
 
 use portcullis_engine::policy::{KeySource, Provider};
 
@@ -29,6 +29,12 @@ pub(super) const TOKEN_TYPES: Rule = Rule {
     needs: Needs::Policy,
     finds: "nothing that tells access tokens from the provider's other tokens",
 };
+pub(super) const BINDING_IGNORED: Rule = Rule {
+    name: "binding-ignored",
+    severity: Severity::Note,
+    needs: Needs::Policy,
+    finds: "a provider whose tokens pass for whoever shows them, bound to another client or not",
+};
 pub(super) const SCOPE_FALLBACK: Rule = Rule {
     name: "scope-fallback",
     severity: Severity::Note,
@@ -48,6 +54,7 @@ pub(super) fn look(inspection: &mut Inspection<'_>) {
         leeway(inspection, provider, &place);
         staleness(inspection, provider, &place);
         token_types(inspection, provider, &place);
+        binding_ignored(inspection, provider, &place);
         scope_fallback(inspection, provider, &place);
     }
 }
@@ -118,6 +125,17 @@ fn token_types(inspection: &mut Inspection<'_>, provider: &Provider, place: &str
         );
         let help = "accept `at+jwt` alone, or name in `required_claims` what only its access tokens say";
         inspection.add(&TOKEN_TYPES, &format!("{place}.token_types"), message, help);
+    }
+}
+
+fn binding_ignored(inspection: &mut Inspection<'_>, provider: &Provider, place: &str) {
+    if provider.ignore_binding {
+        let message = format!(
+            "a token of `{}` that is bound to one client passes for every other: a stolen one is as good as its owner's",
+            provider.name
+        );
+        let help = "remove it where clients connect with their certificates: `x5t#S256` is compared then";
+        inspection.add(&BINDING_IGNORED, &format!("{place}.ignore_binding"), message, help);
     }
 }
 

@@ -84,6 +84,7 @@ fn cases() -> Vec<(&'static str, String, bool)> {
         ("staleness-unusual", shop("cluster: idp }", "cluster: idp, max_stale: 5m }"), false),
         ("token-types-lax", shop("    token_types: [at+jwt]\n", ""), false),
         ("token-types-lax", shop("[at+jwt]", "[at+jwt, absent]"), false),
+        ("binding-ignored", shop("token_types:", "ignore_binding: true\n    token_types:"), false),
         (
             "scope-fallback",
             shop(

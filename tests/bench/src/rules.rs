@@ -37,6 +37,8 @@ impl Provider {
 /// One endpoint, which the role [`ROLE`](crate::tokens::ROLE) may call.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
+    /// The host of its service.
+    pub(crate) host: String,
     pub(crate) method: Method,
     /// Its path, where `{id}` stands for one segment.
     pub(crate) template: String,
@@ -49,7 +51,10 @@ impl Row {
     }
 }
 
-/// A role table of `count` rows: resources with the four endpoints of a collection each.
+/// Rows of one host, which is a service of its own.
+const ROWS_OF_A_HOST: usize = 100;
+
+/// A role table of `count` rows: resources with the four endpoints of a collection each, a hundred rows a host.
 pub(crate) fn table(count: usize) -> Vec<Row> {
     let row = |number: usize| {
         let (resource, endpoint) = (number / 4, number % 4);
@@ -59,7 +64,8 @@ pub(crate) fn table(count: usize) -> Vec<Row> {
             2 => (Method::GET, "/{id}"),
             _ => (Method::DELETE, "/{id}"),
         };
-        Row { method, template: format!("/resource-{resource}{rest}") }
+        let host = format!("shop-{}.example", number / ROWS_OF_A_HOST);
+        Row { host, method, template: format!("/resource-{resource}{rest}") }
     };
     (0..count).map(row).collect()
 }
@@ -69,4 +75,11 @@ pub(crate) fn table(count: usize) -> Vec<Row> {
 pub(crate) struct Rules<'a> {
     pub(crate) providers: &'a [Provider],
     pub(crate) table: &'a [Row],
+}
+
+impl Rules<'_> {
+    /// The rows of each host.
+    pub(crate) fn by_host(&self) -> impl Iterator<Item = &[Row]> {
+        self.table.chunk_by(|one, next| one.host == next.host)
+    }
 }

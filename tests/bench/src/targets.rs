@@ -88,20 +88,20 @@ pub(crate) fn judge(report: &Report) -> Vec<Verdict> {
     ];
     let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let exact = |value: f64| Summary::of(&[value]);
-    if let [small, large, hosts] = &report.memory[..] {
-        let rows = hosts.linear_bytes_before.saturating_sub(small.linear_bytes_before);
-        let memory =
-            |what, at_most, bytes| verdict(what, at_most, Unit::Mebibytes, Some(exact(mebibytes(bytes))));
-        let vm =
-            |it: &Memory| format!("a worker's VM: {} tokens, {} rows, {} keys", it.tokens, it.rows, it.keys);
-        verdicts.push(memory(vm(large), 32.0, large.linear_bytes));
-        verdicts.push(memory(vm(small), 16.0, small.linear_bytes));
-        verdicts.push(memory(
-            format!("{} rows over {} hosts, above {} rows, in a VM", hosts.rows, hosts.hosts, small.rows),
-            8.0,
-            rows,
-        ));
-    }
+    let few = report.memory.iter().min_by_key(|it| it.rows);
+    let many = report.memory.iter().max_by_key(|it| it.rows);
+    let vm = |it: Option<&Memory>, at_most, what: &str, bytes: fn(&Memory) -> u64| {
+        let measured = it.map(|it| exact(mebibytes(bytes(it))));
+        verdict(format!("a worker's VM: {what}"), at_most, Unit::Mebibytes, measured)
+    };
+    let with = |it: Option<&Memory>| {
+        it.map_or_else(String::new, |it| {
+            format!(" ({} tokens, {} rows, {} keys)", it.tokens, it.rows, it.keys)
+        })
+    };
+    verdicts.push(vm(many, 32.0, &format!("tokens and rows{}", with(many)), |it| it.linear_bytes));
+    verdicts.push(vm(few, 16.0, &format!("tokens and keys{}", with(few)), |it| it.linear_bytes));
+    verdicts.push(vm(many, 8.0, "rows over many hosts, no token yet", |it| it.linear_bytes_before));
     let module = exact(mebibytes(report.module_bytes));
     verdicts.push(verdict("portcullis.wasm".to_owned(), 1.0, Unit::Mebibytes, Some(module)));
     let each = report.fetches.iter().map(|it| it.fetches as f64 / it.refreshes.max(1) as f64);

@@ -20,7 +20,7 @@ fn one_round_answers_as_expected_and_produces_every_figure() {
         assert_eq!(experiments().count(), expected, "{name}");
         assert!(experiments().flat_map(|it| &it.cells).all(|cell| cell.cpu.median > 0.0), "{name}");
     }
-    assert_eq!(report.memory.len(), 3);
+    assert_eq!(report.memory.len(), 2);
     for memory in &report.memory {
         assert!(
             memory.linear_bytes >= memory.linear_bytes_before && memory.linear_bytes_before > 0,

@@ -15,9 +15,6 @@ use crate::tokens::{Algorithm, Claims, Key, Tokens};
 
 /// So that the count alone bounds the cache.
 const CACHE_BYTES: usize = 64 * 1024 * 1024;
-
-/// Over which a large role table is spread.
-const HOSTS: usize = 100;
 /// One key in five is RSA: what providers publish are mostly few of those, among elliptic curves while they rotate.
 const RSA: usize = 5;
 
@@ -27,42 +24,7 @@ pub(crate) async fn memory(ground: &Ground) -> Result<Vec<Memory>> {
     let keys = |number: usize| if number.is_multiple_of(RSA) { Algorithm::Rs256 } else { Algorithm::Es256 };
     let many = (0..ground.plan.keys).map(|number| Key::of(keys(number), number)).collect();
     let one = vec![Key::of(Algorithm::Rs256, 0)];
-    let hosts = HOSTS.min(most);
-    Ok(vec![
-        filled(ground, 10, many).await?,
-        filled(ground, most, one).await?,
-        loaded(ground, most, hosts).await?,
-    ])
-}
-
-/// A role table over many hosts, each a service, and not a token.
-async fn loaded(ground: &Ground, rows: usize, hosts: usize) -> Result<Memory> {
-    let steps = Steps::new(&format!("memory, {rows} rows over {hosts} hosts"), 1);
-    let provider = [Provider::new(0, &[Algorithm::Rs256])];
-    let table = rules::table(rows);
-    let mut policy = policy(Rules { providers: &provider, table: &table }, true);
-    let service = policy["services"]["shop"].take();
-    let routes = service["routes"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let each = routes.chunks(rows.div_ceil(hosts)).enumerate().map(|(number, routes)| {
-        (format!("shop-{number}"), json!({ "hosts": [format!("shop-{number}.example")], "routes": routes }))
-    });
-    policy["services"] = each.collect();
-    let filters = vec![filter(&ground.modules.portcullis, &policy)];
-    let gateway = Gateway::with_filters(Variant::Assertion, filters, ground.place(1)).await?;
-    let memories = linear_memories(gateway.pid())?;
-    ensure!(!memories.is_empty(), "Envoy's memory map shows no VM");
-    steps.done();
-    let linear_bytes = memories.iter().copied().max().unwrap_or(0);
-    Ok(Memory {
-        rows,
-        hosts,
-        keys: 1,
-        tokens: 0,
-        linear_bytes,
-        linear_bytes_before: linear_bytes,
-        process_bytes: resident(gateway.pid())?,
-        vms: memories.len(),
-    })
+    Ok(vec![filled(ground, 10, many).await?, filled(ground, most, one).await?])
 }
 
 /// Fills the cache of one worker: each token is used once, each row at least once.
@@ -101,7 +63,7 @@ async fn filled(ground: &Ground, rows: usize, keys: Vec<Key>) -> Result<Memory> 
     let most = |memories: &[u64]| memories.iter().copied().max().unwrap_or(0);
     Ok(Memory {
         rows,
-        hosts: 1,
+        hosts: rules.by_host().count(),
         keys,
         tokens: count,
         linear_bytes: most(&full),

@@ -87,11 +87,12 @@ fn calls(
     row: impl Fn(usize) -> usize,
     token: impl Fn(usize) -> Option<HeaderValue>,
 ) -> Result<Arc<[Call]>> {
-    let endpoint = |row: &Row| Ok((row.method.clone(), row.path().parse()?));
+    let endpoint =
+        |row: &Row| Ok((HeaderValue::try_from(&row.host)?, row.method.clone(), row.path().parse()?));
     let endpoints = table.iter().map(endpoint).collect::<Result<Vec<_>>>()?;
     let call = |number: usize| {
-        let (method, path) = endpoints[row(number) % endpoints.len()].clone();
-        Call { method, path, authorization: token(number), expect }
+        let (host, method, path) = endpoints[row(number) % endpoints.len()].clone();
+        Call { host, method, path, authorization: token(number), expect }
     };
     Ok((0..count).map(call).collect())
 }

@@ -1,6 +1,7 @@
 //! Before a gateway is measured, it must show that it does what it is to be measured at: a variant that forgot a check would
 //! be cheap.
 use anyhow::{Context as _, Result, ensure};
+use hyper::header::HeaderValue;
 use hyper::{Method, StatusCode};
 
 use crate::gateway::{Gateway, Variant};
@@ -24,6 +25,7 @@ pub(super) async fn of(gateway: &Gateway, rules: Rules<'_>, upstream: &Upstream)
     let mut connection = Connection::open(gateway.port()).await?;
     for case in cases(rules)? {
         let call = Call {
+            host: HeaderValue::try_from(host(rules)?)?,
             method: Method::GET,
             path: case.path.parse()?,
             authorization: case.token.as_deref().map(bearer),
@@ -48,6 +50,11 @@ pub(super) async fn of(gateway: &Gateway, rules: Rules<'_>, upstream: &Upstream)
         }
     }
     Ok(())
+}
+
+/// The host of the first row.
+fn host(rules: Rules<'_>) -> Result<&str> {
+    Ok(&rules.table.first().context("no row")?.host)
 }
 
 fn cases(rules: Rules<'_>) -> Result<Vec<Case>> {

@@ -41,7 +41,7 @@ pub(crate) async fn sizes(ground: &mut Ground) -> Result<Vec<Experiment>> {
     Ok(experiments)
 }
 
-/// Role tables of several sizes, with hot tokens: all that differs is finding the row. First ten endpoints are called, whatever
+/// Role tables of several sizes, a hundred rows a host, with hot tokens: all that differs is finding the row. First ten endpoints are called, whatever
 /// the size of the table; then every row, in turn, each once before anything is counted, so that no row is near at hand.
 pub(crate) async fn rows(ground: &mut Ground) -> Result<Vec<Experiment>> {
     let provider = [Provider::new(0, &[Algorithm::Rs256])];

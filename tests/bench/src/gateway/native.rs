@@ -56,9 +56,11 @@ fn provider(provider: &Provider, cached: bool) -> Value {
     config
 }
 
-/// A row of the role table: method and path, and the role among the token's.
+/// A row of the role table: method, path and host, and the role among the token's. Most rows differ in their paths, so the host is
+/// looked at last.
 fn policy(row: &Row) -> Value {
     let method = json!({ "name": ":method", "string_match": { "exact": row.method.as_str() } });
+    let host = json!({ "name": ":authority", "string_match": { "exact": row.host } });
     let path = match row.template.strip_suffix("{id}") {
         Some(start) => json!({ "safe_regex": { "regex": format!("{start}[^/]+") } }),
         None => json!({ "exact": row.template }),
@@ -69,7 +71,7 @@ fn policy(row: &Row) -> Value {
         "value": { "list_match": { "one_of": { "string_match": { "exact": ROLE } } } },
     });
     json!({
-        "permissions": [{ "and_rules": { "rules": [{ "header": method }, { "url_path": { "path": path } }] } }],
+        "permissions": [{ "and_rules": { "rules": [{ "header": method }, { "url_path": { "path": path } }, { "header": host }] } }],
         "principals": [{ "sourced_metadata": { "metadata_matcher": role, "metadata_source": "DYNAMIC" } }],
     })
 }

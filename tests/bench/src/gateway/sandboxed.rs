@@ -50,10 +50,10 @@ fn configured(file: &Path, configuration: &Value) -> Value {
 /// The rules as a policy of Portcullis, with or without the signed assertion.
 pub(crate) fn policy(rules: Rules<'_>, assertion: bool) -> Value {
     let providers: Map<_, _> = rules.providers.iter().map(|it| (it.name.clone(), provider(it))).collect();
-    let routes: Vec<_> = rules.table.iter().map(route).collect();
+    let services: Map<_, _> = rules.by_host().filter_map(service).collect();
     json!({
         "providers": providers,
-        "services": { "shop": { "hosts": ["*"], "routes": routes } },
+        "services": services,
         "identity": if assertion { json!({}) } else { json!({ "assertion": { "omit": true } }) },
     })
 }
@@ -67,6 +67,12 @@ fn provider(provider: &Provider) -> Value {
         "algorithms": algorithms,
         "roles": [{ "path": ["realm_access", "roles"] }],
     })
+}
+
+fn service(rows: &[Row]) -> Option<(String, Value)> {
+    let host = &rows.first()?.host;
+    let routes: Vec<_> = rows.iter().map(route).collect();
+    Some((host.replace('.', "-"), json!({ "hosts": [host], "routes": routes })))
 }
 
 fn route(row: &Row) -> Value {

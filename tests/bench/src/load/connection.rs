@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, bail};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{AUTHORIZATION, HOST, HeaderValue};
+use hyper::header::{AUTHORIZATION, HOST};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -40,7 +40,7 @@ impl Connection {
         let mut request = Request::new(Empty::new());
         *request.method_mut() = call.method.clone();
         *request.uri_mut() = call.path.clone();
-        request.headers_mut().insert(HOST, HeaderValue::from_static("shop"));
+        request.headers_mut().insert(HOST, call.host.clone());
         if let Some(token) = &call.authorization {
             request.headers_mut().insert(AUTHORIZATION, token.clone());
         }

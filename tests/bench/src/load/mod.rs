@@ -14,6 +14,7 @@ pub(crate) use self::paced::{Latencies, paced};
 /// One request, to be sent as often as wanted.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
+    pub(crate) host: HeaderValue,
     pub(crate) method: Method,
     /// Path only: the connection knows the rest.
     pub(crate) path: Uri,

@@ -160,7 +160,7 @@ pub struct Memory {
     /// VMs in the Envoy process, which has one worker.
     pub vms: usize,
     /// How much more the Envoy process holds than the bare proxy after the same requests, with all its VMs, their compiled code
-    /// and Envoy's own counters for each row, in bytes; without tokens, all that the process holds.
+    /// and Envoy's own counters for each row, in bytes.
     pub process_bytes: u64,
 }
 

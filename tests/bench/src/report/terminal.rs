@@ -115,17 +115,13 @@ pub(super) fn others(report: &Report) -> Vec<String> {
     let mut lines = vec![format!("portcullis.wasm: {} bytes", report.module_bytes)];
     for memory in &report.memory {
         let Memory { rows, hosts, keys, tokens, vms, .. } = memory;
-        let before = mebibytes(memory.linear_bytes_before);
-        lines.push(if *tokens == 0 {
-            format!("memory with {rows} rows over {hosts} hosts: a VM's linear memory {before:.1} MiB")
-        } else {
-            format!(
-                "memory with {rows} rows and {keys} keys: a VM's linear memory {before:.1} MiB, {:.1} MiB with {tokens} tokens; \
-                 the process with its {vms} VMs holds {:.1} MiB more than the bare proxy",
-                mebibytes(memory.linear_bytes),
-                mebibytes(memory.process_bytes),
-            )
-        });
+        lines.push(format!(
+            "memory with {rows} rows over {hosts} host(s) and {keys} keys: a VM's linear memory {:.1} MiB, {:.1} MiB with {tokens} \
+             tokens; the process with its {vms} VMs holds {:.1} MiB more than the bare proxy",
+            mebibytes(memory.linear_bytes_before),
+            mebibytes(memory.linear_bytes),
+            mebibytes(memory.process_bytes),
+        ));
     }
     for start in &report.starts {
         let (ready, cpu) = (start.ready_ms.median, start.cpu_ms.median);

@@ -4,6 +4,9 @@ use serde::Deserialize;
 
 use crate::token::TokenChanges;
 
+/// What stands for the token in a header.
+pub const TOKEN: &str = "{token}";
+
 /// One case.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,13 +76,23 @@ impl Case {
     /// The request, at `now`.
     pub fn sent(&self, now: u64) -> Sent {
         let (method, target) = self.request.split_once(' ').expect("a method and a target");
-        let token = self.token(now);
-        let usual = || vec![("authorization".to_owned(), "Bearer {token}".to_owned())];
-        let headers = self.headers.clone().unwrap_or_else(|| if token.is_some() { usual() } else { vec![] });
-        let token = token.unwrap_or_default();
-        let headers =
-            headers.into_iter().map(|(name, value)| (name, value.replace("{token}", &token))).collect();
+        let token = self.token(now).unwrap_or_default();
+        let headers = self.headers();
+        let headers = headers.into_iter().map(|(name, value)| (name, value.replace(TOKEN, &token))).collect();
         Sent { method: method.to_owned(), target: target.to_owned(), headers }
+    }
+
+    /// The headers that carry its token, [`TOKEN`] standing for it.
+    pub fn carriers(&self) -> Vec<(String, String)> {
+        let mut headers = self.headers();
+        headers.retain(|(_, value)| value.contains(TOKEN));
+        headers
+    }
+
+    fn headers(&self) -> Vec<(String, String)> {
+        let usual = || vec![("authorization".to_owned(), format!("Bearer {TOKEN}"))];
+        let headers = self.headers.clone();
+        headers.unwrap_or_else(|| if self.token.is_some() { usual() } else { vec![] })
     }
 }
 

@@ -9,7 +9,7 @@ mod keys;
 mod paths;
 mod token;
 
-pub use case::{Case, Expected, Sent, cases};
+pub use case::{Case, Expected, Sent, TOKEN, cases};
 pub use keys::jwks;
 pub use paths::{PathCase, PathOutcome, Paths, honest_token};
 pub use token::{signed, token};

@@ -17,11 +17,17 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use crate::support::manager::{manager, routes};
 use crate::support::subject;
 
+/// The one origin whose pages may use the cookie.
+const OURS: &str = "https://shop.example";
+
 static SHOP: Shared = Shared::made("websocket", |stack| {
     let service = serve(Router::new().fallback(any(socket)));
     let row = |endpoint: &str, roles: &[&str]| json!({ "match": endpoint, "roles": roles });
     stack
+        .provider("browsers")
         .policy(move |policy| {
+            let cookie = json!({ "cookie": { "name": "__Host-token", "origins": [OURS] } });
+            policy["providers"]["browsers"]["token_source"] = cookie;
             let rows = policy["services"]["shop"]["routes"].as_array_mut().unwrap();
             rows.push(row("GET /socket", &["customer"]));
             rows.push(row("POST /posted", &["customer"]));
@@ -38,6 +44,10 @@ static SHOP: Shared = Shared::made("websocket", |stack| {
         })
 });
 
+/// The cookie is not obeyed there.
+const ANOTHER_ORIGIN: Refusal =
+    Refusal { status: 403, reason: "origin-not-allowed", challenge: None, retry_after: false };
+
 /// Tells what headers the upgrade came with, then says everything again.
 async fn socket(upgrade: WebSocketUpgrade, headers: HeaderMap) -> axum::response::Response {
     let text = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -52,12 +62,15 @@ async fn socket(upgrade: WebSocketUpgrade, headers: HeaderMap) -> axum::response
     })
 }
 
-/// Asks for an upgrade, with this token if there is one.
-async fn open(shop: &Shop, path: &str, token: Option<&str>) -> Result<WebSocketStream<TcpStream>, Error> {
+/// What an upgrade is asked for with, besides its own headers.
+type Headers<'h> = &'h [(&'static str, &'h str)];
+
+/// Asks for an upgrade.
+async fn open(shop: &Shop, path: &str, headers: Headers<'_>) -> Result<WebSocketStream<TcpStream>, Error> {
     let stream = TcpStream::connect(("127.0.0.1", shop.stack.envoy().port())).await?;
     let mut request = format!("ws://127.0.0.1{path}").into_client_request()?;
-    if let Some(token) = token {
-        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, value.parse().unwrap());
     }
     request.headers_mut().insert("x-auth-subject", "root".parse().unwrap());
     client_async(request, stream).await.map(|(socket, _)| socket)
@@ -67,8 +80,8 @@ async fn next(socket: &mut WebSocketStream<TcpStream>) -> String {
     socket.next().await.expect("a message").expect("a message").into_text().expect("a text").to_string()
 }
 
-async fn is_refused(shop: &Shop, path: &str, token: Option<&str>, refusal: Refusal) {
-    let error = shop.unreached(open(shop, path, token)).await.expect_err(path);
+async fn is_refused(shop: &Shop, path: &str, headers: Headers<'_>, refusal: Refusal) {
+    let error = shop.unreached(open(shop, path, headers)).await.expect_err(path);
     let Error::Http(response) = error else { panic!("{path}: {error}") };
     assert_eq!(response.status(), refusal.status, "{path}");
     let body: Value = serde_json::from_slice(response.body().as_deref().unwrap_or_default()).unwrap();
@@ -81,7 +94,8 @@ async fn is_refused(shop: &Shop, path: &str, token: Option<&str>, refusal: Refus
 fn an_allowed_upgrade_reaches_the_service_with_the_identity_and_without_the_token() {
     SHOP.visit(async |shop| {
         let token = shop.token("alice").await;
-        let mut socket = open(shop, "/socket", Some(&token)).await.unwrap();
+        let bearer = format!("Bearer {token}");
+        let mut socket = open(shop, "/socket", &[("authorization", &bearer)]).await.unwrap();
         let greeting = next(&mut socket).await;
         let headers: BTreeMap<String, String> = serde_json::from_str(&greeting).unwrap();
         assert_eq!(headers["x-auth-subject"], subject("alice"));
@@ -93,7 +107,7 @@ fn an_allowed_upgrade_reaches_the_service_with_the_identity_and_without_the_toke
             assert_eq!(next(&mut socket).await, said);
         }
 
-        let mut socket = open(shop, "/open-socket", None).await.unwrap();
+        let mut socket = open(shop, "/open-socket", &[]).await.unwrap();
         let headers: BTreeMap<String, String> = serde_json::from_str(&next(&mut socket).await).unwrap();
         assert!(headers.keys().all(|name| !name.starts_with("x-auth-")), "{headers:?}");
     });
@@ -102,16 +116,44 @@ fn an_allowed_upgrade_reaches_the_service_with_the_identity_and_without_the_toke
 #[test]
 fn a_refused_upgrade_is_answered_as_a_get_is_and_reaches_no_service() {
     SHOP.visit(async |shop| {
-        let (alice, nora) = (shop.token("alice").await, shop.token("nora").await);
-        let ended = shop.stack.idp().token("alice").expires_in(-60).sign().await.unwrap();
-        is_refused(shop, "/socket", None, NO_TOKEN).await;
-        is_refused(shop, "/socket", Some(&ended), invalid_token("token-expired")).await;
-        is_refused(shop, "/socket", Some(&nora), insufficient_scope("role-missing")).await;
-        is_refused(shop, "/open-socket", Some("no-token"), invalid_token("token-malformed")).await;
-        // no row for GET
-        is_refused(shop, "/posted", Some(&alice), insufficient_scope("route-undeclared")).await;
-        is_refused(shop, "/nothing", Some(&alice), insufficient_scope("route-undeclared")).await;
-        is_refused(shop, "/nothing", None, NO_TOKEN).await;
+        let bearer = |token: String| format!("Bearer {token}");
+        let (alice, nora) = (bearer(shop.token("alice").await), bearer(shop.token("nora").await));
+        let ended = bearer(shop.stack.idp().token("alice").expires_in(-60).sign().await.unwrap());
+        is_refused(shop, "/socket", &[], NO_TOKEN).await;
+        for (path, bearer, refusal) in [
+            ("/socket", &*ended, invalid_token("token-expired")),
+            ("/socket", &nora, insufficient_scope("role-missing")),
+            ("/open-socket", "Bearer no-token", invalid_token("token-malformed")),
+            // no row for GET
+            ("/posted", &alice, insufficient_scope("route-undeclared")),
+            ("/nothing", &alice, insufficient_scope("route-undeclared")),
+        ] {
+            is_refused(shop, path, &[("authorization", bearer)], refusal).await;
+        }
+        is_refused(shop, "/nothing", &[], NO_TOKEN).await;
+    });
+}
+
+/// A browser sends the cookie with an upgrade that any page asks for, and no preflight comes first (RFC 6455 10.2).
+#[test]
+fn an_upgrade_by_a_cookie_wants_a_listed_origin_though_it_is_a_get() {
+    SHOP.visit(async |shop| {
+        let token = shop.token("alice@browsers").await;
+        let cookie = format!("theme=dark; __Host-token={token}");
+        // a `GET` that is no upgrade needs no origin; the service knows upgrades only
+        let passed = shop.requests_passed().await;
+        shop.get("/socket").header("cookie", &cookie).answers(400).await;
+        assert_eq!(shop.requests_passed().await, passed + 1);
+        is_refused(shop, "/socket", &[("cookie", &cookie)], ANOTHER_ORIGIN).await;
+        for origin in
+            ["https://evil.example", "null", "http://shop.example", "https://shop.example.evil.example"]
+        {
+            is_refused(shop, "/socket", &[("cookie", &cookie), ("origin", origin)], ANOTHER_ORIGIN).await;
+        }
+        let mut socket = open(shop, "/socket", &[("cookie", &cookie), ("origin", OURS)]).await.unwrap();
+        let headers: BTreeMap<String, String> = serde_json::from_str(&next(&mut socket).await).unwrap();
+        assert_eq!(headers["x-auth-subject"], subject("alice"));
+        assert_eq!(headers["cookie"], "theme=dark");
     });
 }
 

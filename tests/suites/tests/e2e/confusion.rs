@@ -1,10 +1,23 @@
 //! 401 and 403 are never confused: who is not known is 401 with a challenge, who is known and may not is 403, whatever else
 //! is wrong with the request.
-use dev_idp::{Algorithm, Control, Mint, Signature};
-use e2e::{NO_TOKEN, Refusal, Shared, Shop, insufficient_scope, invalid_request, invalid_token};
-use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-static SHOP: Shared = Shared::named("confusion");
+use axum::{Json, Router};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use dev_idp::{Algorithm, Control, KeyKind, Mint, Signature};
+use e2e::{NO_TOKEN, Refusal, Shared, Shop, insufficient_scope, invalid_request, invalid_token, serve};
+use ed25519_dalek::{Signer as _, SigningKey};
+use serde_json::{Value, json};
+
+static SHOP: Shared = Shared::made("confusion", |stack| {
+    stack.policy(|policy| {
+        for provider in policy["providers"].as_object_mut().unwrap().values_mut() {
+            provider["algorithms"].as_array_mut().unwrap().push(json!("EdDSA"));
+        }
+    })
+});
 
 /// A token that is not good: how it is made of an honest one, and why it is refused.
 struct Case {
@@ -88,6 +101,58 @@ fn a_bad_token_is_401_with_its_reason_on_every_kind_of_row() {
             }
         }
     });
+}
+
+/// RFC 7515 4.1.2 to 4.1.5 let a token bring its key, or say where it is. Whoever heeds that lets everybody pass (RFC 8725 3.10).
+#[test]
+fn a_strangers_token_that_brings_its_own_key_is_401_and_nothing_is_fetched_for_it() {
+    SHOP.visit(async |shop| {
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let x = BASE64URL.encode(key.verifying_key().as_bytes());
+        let keys = shop.stack.idp().keys().await.unwrap();
+        let kid = &keys.iter().find(|key| key.kind == KeyKind::Ed25519 && key.current).unwrap().kid;
+        let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "kid": kid, "use": "sig", "alg": "EdDSA", "x": x });
+
+        let asked = Arc::new(AtomicUsize::new(0));
+        let (set, count) = (json!({ "keys": [jwk] }), Arc::clone(&asked));
+        let place = serve(Router::new().fallback(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            std::future::ready(Json(set.clone()))
+        }));
+        let url = format!("http://127.0.0.1:{place}/jwks");
+        harness::http::client(false).unwrap().get(&url).send().await.unwrap();
+        assert_eq!(asked.load(Ordering::Relaxed), 1, "it would be counted");
+
+        let honest = shop.stack.idp().token("alice").alg(Algorithm::EdDSA).sign().await.unwrap();
+        shop.get("/me").token(&honest).answers(200).await;
+        let payload = honest.split('.').nth(1).unwrap();
+        for (name, value) in [
+            ("jku", json!(url)),
+            ("x5u", json!(url)),
+            ("jwk", jwk.clone()),
+            ("x5c", json!([BASE64URL.encode(key.verifying_key().as_bytes())])),
+        ] {
+            let with_kid = |kid: &str| {
+                let mut header = json!({ "alg": "EdDSA", "typ": "JWT", "kid": kid });
+                header[name] = value.clone();
+                signed(&key, &header, payload)
+            };
+            let under_our_kid = shop.get("/me").named(name).token(&with_kid(kid));
+            under_our_kid.is_stopped(invalid_token("signature-invalid")).await;
+            // it is looked for where the policy says, if a fetch may look for it at this moment
+            let under_its_own = with_kid("the stranger's");
+            let answer = shop.unreached(shop.get("/me").named(name).token(&under_its_own).send()).await;
+            let reason = answer.body["reason"].as_str().unwrap_or_default();
+            assert!(["key-unknown", "key-not-yet-fetched"].contains(&reason), "{answer}");
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 1, "nobody asked where the token pointed");
+    });
+}
+
+fn signed(key: &SigningKey, header: &Value, payload: &str) -> String {
+    let signed = format!("{}.{payload}", BASE64URL.encode(header.to_string()));
+    let signature = key.sign(signed.as_bytes()).to_bytes();
+    format!("{signed}.{}", BASE64URL.encode(signature))
 }
 
 #[test]

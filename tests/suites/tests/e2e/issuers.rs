@@ -1,9 +1,10 @@
 //! A subject is unique within its issuer only: two providers that both know an Alice know two people.
 use e2e::{Shared, invalid_token, lines, product};
 
+use crate::keys::on_all_workers;
 use crate::support::subject;
 
-static SHOP: Shared = Shared::made("issuers", |stack| stack.provider("partner"));
+static SHOP: Shared = Shared::made("issuers", |stack| stack.concurrency(4).provider("partner"));
 
 #[test]
 fn the_same_subject_of_another_issuer_is_another_customer() {
@@ -71,8 +72,11 @@ fn a_key_of_one_provider_never_verifies_a_token_of_another() {
         let forged = || partner.token("alice").claim("iss", &*ours.addresses().issuer);
         let key_of_ours = ours.keys().await.unwrap().into_iter().find(|key| key.current).unwrap().kid;
         let under_our_kid = forged().header("kid", key_of_ours).sign().await.unwrap();
-        shop.get("/me").token(&under_our_kid).is_stopped(invalid_token("signature-invalid")).await;
         let under_its_own_kid = forged().sign().await.unwrap();
-        shop.get("/me").token(&under_its_own_kid).is_stopped(invalid_token("key-unknown")).await;
+        for (token, reason) in [(under_our_kid, "signature-invalid"), (under_its_own_kid, "key-unknown")] {
+            shop.get("/me").token(&token).is_stopped(invalid_token(reason)).await;
+            let everywhere = shop.unreached(on_all_workers(shop, &token)).await;
+            assert_eq!(everywhere, Some((401, reason.to_owned())));
+        }
     });
 }

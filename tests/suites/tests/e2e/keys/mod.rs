@@ -4,6 +4,7 @@ mod discovery;
 mod outages;
 mod providers;
 mod refresh;
+mod rotated;
 mod shared;
 mod start;
 mod unknown_kid;
@@ -42,6 +43,12 @@ pub(crate) async fn fetches(shop: &Shop) -> u64 {
     shop.stack.idp().counts().await.unwrap().jwks.total
 }
 
+/// How many fetches the gateway has counted under this outcome.
+async fn fetches_that_ended(shop: &Shop, outcome: &str) -> u64 {
+    let outcome = format!("outcome={outcome}");
+    shop.stack.stats().await.unwrap().sum(&["portcullis.jwks_fetches;", &outcome])
+}
+
 /// Waits until the keys were fetched so many times more.
 pub(crate) async fn fetched_again(shop: &Shop, times: u64) {
     let enough = fetches(shop).await + times;
@@ -57,20 +64,25 @@ async fn gaps(shop: &Shop) -> Vec<f64> {
     pairs.map(|(before, after)| Duration::from_micros(after - before).as_secs_f64()).collect()
 }
 
-/// Shows the token on so many new connections that every worker is asked: how often there was which status and reason.
-pub(crate) async fn everywhere(shop: &Shop, token: &str) -> BTreeMap<(u16, String), usize> {
+/// Shows the token on a new connection.
+fn ask(shop: &Shop, token: &str) -> impl Future<Output = Answer> + use<> {
     let request = format!(
         "GET /me HTTP/1.1\r\nHost: shop\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n"
     );
     let gateway = std::net::SocketAddr::from(([127, 0, 0, 1], shop.stack.envoy().port()));
-    let mut asking = JoinSet::new();
-    for _ in 0..CONNECTIONS {
-        let request = request.clone();
-        asking.spawn(async move { harness::http::raw(gateway, request.as_bytes()).await.unwrap() });
+    async move {
+        let reply = harness::http::raw(gateway, request.as_bytes()).await.unwrap();
+        Answer::of_raw("GET /me".to_owned(), &reply)
     }
+}
+
+/// Shows the token on so many new connections that every worker is asked: how often there was which status and reason. Whoever
+/// gets 503 is told when to come back.
+pub(crate) async fn everywhere(shop: &Shop, token: &str) -> BTreeMap<(u16, String), usize> {
+    let asking: JoinSet<_> = (0..CONNECTIONS).map(|_| ask(shop, token)).collect();
     let mut answers = BTreeMap::new();
-    for reply in asking.join_all().await {
-        let answer = Answer::of_raw("GET /me".to_owned(), &reply);
+    for answer in asking.join_all().await {
+        assert_eq!(answer.header("retry-after").is_some(), answer.status == 503, "{answer}");
         let reason = answer.body["reason"].as_str().unwrap_or_default().to_owned();
         *answers.entry((answer.status, reason)).or_default() += 1;
     }

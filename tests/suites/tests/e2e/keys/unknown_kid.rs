@@ -3,12 +3,12 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use dev_idp::Algorithm;
+use dev_idp::{Algorithm, Endpoint, Fault};
 use e2e::{Shop, invalid_token, run, unavailable};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::{PATIENCE, fetches, with_keys};
+use super::{PATIENCE, ask, fetches, on_all_workers, with_keys};
 
 /// The refresh is far away: every fetch but the first is an extra one.
 async fn shop(name: &str, interval: &str) -> Shop {
@@ -55,8 +55,52 @@ fn a_kid_that_no_fetch_may_look_for_yet_is_503_that_says_when() {
     });
 }
 
+/// So that random key ids can neither fill the queue of honest requests nor hold connections for long.
+#[test]
+fn those_who_wait_for_an_unknown_kid_are_bounded_in_count_and_time_and_others_do_not_wait() {
+    const WAIT: Duration = Duration::from_secs(2);
+    run(async {
+        let builder = with_keys("keys-kid-queue", json!({ "refresh": "1h", "timeout": "20s" }));
+        let builder =
+            builder.policy(|policy| policy["waiting"] = json!({ "unknown_kid_requests": 2, "time": "2s" }));
+        let shop = Shop::of(builder).await.unwrap();
+        let good = shop.token("alice").await;
+        assert_eq!(on_all_workers(&shop, &good).await, Some((200, String::new())));
+        // the fetch that looks for them lasts longer than anybody waits
+        shop.stack.idp().fault(Endpoint::Jwks, Fault::Slow { ms: 15_000 }).await.unwrap();
+        let (issuer, passed) = (shop.issuer(), shop.requests_passed().await);
+
+        let mut asking = JoinSet::new();
+        for kid in 0..60 {
+            let asked = ask(&shop, &forged(&issuer, kid));
+            asking.spawn(async move {
+                let begun = Instant::now();
+                (asked.await, begun.elapsed())
+            });
+        }
+        let (mut known, mut waited) = (0, Vec::new());
+        while !asking.is_empty() {
+            shop.get("/me").token(&good).answers(200).await;
+            known += 1;
+            while let Some(ended) = asking.try_join_next() {
+                let (answer, time) = ended.unwrap();
+                if answer.body["reason"] == "queue-full" {
+                    unavailable("queue-full").must_be(answer);
+                } else {
+                    unavailable("key-not-yet-fetched").must_be(answer);
+                    waited.push(time);
+                }
+            }
+        }
+        assert!((1..=4 * 2).contains(&waited.len()), "four workers, two each: {waited:?}");
+        // a worker looks once a second for waits that are over
+        assert!(waited.iter().all(|time| (WAIT..WAIT * 2).contains(time)), "{waited:?}");
+        assert_eq!(shop.requests_passed().await, passed + known, "no forged one reaches the service");
+    });
+}
+
 /// A token of nobody with this key id, the issuer's name, and no signature that anybody made.
-fn forged(issuer: &str, kid: u64) -> String {
+pub(super) fn forged(issuer: &str, kid: u64) -> String {
     let part = |json: serde_json::Value| BASE64URL.encode(json.to_string());
     let header = part(json!({ "alg": "RS256", "typ": "JWT", "kid": format!("random-{kid:016x}") }));
     let now = crate::support::now();
@@ -66,16 +110,18 @@ fn forged(issuer: &str, kid: u64) -> String {
     format!("{header}.{claims}.{}", BASE64URL.encode([1; 256]))
 }
 
-/// While a flood of random key ids comes: at most one extra fetch per interval over all workers, honest tokens pass, and a
-/// freshly rotated key is 503 until it passes, never 401.
+/// While a flood of random key ids comes: at most one extra fetch per interval over all workers, honest tokens pass and wait for
+/// none of them, and a freshly rotated key is 503 until it passes, never 401.
 #[test]
 fn ten_thousand_random_kids_are_neither_a_flood_to_the_provider_nor_401_for_honest_tokens() {
     const INTERVAL: Duration = Duration::from_secs(5);
+    const FETCH: Duration = Duration::from_secs(3);
     run(async {
         let shop = shop("keys-flood", "5s").await;
         let idp = shop.stack.idp();
         let good = idp.token("alice").sign().await.unwrap();
-        shop.get("/me").token(&good).answers(200).await;
+        assert_eq!(on_all_workers(&shop, &good).await, Some((200, String::new())));
+        idp.fault(Endpoint::Jwks, Fault::Slow { ms: 3_000 }).await.unwrap();
         let (issuer, before, started) = (shop.issuer(), fetches(&shop).await, Instant::now());
 
         let mut flood = JoinSet::new();
@@ -93,7 +139,9 @@ fn ten_thousand_random_kids_are_neither_a_flood_to_the_provider_nor_401_for_hone
         let mut rotated = None;
         let mut rounds = 0;
         while !flood.is_empty() {
+            let begun = Instant::now();
             shop.get("/me").token(&good).answers(200).await;
+            assert!(begun.elapsed() < FETCH, "a known key waits for no fetch: {:?}", begun.elapsed());
             if rounds == 20 {
                 idp.rotate(Algorithm::RS256).await.unwrap();
                 rotated = Some(idp.token("alice").sign().await.unwrap());
@@ -108,6 +156,7 @@ fn ten_thousand_random_kids_are_neither_a_flood_to_the_provider_nor_401_for_hone
             }
             rounds += 1;
         }
+        idp.heal(Endpoint::Jwks).await.unwrap();
         let extra = fetches(&shop).await - before;
         let intervals = started.elapsed().as_secs() / INTERVAL.as_secs() + 1;
         assert!(extra <= intervals, "{extra} extra fetches in {intervals} intervals");

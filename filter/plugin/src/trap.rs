@@ -4,7 +4,7 @@
 //! |---|---|
 //! | the VM dies in the middle of a request | header `x-portcullis-trap: request` |
 //! | the VM dies as soon as it has taken the lease of a fetch | header `x-portcullis-trap: lease`, before |
-//! | the host's `verify_signature` is missing, says always yes or no, talks nonsense, or fails after its self-test | environment variable `PORTCULLIS_TRAP_HOST`: `missing`, `yes`, `no`, `nonsense`, `late` |
+//! | the host's `verify_signature` is missing, says always yes or no, talks nonsense, knows no elliptic curves, or fails after its self-test | environment variable `PORTCULLIS_TRAP_HOST`: `missing`, `yes`, `no`, `nonsense`, `rsa-only`, `late` |
 #![allow(clippy::panic, reason = "that is what it is for")]
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -15,6 +15,8 @@ use crate::host;
 
 const HEADER: &str = "x-portcullis-trap";
 const HOST: &str = "PORTCULLIS_TRAP_HOST";
+/// In DER, what says of a public key that it is one of an elliptic curve: `id-ecPublicKey` (RFC 5480 2.1.1).
+const EC_KEY: [u8; 7] = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 /// Calls that a self-test makes: a good and a bad signature for each of five algorithms.
 const SELF_TEST: u32 = 10;
 
@@ -45,6 +47,7 @@ pub(crate) fn verify_signature(arguments: &[u8]) -> Option<Vec<u8>> {
         Ok("yes") => Some(vec![0x08, 0x01]),
         Ok("no") => Some(vec![]),
         Ok("nonsense") => Some(b"nonsense".to_vec()),
+        Ok("rsa-only") if arguments.windows(EC_KEY.len()).any(|part| part == EC_KEY) => Some(vec![]),
         Ok("late") if calls >= SELF_TEST => None,
         _ => host::verify_signature(arguments),
     }

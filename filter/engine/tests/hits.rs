@@ -81,17 +81,6 @@ fn a_hit_at_a_service_with_other_audiences_is_refused() {
     assert_eq!(ended(&world.show("reports.example", "/orders", &both)), (Ok(()), HIT));
 }
 
-/// An entry belongs to one policy: under another one, whose provider has other audiences, the token is read anew.
-#[test]
-fn a_cached_token_is_of_no_use_under_a_policy_with_other_audiences_of_the_provider() {
-    let mut world = World::of(&policy());
-    let token = world.cached(&honest());
-    let mut narrowed = main_with("audiences", json!(["reports-api"]));
-    narrowed["services"]["orders"]["audiences"] = json!(["reports-api"]);
-    let mut narrowed = World::of(&narrowed);
-    assert_eq!(ended(&narrowed.show(ORDERS, "/orders", &token)), (Err(Reason::AudienceMismatch), MISS));
-}
-
 #[test]
 fn a_hit_over_another_connection_than_the_one_that_the_token_is_bound_to_is_refused() {
     let (certificate, other) = ([7; 32], [8; 32]);

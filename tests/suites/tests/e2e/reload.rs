@@ -12,6 +12,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use crate::keys::on_all_workers;
+
 type Change = fn(&mut Value);
 
 fn rows(policy: &mut Value) -> &mut Vec<Value> {
@@ -60,6 +62,30 @@ fn a_new_policy_takes_effect_without_a_restart_and_without_a_lost_request() {
         assert_eq!(shop.stack.envoy().process().pid(), pid);
         let more = shop.stack.idp().counts().await.unwrap().jwks.total - fetches;
         assert_eq!(more, 0, "keys survive a reload that does not touch their provider");
+    });
+}
+
+/// What was learnt of a token under one policy says nothing under the next.
+#[test]
+fn a_cached_token_is_judged_anew_by_a_new_policy_on_every_worker() {
+    fn audiences_are(policy: &mut Value, audiences: &Value) {
+        policy["providers"]["keycloak"]["audiences"] = audiences.clone();
+    }
+    run(async {
+        let mut shop = Shop::of(Stack::named("reload-cached").concurrency(4)).await.unwrap();
+        let ours = shop.stack.policy()["providers"]["keycloak"]["audiences"].clone();
+        let token = shop.token("alice").await;
+        let passes = Some((200, String::new()));
+        for _ in 0..2 {
+            // the second time from the cache
+            assert_eq!(on_all_workers(&shop, &token).await, passes);
+            assert_eq!(on_all_workers(&shop, &token).await, passes);
+            shop.stack.change_policy(|it| audiences_are(it, &json!(["billing-api"]))).await.unwrap();
+            let refused = shop.unreached(on_all_workers(&shop, &token)).await;
+            assert_eq!(refused, Some((401, "audience-mismatch".to_owned())));
+            shop.stack.change_policy(|it| audiences_are(it, &ours)).await.unwrap();
+        }
+        assert_eq!(on_all_workers(&shop, &token).await, passes);
     });
 }
 

@@ -1,21 +1,11 @@
-//! Every target, on any toolchain: over its seeds, over what was once found, over seeds with changes, and over random bytes.
-use std::fs;
-use std::path::Path;
-
-use fuzz::{TARGETS, Target};
+//! Every target, on any toolchain: over its seeds, over seeds with changes, and over random bytes.
+use fuzz::TARGETS;
 use proptest::prelude::*;
 use proptest::sample::{Index, Selector};
 use proptest::test_runner::{Config, TestRunner};
 
 /// Random inputs for each target. A target takes a millisecond at most, for the most part.
 const CASES: u32 = 2_000;
-
-/// What was found once, and must not come back: files in `tests/fuzz/found/<target>`.
-fn found(target: &Target) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("found").join(target.name);
-    let files = fs::read_dir(folder).into_iter().flatten();
-    files.map(|file| fs::read(file.unwrap().path()).unwrap()).collect()
-}
 
 /// A change of a seed.
 #[derive(Clone, Debug)]
@@ -64,7 +54,7 @@ fn smoke(name: &str) {
     let target = TARGETS.iter().find(|target| target.name == name).unwrap();
     let seeds = (target.seeds)();
     assert!(seeds.len() >= 5, "{}", seeds.len());
-    seeds.iter().chain(&found(target)).for_each(|input| (target.run)(input));
+    seeds.iter().for_each(|input| (target.run)(input));
     (target.run)(b"");
 
     let one_of_seeds = any::<Selector>().prop_map(move |it| it.select(&seeds).clone());

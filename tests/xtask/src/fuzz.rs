@@ -100,7 +100,7 @@ impl Fuzzer {
         let (log, crashes) = (log.display(), crashes.display());
         Err(Error::Form(format!(
             "{name} stopped, see {log}; the input is in {crashes}: \
-             mend it, and keep the input in tests/fuzz/found/{name}"
+             mend it, keep the input in tests/fuzz/found/{name}, and name it in tests/fuzz/tests/found.rs"
         )))
     }
 }

@@ -1,0 +1,48 @@
+//! What fuzzers found once must not come back: a test for each file of `tests/fuzz/found/<target>`, called what the file is called.
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("found")
+}
+
+/// The name of a test, as its file has it.
+fn file(target: &str, test: &str) -> String {
+    format!("{target}/{}", test.replace('_', "-"))
+}
+
+macro_rules! found {
+    ($($target:ident: [$($test:ident),+ $(,)?],)+) => {
+        $(mod $target { $(
+            #[test]
+            fn $test() {
+                let file = super::folder().join(super::file(stringify!($target), stringify!($test)));
+                fuzz::$target(&std::fs::read(&file).unwrap());
+            }
+        )+ })+
+
+        fn tests() -> BTreeSet<String> {
+            [$($(file(stringify!($target), stringify!($test)),)+)+].into()
+        }
+    };
+}
+
+found! {
+    request: [
+        a_method_that_is_no_text_in_shadow_mode,
+        a_token_bound_to_the_certificate_that_is_shown,
+    ],
+}
+
+#[test]
+fn whatever_was_found_has_a_test() {
+    let names = |folder: PathBuf| {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+        entries.map(|name| name.into_string().unwrap()).collect::<Vec<_>>()
+    };
+    let targets = names(folder()).into_iter();
+    let files = targets
+        .flat_map(|target| names(folder().join(&target)).into_iter().map(move |it| format!("{target}/{it}")));
+    assert_eq!(files.collect::<BTreeSet<_>>(), tests(), "name each in `found!`");
+}

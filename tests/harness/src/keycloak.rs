@@ -102,6 +102,14 @@ impl Keycloak {
         tokens::login(&self.client, &self.token_endpoint(), name).await
     }
 
+    /// Every token that a demo user's client gets: the access token, and those that are for somebody else.
+    ///
+    /// # Errors
+    /// Keycloak refuses, or nobody is called `name`.
+    pub async fn tokens(&self, name: &str) -> Result<tokens::Login> {
+        tokens::openid(&self.client, &self.token_endpoint(), name).await
+    }
+
     /// Makes a new RS256 key, which signs from now on; the old ones stay published.
     ///
     /// # Errors

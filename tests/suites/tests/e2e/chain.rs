@@ -5,7 +5,7 @@ use e2e::{NO_TOKEN, Shared, Shop, insufficient_scope, invalid_token, lines, prod
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{ABSENT, subject};
+use crate::support::{ABSENT, payload, subject};
 
 macro_rules! on_each_provider {
     ($($rule:ident,)+) => {
@@ -16,6 +16,11 @@ macro_rules! on_each_provider {
         mod keycloak_tokens {
             static SHOP: super::Shared = super::Shared::with_keycloak("chain-keycloak");
             $(#[test] fn $rule() { SHOP.visit(async |shop| super::$rule(shop).await); })+
+
+            #[test]
+            fn keycloak_id_and_refresh_tokens_are_no_access_tokens() {
+                SHOP.visit(async |shop| super::tokens_for_others_are_no_access_tokens(shop).await);
+            }
         }
     };
 }
@@ -142,4 +147,18 @@ async fn the_service_sees_the_principal_and_not_the_token(shop: &Shop) {
     assert_eq!(me.body["roles"], json!(["customer"]));
     assert!(me.body["token_id"].is_string(), "{me}");
     shop.ask(Method::HEAD, "/me").sent_as("alice").answers(200).await;
+}
+
+/// They come with the access token, from the same issuer, and tell of the same user.
+async fn tokens_for_others_are_no_access_tokens(shop: &Shop) {
+    let tokens = shop.keycloak.as_ref().unwrap().tokens("alice").await.unwrap();
+    shop.get("/me").token(&tokens.access_token).answers(200).await;
+    for (token, typ, reason) in [
+        (&tokens.id_token, "ID", "audience-mismatch"),
+        // by a key that Keycloak keeps to itself
+        (&tokens.refresh_token, "Refresh", "algorithm-not-accepted"),
+    ] {
+        assert_eq!(payload(token)["typ"], typ);
+        shop.get("/me").named(typ).token(token).is_stopped(invalid_token(reason)).await;
+    }
 }

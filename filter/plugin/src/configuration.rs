@@ -7,16 +7,19 @@ use prost_types::{Struct, Value};
 use serde::ser::{Serialize, Serializer};
 
 /// The document in JSON. A large one passes through here without being built a third time in memory, which a VM never
-/// gives back.
-pub(crate) fn json(given: Vec<u8>) -> Vec<u8> {
+/// gives back: the text is written where the message stood, which was about as long.
+pub(crate) fn json(mut given: Vec<u8>) -> Vec<u8> {
     // no protobuf message begins so: it would be a field of a type that there is not
     if given.trim_ascii_start().first() == Some(&b'{') {
         return given;
     }
-    let written =
-        Struct::decode(&*given).ok().and_then(|document| serde_json::to_vec(&Object(&document)).ok());
-    // the engine says what a policy must look like
-    written.unwrap_or(given)
+    // of what is neither, the engine says what a policy must look like
+    let Ok(document) = Struct::decode(&*given) else { return given };
+    given.clear();
+    if serde_json::to_writer(&mut given, &Object(&document)).is_err() {
+        given.clear();
+    }
+    given
 }
 
 struct Object<'a>(&'a Struct);

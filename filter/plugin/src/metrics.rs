@@ -8,8 +8,8 @@
 //! over all workers (`roster`).
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 
+use hashbrown::HashMap;
 use portcullis_engine::reason::Reason;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MetricType;

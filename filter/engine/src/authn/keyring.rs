@@ -2,9 +2,10 @@
 //! keys are still in use. It fetches nothing; the adapter installs what it fetched and is told what to look for.
 
 use std::cell::Cell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
+use hashbrown::HashMap;
 use jsonwebtoken::crypto::CryptoProvider;
 use sha2::{Digest as _, Sha256};
 

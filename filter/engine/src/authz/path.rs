@@ -76,7 +76,7 @@ impl<'a> CanonicalPath<'a> {
     }
 
     /// The path in the one spelling that templates are written in: upper-case escapes, and only where they must be.
-    /// What a service that decodes before it routes would see. Never sent anywhere.
+    /// What a service that decodes before it routes would see; borrowed where that is the path as it is. Never sent anywhere.
     pub(crate) fn spelling(self) -> Cow<'a, str> {
         if !self.0.contains('%') {
             return Cow::Borrowed(self.0);

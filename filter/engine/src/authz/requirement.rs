@@ -1,6 +1,6 @@
 //! What a row asks of its caller, as tests of single bits.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 /// A role's place among the roles that the rows of one policy name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,7 +1,8 @@
 //! From the `:authority` of a request to its service: exact, then the longest `*.suffix`, then `*`. Hash lookups only.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+
+use hashbrown::HashMap;
 
 use super::service::ServiceId;
 

@@ -26,7 +26,7 @@ mod testing;
 mod text;
 mod values;
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 pub use bounds::{CacheBounds, Limits, Waiting};
 pub use document::Document;

@@ -1,5 +1,7 @@
 //! A service and its role table, compiled for finding.
 
+use std::borrow::Cow;
+
 use super::mode::Mode;
 use super::provider::{ProviderId, SourceId};
 use crate::authz::path::CanonicalPath;
@@ -126,9 +128,11 @@ impl Service {
     /// otherwise a service that decodes before it routes would see another endpoint, and there is no row.
     pub fn find(&self, method: &str, path: CanonicalPath<'_>) -> Found<'_> {
         let template = self.table.tree.find(path.as_str());
-        let Some(template) = template.filter(|_| template == self.table.tree.find(&path.spelling())) else {
-            return Found::Nothing;
+        let same = match path.spelling() {
+            Cow::Borrowed(_) => true,
+            Cow::Owned(spelling) => template == self.table.tree.find(&spelling),
         };
+        let Some(template) = template.filter(|_| same) else { return Found::Nothing };
         let rows = self.table.methods.get(template as usize).map_or(&[][..], AsRef::as_ref);
         let row = |method: &str| {
             let mut rows = rows.iter().filter_map(|index| self.table.rows.get(*index as usize));

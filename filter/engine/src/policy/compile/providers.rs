@@ -1,6 +1,8 @@
 //! All providers together: no issuer twice, and token sources that do not get into each other's way.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use hashbrown::HashMap;
 
 use super::super::document::ProviderDocument;
 use super::super::error::{Mistakes, Place};

@@ -63,7 +63,9 @@ fn allowed(
     let rows = document["routes"].as_array().expect("rows");
     let row = named.and_then(|named| rows.iter().find(|row| row["match"] == *named));
     if permit.shadow().is_some() {
-        assert!(document.get("mode").is_some() && row.is_none_or(|row| row.get("mode").is_none()));
+        // the nearest mode says so
+        let mode = row.and_then(|row| row.get("mode")).or_else(|| document.get("mode"));
+        assert!(mode.is_some_and(|mode| mode.get("shadow").is_some()), "{mode:?}");
     }
     let request = Request::new(Headers(headers));
     let written = permit.headers(policy, (gate.assertions_mut(), Some(&fixture.key)), request.method, now);

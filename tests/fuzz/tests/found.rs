@@ -32,6 +32,7 @@ found! {
     request: [
         a_method_that_is_no_text_in_shadow_mode,
         a_token_bound_to_the_certificate_that_is_shown,
+        a_row_that_shadows_by_itself,
     ],
 }
 

@@ -118,6 +118,16 @@ impl Envoy {
         self.ready().await
     }
 
+    /// As [`Envoy::restart`], with an environment variable of another value.
+    ///
+    /// # Errors
+    /// As [`Envoy::start`].
+    pub async fn restart_with(&mut self, name: &str, value: &str) -> Result<()> {
+        // the last one counts
+        self.launch = self.launch.clone().env(name, value);
+        self.restart().await
+    }
+
     async fn ready(&mut self) -> Result<()> {
         let ready = self.client.get(self.admin_url() + "/ready");
         let live = async || {

@@ -5,9 +5,10 @@ use std::process::Command;
 
 use e2e::Shared;
 use harness::artifacts::{self, root};
+use harness::folder::Folder;
 use serde_json::Value;
 
-use super::blocks::{Block, DOCUMENTS, blocks_of};
+use super::blocks::{Block, DOCUMENTS, blocks_of, prose};
 use super::session::Session;
 
 static SHOP: Shared = Shared::named("documents-shop");
@@ -65,6 +66,66 @@ fn the_projects_commands_and_those_of_compose_are_there() {
             }
         }
     }
+}
+
+/// The project's commands in prose: `cargo xtask up`, and `up --keycloak` and `--quick` in a paragraph about them.
+#[test]
+fn every_command_of_the_project_that_is_named_in_prose_takes_what_it_is_given() {
+    let mut named = 0;
+    for paragraph in DOCUMENTS.iter().flat_map(|name| {
+        let text = prose(name);
+        text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect::<Vec<_>>()
+    }) {
+        let benchmark = paragraph.contains("`cargo xtask bench");
+        for code in paragraph.split('`').skip(1).step_by(2) {
+            let words: Vec<_> = code.split_whitespace().collect();
+            let arguments = match words[..] {
+                ["cargo", "xtask", ref arguments @ ..] => arguments,
+                ["up" | "test", flag, ..] if flag.starts_with("--") => &words,
+                [flag, ..] if benchmark && flag.starts_with("--") => {
+                    has_flags_of_the_benchmark(&words);
+                    named += 1;
+                    continue;
+                }
+                _ => continue,
+            };
+            named += 1;
+            if arguments.first() == Some(&"bench") {
+                has_flags_of_the_benchmark(arguments);
+                continue;
+            }
+            let program = artifacts::binary("xtask").expect("cargo xtask");
+            let output = Command::new(program).args(arguments).arg("--help").output().expect("it runs");
+            assert!(output.status.success(), "`{code}`: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+    assert!(named >= 12, "{named}");
+}
+
+/// The benchmark's own help would have it built, optimised: its source says what it takes.
+fn has_flags_of_the_benchmark(arguments: &[&str]) {
+    let source = fs::read_to_string(root().join("tests/bench/src/main.rs")).expect("the benchmark");
+    for flag in arguments.iter().filter_map(|it| it.strip_prefix("--")) {
+        let field = format!("\n    {flag}: ");
+        assert!(source.contains(&field), "the benchmark has no --{flag}");
+    }
+}
+
+#[test]
+fn the_command_line_is_installed_as_the_documents_say() {
+    const COMMAND: &str = "cargo install --path filter/cli";
+    let text = prose("README.md").replace('\n', " ");
+    assert!(text.contains(&format!("`{COMMAND}`")));
+    let folder = Folder::empty("documents-install").expect("a folder");
+    let words: Vec<_> = COMMAND.split(' ').skip(1).collect();
+    let mut install = Command::new(env!("CARGO"));
+    // what is there already, and not optimised: only to be quick
+    install.args(words).args(["--debug", "--offline", "--locked", "--no-track", "--root"]).arg(folder.path());
+    let output = install.current_dir(root()).output().expect("cargo");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let portcullis =
+        Command::new(folder.join("bin/portcullis")).arg("--version").output().expect("portcullis");
+    assert!(portcullis.status.success());
 }
 
 /// The profiles and services that a command names are there. What the commands do is the suite of docker compose's to show.

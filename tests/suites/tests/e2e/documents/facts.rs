@@ -65,6 +65,28 @@ fn every_test_that_is_named_is_there() {
     }
 }
 
+/// Tests that are named without their suite, and sources by their path.
+#[test]
+fn every_test_and_every_source_that_is_named_alone_is_there() {
+    let mut all = BTreeMap::new();
+    sources(root(), &mut all);
+    for name in DOCUMENTS {
+        let text = prose(name);
+        // a sentence, as tests are called: no setting and no metric has so many words
+        let sentences = in_backticks(&text).filter(|code| is_snake(code) && code.matches('_').count() >= 6);
+        for test in sentences {
+            let declared = format!("fn {test}(");
+            assert!(all.values().any(|text| text.contains(&declared)), "{name}: there is no test `{test}`");
+        }
+        let is_source =
+            |code: &&str| code.contains('/') && Path::new(code).extension().is_some_and(|it| it == "rs");
+        for path in in_backticks(&text).filter(is_source) {
+            let found = all.keys().any(|source| source.ends_with(path));
+            assert!(found, "{name}: there is no source `{path}`");
+        }
+    }
+}
+
 /// The anchor that GitHub makes of a heading.
 fn anchors(text: &str) -> BTreeSet<String> {
     let headings =

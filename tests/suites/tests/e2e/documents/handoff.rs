@@ -3,7 +3,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use e2e::run;
 use harness::folder::Folder;
+use harness::stack::Stack;
 use harness::{keys, tools};
 use portcullis_principal::{Assertion, AssertionVerifier, Endpoint, SigningKey};
 use serde_json::{Value, json};
@@ -113,4 +115,27 @@ fn a_handoff_key_is_replaced_without_a_refused_assertion() {
     assert!(passes(&first) && passes(&second), "both are accepted after {both}");
     session.run(only);
     assert!(!passes(&first) && passes(&second), "the new one alone is accepted after {only}");
+}
+
+/// The step between: gateways that start anew, while the service knows both keys.
+#[test]
+fn a_gateway_that_starts_anew_with_the_new_key_is_believed_by_services_that_know_both() {
+    run(async {
+        let [first, second, strange] = [(); 3].map(|()| keys::secret());
+        let public = |seed: &str| {
+            SigningKey::from_seed_base64url(seed).expect("a key").public_jwks()["keys"][0].clone()
+        };
+        let both = json!({ "keys": [public(&first), public(&second)] });
+        let stack = Stack::named("documents-rotation-gateway").signing_key(&first);
+        let mut stack =
+            stack.backend_env("BACKEND_GATEWAY_JWKS", &both.to_string()).start().await.expect("a stack");
+        let token = stack.token("alice").await.expect("a token");
+        for (name, seed, status) in
+            [("the old key", &first, 200), ("the new key", &second, 200), ("neither", &strange, 401)]
+        {
+            stack.envoy_mut().restart_with("PORTCULLIS_SIGNING_KEY", seed).await.expect("a gateway");
+            let answer = stack.get("/me").bearer_auth(&token).send().await.expect("an answer");
+            assert_eq!(answer.status(), status, "{name}");
+        }
+    });
 }

@@ -24,13 +24,14 @@ tag() {
 
 say() { printf '%s ...\n' "$*" >&2; }
 
-# A root file system on standard input becomes the image.
+# A root file system on standard input becomes the image. What was made is told on standard output.
 import() {
     local image=$1
     shift
     local changes=()
     for change in "$@"; do changes+=(--change "$change"); done
     docker import "${changes[@]}" - "$image" >/dev/null
+    printf '%s\n' "$image"
 }
 
 # A copy of the base system with these packages, as a folder.
@@ -62,14 +63,14 @@ if [ ! -e "$base/.complete" ]; then
     : >"$base/.complete"
 fi
 
-# What a program of Rust or C++ needs, a user, and nothing else: no shell.
+# What Envoy needs, a user, and nothing else: no shell, and not the library of GCC that a program of Rust's wants.
 bare() {
     local to=$1
     rm -rf "$to"
     mkdir -p "$to"/{etc,tmp,home/nonroot,usr}
     (cd "$base" && find usr/lib/"$arch"-linux-gnu -maxdepth 1 \
         \( -name 'ld-linux*' -o -name 'lib[cm].so*' -o -name 'lib*nss_*' -o -name 'libresolv*' -o -name 'librt*' \
-        -o -name 'libdl*' -o -name 'libpthread*' -o -name 'libgcc_s*' -o -name 'libstdc++*' \) -print0 |
+        -o -name 'libdl*' -o -name 'libpthread*' \) -print0 |
         tar --null --files-from=- --create lib lib64 usr/lib64 etc/ssl/certs/ca-certificates.crt) | tar -C "$to" --extract
     printf 'root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n' >"$to/etc/passwd"
     printf 'root:x:0:\nnonroot:x:65532:\n' >"$to/etc/group"
@@ -101,12 +102,6 @@ missing() {
     docker image inspect "$1" >/dev/null 2>&1 && return 1
     say "making $1"
 }
-
-image=$(tag cc-debian12)
-if missing "$image" distroless; then
-    bare "$work/cc"
-    tar -C "$work/cc" --create . | import "$image" 'USER 65532' 'WORKDIR /home/nonroot' 'ENV PATH=/usr/local/bin:/usr/bin:/bin'
-fi
 
 image=$(tag envoy)
 if missing "$image" Envoy; then

@@ -49,6 +49,11 @@ impl Engine {
         docker
     }
 
+    /// Whether it ends with us.
+    pub(super) fn is_ours(&self) -> bool {
+        self.own.is_some()
+    }
+
     /// Where an engine of ours keeps its images.
     pub(super) fn folder() -> PathBuf {
         target().join("compose")

@@ -1,6 +1,8 @@
 //! The composed stack, as its environment tells.
 #![allow(clippy::unused_self, reason = "who has a `Composed` knows that the stack is up")]
 use std::env;
+use std::fs;
+use std::path::Path;
 use std::process::{Command, Output};
 
 use harness::artifacts::root;
@@ -46,17 +48,31 @@ impl Composed {
         text(&output)
     }
 
-    /// As [`Composed::fails`], on a machine without `.env`.
-    pub(crate) fn without_secrets(&self, arguments: &[&str]) -> String {
-        let mut docker = docker(&["compose", "--env-file", "/dev/null"]);
-        let output = docker.args(arguments).env_remove("PORTCULLIS_SIGNING_KEY").output().unwrap();
-        assert!(!output.status.success(), "{}", text(&output));
+    /// `docker compose` with another `.env`: whether it succeeds, and what it says.
+    pub(crate) fn with_secrets(&self, file: &Path, arguments: &[&str]) -> (bool, String) {
+        let output = docker(&["compose"]).args(arguments).env("COMPOSE_ENV_FILES", file).output().unwrap();
+        (output.status.success(), text(&output))
+    }
+
+    /// The variables of the `.env` in use.
+    pub(crate) fn secrets(&self) -> String {
+        fs::read_to_string(env::var("COMPOSE_ENV_FILES").unwrap()).unwrap()
+    }
+
+    /// Commands of the documents, in this folder, with the stack's ports: what they say.
+    pub(crate) fn shell(&self, script: &str, folder: &Path) -> String {
+        let here = script.replace("http://127.0.0.1:8080", &self.gateway);
+        let here = here.replace("http://127.0.0.1:8180", &self.provider);
+        let output =
+            Command::new("bash").args(["-euo", "pipefail", "-c", &here]).current_dir(folder).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{here}: {}", text(&output));
         text(&output)
     }
 
     /// What the engine knows of a service's container.
     pub(crate) fn inspect(&self, service: &str) -> Value {
-        let id = self.does(&["ps", "--all", "--quiet", service]);
+        let id = self.does(&["--profile", "*", "ps", "--all", "--quiet", service]);
         let output = docker(&["inspect", id.trim()]).output().unwrap();
         let all: Value = serde_json::from_slice(&output.stdout).unwrap();
         all[0].clone()
@@ -115,12 +131,14 @@ impl Composed {
     }
 
     async fn admin_token(&self) -> String {
-        let password = env::var("KEYCLOAK_ADMIN_PASSWORD").unwrap();
+        let secrets = self.secrets();
+        let password =
+            secrets.lines().find_map(|line| line.strip_prefix("KEYCLOAK_ADMIN_PASSWORD=")).unwrap();
         let form = [
             ("grant_type", "password"),
             ("client_id", "admin-cli"),
             ("username", "admin"),
-            ("password", &password),
+            ("password", password),
         ];
         let endpoint = format!("{}/realms/master/protocol/openid-connect/token", self.provider);
         let answer = self.client.post(endpoint).form(&form).send().await.unwrap();

@@ -1,12 +1,21 @@
 //! docker compose as it ships, asked from outside: what a person meets who types `docker compose up`. `cargo xtask test compose`
 //! brings it up and down; one test runs at a time, and each leaves everything as healthy as it found it.
+#[path = "../e2e/documents/blocks.rs"]
+#[allow(dead_code, reason = "what else is asked of blocks is the end-to-end suite's")]
+mod blocks;
 mod composed;
+mod copy;
 
+use std::fs;
 use std::time::Duration;
 
+use harness::artifacts::root;
+use harness::folder::Folder;
 use harness::process::eventually;
-use serde_json::json;
+use portcullis_principal::SigningKey;
+use serde_json::{Value, json};
 
+use crate::blocks::blocks_of;
 use crate::composed::Composed;
 
 /// Containers start in seconds, and keys that were not found are looked for again after half a minute.
@@ -26,25 +35,182 @@ fn compose_publishes_the_gateway_and_the_provider_alone_on_this_machine_alone() 
     }
 }
 
+/// In every profile, running or not.
 #[test]
-fn compose_runs_images_without_root_without_a_shell_and_without_a_writable_root() {
+fn compose_publishes_nothing_but_on_this_machine_and_of_four_services_alone() {
     let composed = Composed::running();
-    for service in ["gateway", "backend"] {
-        let state = composed.inspect(service);
-        assert_eq!(state["Config"]["User"], "65532:65532", "{service}");
-        assert_eq!(state["HostConfig"]["ReadonlyRootfs"], true, "{service}");
-        assert_eq!(state["HostConfig"]["CapDrop"], json!(["ALL"]), "{service}");
-        for shell in ["/bin/sh", "/bin/bash", "/busybox/sh"] {
-            let said = composed.fails(&["exec", "-T", service, shell, "-c", "true"]);
-            assert!(said.contains("no such file"), "{service} has {shell}: {said}");
+    let all = composed.does(&["--profile", "*", "config", "--format", "json"]);
+    let all: Value = serde_json::from_str(&all).unwrap();
+    let mut publish = Vec::new();
+    for (name, service) in all["services"].as_object().unwrap() {
+        let ports = service["ports"].as_array().map(Vec::as_slice).unwrap_or_default();
+        assert!(ports.iter().all(|it| it["host_ip"] == "127.0.0.1"), "{name}: {ports:?}");
+        if !ports.is_empty() {
+            publish.push(name.as_str());
         }
+    }
+    assert_eq!(publish, ["dev-idp", "gateway", "grafana", "keycloak"]);
+}
+
+fn is_hardened(composed: &Composed, service: &str) {
+    let state = composed.inspect(service);
+    assert_eq!(state["Config"]["User"], "65532:65532", "{service}");
+    assert_eq!(state["HostConfig"]["ReadonlyRootfs"], true, "{service}");
+    assert_eq!(state["HostConfig"]["CapDrop"], json!(["ALL"]), "{service}");
+    assert_eq!(state["State"]["Health"]["Status"], "healthy", "{service}");
+    for shell in ["/bin/sh", "/bin/bash", "/busybox/sh"] {
+        let said = composed.fails(&["exec", "-T", service, shell, "-c", "true"]);
+        assert!(said.contains("no such file"), "{service} has {shell}: {said}");
     }
 }
 
 #[test]
-fn compose_does_not_start_without_a_signing_key_and_says_what_makes_one() {
-    let said = Composed::running().without_secrets(&["config", "--quiet"]);
-    assert!(said.contains("PORTCULLIS_SIGNING_KEY") && said.contains("cargo xtask keys"), "{said}");
+fn compose_runs_images_without_root_without_a_shell_and_without_a_writable_root() {
+    let composed = Composed::running();
+    for service in ["gateway", "backend"] {
+        is_hardened(&composed, service);
+    }
+}
+
+/// The signing key among them, and every password: there is a default for none.
+#[test]
+fn compose_does_not_start_without_one_of_its_secrets_and_says_what_makes_them() {
+    let composed = Composed::running();
+    let folder = Folder::empty("compose-secrets").unwrap();
+    let file = folder.join("env");
+    let secrets = composed.secrets();
+    let names = secrets.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
+    let names: Vec<_> = names.map(|(name, _)| name).filter(|name| *name != "COMPOSE_PROFILES").collect();
+    assert_eq!(names.len(), 5, "{names:?}");
+    let config = ["--profile", "*", "config", "--quiet"];
+    for name in names {
+        let rest: Vec<_> = secrets.lines().filter(|line| !line.starts_with(&format!("{name}="))).collect();
+        fs::write(&file, rest.join("\n")).unwrap();
+        let (done, said) = composed.with_secrets(&file, &config);
+        assert!(!done && said.contains("cargo xtask keys"), "{name}: {said}");
+        assert!(said.contains(name), "{name}: {said}");
+    }
+    fs::write(&file, &secrets).unwrap();
+    assert!(composed.with_secrets(&file, &config).0);
+}
+
+#[test]
+fn compose_has_its_secrets_on_a_machine_without_rust_as_the_documents_say() {
+    let composed = Composed::running();
+    let copy = copy::of_the_repository("compose-keys");
+    let [block] = &blocks_of("sh keys")[..] else { panic!("one block that makes .env") };
+    // of our own name, to be taken away again
+    let image = format!("{}-keys", std::env::var("COMPOSE_PROJECT_NAME").unwrap());
+    composed.shell(&block.text.replace("portcullis-gateway", &image), copy.path());
+    composed.shell(&format!("docker image rm {image}"), copy.path());
+    let made = fs::read_to_string(copy.join(".env")).unwrap();
+    let of = |name: &str| made.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).unwrap();
+    let key = SigningKey::from_seed_base64url(of("PORTCULLIS_SIGNING_KEY")).unwrap();
+    let public: Value = serde_json::from_str(of("BACKEND_GATEWAY_JWKS").trim_matches('\'')).unwrap();
+    assert_eq!(public, key.public_jwks());
+    let (done, said) = composed.with_secrets(&copy.join(".env"), &["--profile", "*", "config"]);
+    assert!(done && said.contains(of("SHOP_DATABASE_PASSWORD")), "{said}");
+    assert!(!copy.join("gateway.key").exists());
+}
+
+#[test]
+fn compose_answers_as_the_documents_say() {
+    let composed = Composed::running();
+    for block in blocks_of("console token") {
+        // one shell for all of them, which knows $TOKEN
+        let (commands, said): (Vec<_>, Vec<_>) =
+            block.text.lines().partition(|line| line.starts_with("$ ") || line.starts_with("    "));
+        let script = commands.join("\n").replace("$ ", "");
+        let script = script.replace("bearer $TOKEN", "Bearer $TOKEN");
+        assert_eq!(composed.shell(&script, root()).trim(), said.join("\n"), "{block}");
+    }
+    composed.run(async |it| {
+        let nora = it.token("nora").await;
+        it.refused("/orders", Some(&nora), 403, "role-missing").await;
+    });
+    for block in blocks_of("sh log") {
+        let found = (0..60).any(|_| {
+            std::thread::sleep(Duration::from_millis(500));
+            let said = composed.shell(&block.text, root());
+            said.lines().any(|line| line.contains("role-missing") && line.contains("GET /orders"))
+        });
+        assert!(found, "{block} does not show who was refused");
+    }
+}
+
+/// `.env` is changed as its owner would change it, and what is documented is done after each change.
+#[test]
+fn compose_replaces_the_handoff_key_without_a_refused_request() {
+    let composed = Composed::running();
+    let token = composed.run(async |it| it.token("alice").await);
+    let (file, secrets) = (std::env::var("COMPOSE_ENV_FILES").unwrap(), composed.secrets());
+    let value = |name: &str| {
+        let line = secrets.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        line.unwrap().trim_matches('\'').to_owned()
+    };
+    let change = |old: &str, name: &str, new: &str| {
+        let lines = old.lines().map(|line| match line.split_once('=') {
+            Some((known, _)) if known == name => format!("{name}='{new}'"),
+            _ => line.to_owned(),
+        });
+        lines.map(|line| line + "\n").collect::<String>()
+    };
+    let new = harness::keys::secret();
+    let public = |seed: &str| SigningKey::from_seed_base64url(seed).unwrap().public_jwks()["keys"][0].clone();
+    let (old_key, new_key) = (public(&value("PORTCULLIS_SIGNING_KEY")), public(&new));
+    let both =
+        change(&secrets, "BACKEND_GATEWAY_JWKS", &json!({ "keys": [old_key, new_key.clone()] }).to_string());
+    let signed = change(&both, "PORTCULLIS_SIGNING_KEY", &new);
+    let alone = change(&signed, "BACKEND_GATEWAY_JWKS", &json!({ "keys": [new_key] }).to_string());
+    for (text, service) in [(both, "backend"), (signed, "gateway"), (alone, "backend")] {
+        fs::write(&file, text).unwrap();
+        composed.shell(&format!("docker compose up --detach {service}"), root());
+        composed.does(&["up", "--no-build", "--detach", "--wait", service]);
+        // it may be gone for a moment; who answers believes the other
+        composed.run(async |it| {
+            it.becomes(200, "/me", &token).await;
+            for _ in 0..10 {
+                assert_eq!(it.get("/me", Some(&token)).await.0, 200, "after {service}");
+            }
+        });
+    }
+}
+
+/// A change of the policy builds the gateway anew, and nothing else of it: no program.
+#[test]
+fn compose_decides_by_a_changed_policy_after_the_documented_command() {
+    let composed = Composed::running();
+    let token = composed.run(async |it| it.token("alice").await);
+    let copy = copy::of_the_repository("compose-policy");
+    let policy = copy.join("envoy/policy.yaml");
+    let text = fs::read_to_string(&policy).unwrap();
+    let changed =
+        text.replace(r#"match: "GET /me", authenticated: true"#, r#"match: "GET /me", roles: [admin]"#);
+    assert_ne!(changed, text);
+    fs::write(&policy, changed).unwrap();
+    let command = "docker compose up --build --detach gateway";
+    let documented =
+        fs::read_to_string(root().join("envoy/README.md")).unwrap().contains(&format!("`{command}`"));
+    assert!(documented, "{command}");
+    composed.shell(command, copy.path());
+    composed.run(async |it| it.becomes(403, "/me", &token).await);
+    composed.shell(command, root());
+    composed.run(async |it| it.becomes(200, "/me", &token).await);
+    composed.does(&["up", "--no-build", "--detach", "--wait", "gateway"]);
+}
+
+#[test]
+fn compose_builds_no_dependency_again_when_a_source_changes() {
+    let composed = Composed::running();
+    let copy = copy::of_the_repository("compose-cached");
+    let source = copy.join("backend/src/lib.rs");
+    let text = fs::read_to_string(&source).unwrap();
+    fs::write(&source, text + "\n// a change\n").unwrap();
+    let build = "docker build --progress plain --file envoy/Dockerfile --target dependencies . 2>&1";
+    let said = composed.shell(build, copy.path());
+    let step = said.lines().find(|line| line.contains("RUN cargo build --locked --release")).unwrap();
+    let (number, _) = step.split_once(' ').unwrap();
+    assert!(said.lines().any(|line| line == format!("{number} CACHED")), "{said}");
 }
 
 #[test]
@@ -93,10 +259,13 @@ fn compose_follows_the_provider_through_a_rotation_of_its_keys() {
 fn compose_serves_with_the_keys_it_has_while_the_provider_is_away() {
     let composed = Composed::running();
     let token = composed.run(async |it| it.token("alice").await);
+    // nobody has seen it while there was a provider: its signature is verified by a key that was kept
+    let unseen = composed.run(async |it| it.token("bob").await);
     let serves = || composed.run(async |it| assert_eq!(it.get("/me", Some(&token)).await.0, 200));
     serves();
     composed.does(&["stop", "keycloak"]);
     serves();
+    composed.run(async |it| assert_eq!(it.get("/me", Some(&unseen)).await.0, 200));
     composed.does(&["up", "--no-build", "--detach", "--wait", "keycloak"]);
     composed.does(&["restart", "keycloak"]);
     serves();
@@ -118,6 +287,7 @@ fn compose_answers_503_without_its_database_and_all_is_as_before_when_it_is_back
         it.becomes(503, "/orders", &token).await;
         // levels 1 and 2 need no database
         it.refused("/orders", None, 401, "token-missing").await;
+        it.refused("/nowhere", Some(&token), 403, "route-undeclared").await;
     });
     composed.does(&["up", "--no-build", "--detach", "--wait", "postgres"]);
     composed.run(async |it| {
@@ -153,10 +323,10 @@ fn compose_brings_a_killed_gateway_back() {
 
 #[test]
 fn compose_ships_the_finished_module() {
-    let folder = harness::folder::Folder::empty("compose-module").unwrap();
+    let folder = Folder::empty("compose-module").unwrap();
     let module = folder.join("portcullis.wasm");
     Composed::running().does(&["cp", "gateway:/etc/envoy/portcullis.wasm", module.to_str().unwrap()]);
-    let shipped = std::fs::read(module).unwrap();
+    let shipped = fs::read(module).unwrap();
     assert!(shipped.len() <= portcullis_finish::MAX_BYTES, "{} bytes", shipped.len());
     for unused in portcullis_finish::UNUSED {
         let exported = shipped.windows(unused.len()).any(|bytes| bytes == unused.as_bytes());
@@ -168,7 +338,11 @@ fn compose_ships_the_finished_module() {
 fn compose_takes_the_development_provider_in_the_place_of_the_real_one() {
     let composed = Composed::running();
     composed.does(&["stop", "keycloak"]);
-    composed.does(&["--profile", "dev", "up", "--build", "--detach", "--wait", "--no-deps", "dev-idp"]);
+    // what the command line says takes the place of what `.env` says
+    let services = composed.does(&["--profile", "dev", "config", "--services"]);
+    assert!(services.contains("dev-idp") && !services.contains("keycloak"), "{services}");
+    composed.shell(&documented("docker compose --profile dev "), root());
+    is_hardened(&composed, "dev-idp");
     composed.run(async |it| {
         let token = it.token("alice").await;
         it.becomes(200, "/me", &token).await;
@@ -184,9 +358,24 @@ fn compose_takes_the_development_provider_in_the_place_of_the_real_one() {
     });
 }
 
+/// The one command of the documents that begins so.
+fn documented(begin: &str) -> String {
+    let blocks = blocks_of("sh compose");
+    let lines = blocks.iter().flat_map(|block| block.text.lines());
+    let [line] = lines.filter(|line| line.starts_with(begin)).collect::<Vec<_>>()[..] else {
+        panic!("one command that begins with {begin}")
+    };
+    line.to_owned()
+}
+
 #[test]
 fn compose_shows_itself_to_prometheus() {
     let composed = Composed::running();
+    // Grafana's image has no stand-in
+    let config =
+        documented("docker compose --profile keycloak ").replace("up --build --wait", "config --services");
+    let services = composed.shell(&config, root());
+    assert!(["keycloak", "prometheus", "grafana"].iter().all(|it| services.contains(it)), "{services}");
     composed.does(&["--profile", "observability", "up", "--no-build", "--detach", "--wait", "prometheus"]);
     composed.run(async |it| {
         it.refused("/me", None, 401, "token-missing").await;

@@ -155,7 +155,8 @@ fn compose() -> Result<()> {
     let mut compose = cargo();
     compose.args(["test", "--package", "e2e", "--test", "compose"]).envs(stack.environment());
     // they stop and kill parts of the one stack
-    tests(compose.args(["--", "--test-threads", "1", "--nocapture"]))
+    let done = tests(compose.args(["--", "--test-threads", "1", "--nocapture"]));
+    done.and(stack.down())
 }
 
 /// Runs the tests that have `word` in their names, of which there must be some.

@@ -9,12 +9,14 @@ mod migration;
 mod notes;
 mod policies;
 mod session;
+mod settings;
+mod shipped;
 mod walk;
 
 use blocks::blocks;
 
 /// What a block may be, and which test has it.
-const KNOWN: [(&str, &str); 17] = [
+const KNOWN: [(&str, &str); 19] = [
     ("text drawing", "nothing to run: boxes and arrows"),
     ("yaml policy", "policies::every_policy_loads_and_nothing_is_found_in_it"),
     ("yaml part", "policies::every_part_of_a_policy_loads_in_the_shipped_one"),
@@ -25,7 +27,9 @@ const KNOWN: [(&str, &str); 17] = [
     ("yaml walk", "walk"),
     ("rust walk", "walk"),
     ("console walk", "walk"),
-    ("sh log", "walk"),
+    ("sh log", "walk, and compose::compose_answers_as_the_documents_say"),
+    ("sh keys", "compose::compose_has_its_secrets_on_a_machine_without_rust_as_the_documents_say"),
+    ("console token", "compose::compose_answers_as_the_documents_say"),
     ("console", "commands::every_console_block_says_what_the_documents_say"),
     ("console shop", "commands::the_shop_answers_as_the_documents_say"),
     ("console xtask", "commands::the_projects_commands_and_those_of_compose_are_there"),

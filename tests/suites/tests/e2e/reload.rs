@@ -111,8 +111,8 @@ fn a_bad_policy_is_refused_with_the_place_and_the_old_one_stays() {
         for (place, change) in mistakes {
             // what was said of the mistakes before does not count
             let before = refusals(&shop).len();
-            let error = shop.stack.change_policy(change).await.expect_err(place).to_string();
-            assert!(error.contains(place), "{place}: {error}");
+            // the error has the end of the log, where Envoy may write what it has decided meanwhile
+            shop.stack.change_policy(change).await.expect_err(place);
             let said = refusals(&shop).split_off(before);
             let whole = format!("policy refused: {place}: ");
             assert!(!said.is_empty() && said.iter().all(|line| line.contains(&whole)), "{place}: {said:#?}");

@@ -15,18 +15,24 @@ const PORTS: [&str; 5] = ["gateway", "admin", "idp", "backend", "operations"];
 /// The command with ports of its own.
 struct Up {
     name: &'static str,
+    more: &'static [&'static str],
     ports: Vec<Port>,
 }
 
 impl Up {
     fn named(name: &'static str) -> Self {
-        Self { name, ports: PORTS.iter().map(|_| Port::free().unwrap()).collect() }
+        Self { name, more: &[], ports: PORTS.iter().map(|_| Port::free().unwrap()).collect() }
+    }
+
+    /// With these arguments besides.
+    fn told(self, more: &'static [&'static str]) -> Self {
+        Self { more, ..self }
     }
 
     /// `--stay`: what is tested is what has been built already.
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command.args(["up", "--stay", "--name", self.name]);
+        command.args(["up", "--stay", "--name", self.name]).args(self.more);
         for (port, part) in self.ports.iter().zip(PORTS) {
             command.arg(format!("--{part}-port={}", port.number()));
         }
@@ -77,7 +83,15 @@ fn pid(child: &Child) -> Pid {
 
 #[test]
 fn every_printed_line_answers_what_it_says_and_ctrl_c_ends_everything() {
-    let up = Up::named("up-examples");
+    answers_what_it_says(&Up::named("up-examples"));
+}
+
+#[test]
+fn with_a_real_keycloak_every_printed_line_answers_what_it_says() {
+    answers_what_it_says(&Up::named("up-keycloak").told(&["--keycloak"]));
+}
+
+fn answers_what_it_says(up: &Up) {
     let (mut child, printed) = up.ready();
     let token = printed.lines().find(|line| line.starts_with("token()")).expect("the function for tokens");
     let mut said = printed.lines().filter(|line| line.starts_with("# ")).skip(1);

@@ -88,7 +88,9 @@ fn native() -> Result<()> {
     native.args(["test", "--workspace", "--features", "portcullis-engine/schema"]).args(NOT_NATIVE);
     // these run real processes, and have suites of their own
     native.args(["--exclude", "harness", "--exclude", "xtask", "--exclude", "e2e", "--exclude", "bench"]);
-    tests(native.args(["--", "--skip", "on_postgres", "--skip", "postgres_"]))
+    tests(native.args(["--", "--skip", "on_postgres", "--skip", "postgres_"]))?;
+    // each once: criterion takes none of the arguments above
+    tests(cargo().args(["test", "--package", "portcullis-engine", "--bench", "engine"]))
 }
 
 fn wasm() -> Result<()> {
@@ -134,7 +136,7 @@ fn keycloak() -> Result<()> {
     build::all()?;
     named("keycloak", || {
         let mut keycloak = cargo();
-        keycloak.args(["test", "--package", "harness", "--package", "e2e"]);
+        keycloak.args(["test", "--package", "harness", "--package", "xtask", "--package", "e2e"]);
         keycloak
     })
 }

@@ -64,16 +64,15 @@ impl Permit {
     }
 
     /// What must be taken off the request so that the token goes no further: the header's name, and what is left of it.
-    pub fn taken(&self, policy: &Policy, headers: Headers<'_>) -> Vec<(Box<str>, Vec<Vec<u8>>)> {
-        let source =
-            self.source.filter(|_| !policy.identity().forward_token).and_then(|id| policy.source(id));
-        let Some(source) = source else { return Vec::new() };
+    pub fn taken<'p>(&self, policy: &'p Policy, headers: Headers<'_>) -> Option<(&'p str, Vec<Vec<u8>>)> {
+        let source = self.source.filter(|_| !policy.identity().forward_token);
+        let source = source.and_then(|id| policy.source(id))?;
         let left = match source {
             TokenSource::Bearer | TokenSource::Header { .. } => Vec::new(),
             TokenSource::Cookie { name, .. } => {
                 headers.all(source.header()).filter_map(|value| without_cookie(value, name)).collect()
             }
         };
-        vec![(source.header().into(), left)]
+        Some((source.header(), left))
     }
 }

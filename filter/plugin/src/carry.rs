@@ -136,10 +136,10 @@ fn allow(
             hostcalls::remove_map_value(MAP, name).map_err(failed)?;
         }
     }
-    for (name, left) in permit.taken(policy, received.headers()) {
-        hostcalls::remove_map_value(MAP, &name).map_err(failed)?;
+    if let Some((name, left)) = permit.taken(policy, received.headers()) {
+        hostcalls::remove_map_value(MAP, name).map_err(failed)?;
         for value in left {
-            hostcalls::add_map_value_bytes(MAP, &name, &value).map_err(failed)?;
+            hostcalls::add_map_value_bytes(MAP, name, &value).map_err(failed)?;
         }
     }
     for (name, value) in &identity {

@@ -155,15 +155,26 @@ fn json(loaded: &Loaded, inspected: &Inspected) -> String {
 }
 
 fn rules(format: Format) -> String {
-    if format == Format::Json {
-        let rules = RULES
-            .iter()
-            .map(|rule| json!({ "name": rule.name, "severity": rule.severity.word(), "finds": rule.finds }));
-        return format!("{:#}\n", rules.collect::<serde_json::Value>());
+    match format {
+        Format::Json => {
+            let rules = RULES.iter().map(
+                |rule| json!({ "name": rule.name, "severity": rule.severity.word(), "finds": rule.finds }),
+            );
+            format!("{:#}\n", rules.collect::<serde_json::Value>())
+        }
+        Format::Github => {
+            let head = "| rule | severity | finds |\n|---|---|---|\n".to_owned();
+            RULES.iter().fold(head, |mut text, rule| {
+                let _ = writeln!(text, "| `{}` | {} | {} |", rule.name, rule.severity.word(), rule.finds);
+                text
+            })
+        }
+        Format::Human => {
+            let width = RULES.iter().map(|rule| rule.name.len()).max().unwrap_or(0);
+            RULES.iter().fold(String::new(), |mut text, rule| {
+                let _ = writeln!(text, "{:width$}  {:7}  {}", rule.name, rule.severity.word(), rule.finds);
+                text
+            })
+        }
     }
-    let width = RULES.iter().map(|rule| rule.name.len()).max().unwrap_or(0);
-    RULES.iter().fold(String::new(), |mut text, rule| {
-        let _ = writeln!(text, "{:width$}  {:7}  {}", rule.name, rule.severity.word(), rule.finds);
-        text
-    })
 }

@@ -156,5 +156,12 @@ fn trials_are_told_by_the_day() {
 
 #[test]
 fn rules_are_listed() {
-    assert_snapshot!(Folder::of(&[]).run(&["check", "--rules"]));
+    let folder = Folder::of(&[]);
+    assert_snapshot!(folder.run(&["check", "--rules"]));
+    let names = |format| folder.run(&["check", "--rules", "--format", format]).to_string();
+    for (format, row) in
+        [("github", "| `envoy-route-by-header` | "), ("json", "\"name\": \"envoy-route-by-header\"")]
+    {
+        assert!(names(format).contains(row), "{format}: {}", names(format));
+    }
 }

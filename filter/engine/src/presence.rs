@@ -28,7 +28,7 @@ pub struct Share {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Presence {
     /// Tells it from those that had its place before, or take it.
-    pub owner: u64,
+    pub worker: u64,
     /// When it said so; `None`: it has gone, and said that.
     pub seen: Option<Steady>,
     /// What it has.
@@ -49,7 +49,7 @@ impl Presence {
         let Share { waiting, tokens, bytes } = self.share;
         // the monotonic clock's zero is nobody's now
         let seen = self.seen.map_or(0, |seen| seen.0);
-        let numbers = [self.owner, seen, waiting, tokens, bytes].map(u64::to_be_bytes);
+        let numbers = [self.worker, seen, waiting, tokens, bytes].map(u64::to_be_bytes);
         [&[FORM], numbers.as_flattened(), self.policy.as_bytes()].concat()
     }
 
@@ -58,15 +58,15 @@ impl Presence {
         let (&form, rest) = entry.split_first()?;
         let (numbers, policy) = rest.split_first_chunk::<40>()?;
         let (numbers, _) = numbers.as_chunks::<8>();
-        let &[owner, seen, waiting, tokens, bytes] = numbers else { return None };
-        let [owner, seen, waiting, tokens, bytes] =
-            [owner, seen, waiting, tokens, bytes].map(u64::from_be_bytes);
+        let &[worker, seen, waiting, tokens, bytes] = numbers else { return None };
+        let [worker, seen, waiting, tokens, bytes] =
+            [worker, seen, waiting, tokens, bytes].map(u64::from_be_bytes);
         let policy = std::str::from_utf8(policy).ok()?;
         // it becomes a part of a metric's name
         let is_hash =
             !policy.is_empty() && policy.len() <= 64 && policy.bytes().all(|b| b.is_ascii_hexdigit());
         (form == FORM && is_hash).then(|| Self {
-            owner,
+            worker,
             seen: (seen > 0).then_some(Steady(seen)),
             share: Share { waiting, tokens, bytes },
             policy: policy.into(),
@@ -107,9 +107,9 @@ mod tests {
 
     const NOW: Steady = Steady(60_000_000_000);
 
-    fn worker(owner: u64, policy: &str, seen: Option<Steady>) -> Presence {
-        let share = Share { waiting: owner, tokens: 10 * owner, bytes: 100 * owner };
-        Presence { owner, seen, share, policy: policy.into() }
+    fn worker(worker: u64, policy: &str, seen: Option<Steady>) -> Presence {
+        let share = Share { waiting: worker, tokens: 10 * worker, bytes: 100 * worker };
+        Presence { worker, seen, share, policy: policy.into() }
     }
 
     #[test]

@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// This worker's place among all.
 pub(crate) struct Roster {
-    owner: u64,
+    worker: u64,
     policy: Box<str>,
     told: Cell<Steady>,
     /// Policies that were ever in force here: a gauge that is set no more keeps its value.
@@ -37,7 +37,7 @@ struct Place {
 impl Roster {
     pub(crate) fn new(policy: &str) -> Self {
         let policies = RefCell::new(BTreeSet::from([policy.into()]));
-        Self { owner: host::random(), policy: policy.into(), told: Cell::default(), policies }
+        Self { worker: host::random(), policy: policy.into(), told: Cell::default(), policies }
     }
 
     /// Whether this worker has said a moment ago what it has.
@@ -50,14 +50,14 @@ impl Roster {
         self.told.set(now);
         let places = places();
         let mine = Presence {
-            owner: self.owner,
+            worker: self.worker,
             seen: share.map(|_| now),
             share: share.unwrap_or_default(),
             policy: self.policy.clone(),
         };
         self.write(&mine, &places, now);
         let others = places.iter().filter_map(|place| place.presence.as_ref());
-        let others = others.filter(|presence| presence.owner != self.owner);
+        let others = others.filter(|presence| presence.worker != self.worker);
         let tally = Tally::of(others.chain([&mine]), now);
         metrics.set("portcullis.waiting_requests", tally.share.waiting);
         metrics.set("portcullis.cached_tokens", tally.share.tokens);
@@ -73,7 +73,7 @@ impl Roster {
     /// Into the place that is ours, or one that nobody has any more, or a new one. Where another was faster, at the next
     /// tick.
     fn write(&self, mine: &Presence, places: &[Place], now: Steady) {
-        let is_mine = |place: &Place| place.presence.as_ref().is_some_and(|it| it.owner == self.owner);
+        let is_mine = |place: &Place| place.presence.as_ref().is_some_and(|it| it.worker == self.worker);
         let is_free = |place: &Place| !place.presence.as_ref().is_some_and(|it| it.is_there(now));
         let place = places.iter().position(is_mine).or_else(|| places.iter().position(is_free));
         let place = place.unwrap_or(places.len());

@@ -2,7 +2,7 @@
 
 use portcullis_engine::authn::algorithm::Algorithm;
 use portcullis_engine::decide::Gate;
-use portcullis_engine::policy::{KeySource, ProviderId};
+use portcullis_engine::policy::ProviderId;
 use portcullis_engine::presence::Share;
 use portcullis_engine::time::Now;
 
@@ -19,7 +19,7 @@ impl Worker {
             self.metrics.set(&name, u64::from(crypto::is_hosts(algorithm)));
         }
         // what their keys' age is compared with
-        for provider in self.policy.providers().iter().filter(|provider| is_fetched(&provider.keys)) {
+        for provider in self.policy.providers().iter().filter(|provider| provider.keys.is_fetched()) {
             let name = format!("portcullis.keys_refresh_seconds;provider={}", provider.name);
             self.metrics.set(&name, provider.key_times.refresh.as_secs());
         }
@@ -31,7 +31,7 @@ impl Worker {
         self.count_cache(&mut gate);
         self.metrics.count("portcullis.host_crypto_failures", crypto::take_host_failures());
         for (id, provider) in (0..).map(ProviderId).zip(self.policy.providers()) {
-            if !is_fetched(&provider.keys) {
+            if !provider.keys.is_fetched() {
                 continue;
             }
             let name = &provider.name;
@@ -80,11 +80,6 @@ impl Drop for Worker {
         self.count_cache(&mut self.gate.borrow_mut());
         self.roster.tell(None, &self.metrics, host::now().steady);
     }
-}
-
-/// Inline keys have no age.
-fn is_fetched(keys: &KeySource) -> bool {
-    !matches!(keys, KeySource::Inline(_))
 }
 
 fn as_u64(count: usize) -> u64 {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use portcullis_engine::authn::keyring::Missing;
 use portcullis_engine::decide::{Gate, conclude};
-use portcullis_engine::policy::{KeySource, Policy};
+use portcullis_engine::policy::Policy;
 use portcullis_engine::reason::Reason;
 use portcullis_principal::SigningKey;
 use proxy_wasm::hostcalls;
@@ -80,7 +80,7 @@ impl Root {
 /// The key that assertions are signed with and shared data is sealed with. It comes in the environment, never in the
 /// configuration, which the admin page shows.
 fn signing_key(policy: &Policy) -> Result<Option<SigningKey>, String> {
-    let fetched = policy.providers().iter().any(|provider| !matches!(provider.keys, KeySource::Inline(_)));
+    let fetched = policy.providers().iter().any(|provider| provider.keys.is_fetched());
     let assertion = &policy.identity().assertion;
     let needed = !assertion.omitted || fetched;
     let name = &*assertion.key_env;

@@ -55,12 +55,13 @@ impl Ask {
         let mut all: Vec<_> =
             pseudo.into_iter().map(|(name, value)| (name.to_owned(), value.clone().into_bytes())).collect();
         all.extend(headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())));
-        all.extend(carried.map(|Carried { source, token }| match source {
-            TokenSource::Bearer => ("authorization".to_owned(), format!("Bearer {token}").into_bytes()),
-            TokenSource::Header { name, prefix } => {
-                (name.to_string(), format!("{prefix}{token}").into_bytes())
-            }
-            TokenSource::Cookie { name, .. } => ("cookie".to_owned(), format!("{name}={token}").into_bytes()),
+        all.extend(carried.map(|Carried { source, token }| {
+            let value = match source {
+                TokenSource::Bearer => format!("Bearer {token}"),
+                TokenSource::Header { prefix, .. } => format!("{prefix}{token}"),
+                TokenSource::Cookie { name, .. } => format!("{name}={token}"),
+            };
+            (source.header().to_owned(), value.into_bytes())
         }));
         all
     }

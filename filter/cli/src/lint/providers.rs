@@ -86,7 +86,7 @@ fn leeway(inspection: &mut Inspection<'_>, provider: &Provider, place: &str) {
 }
 
 fn staleness(inspection: &mut Inspection<'_>, provider: &Provider, place: &str) {
-    if matches!(provider.keys, KeySource::Inline(_)) {
+    if !provider.keys.is_fetched() {
         return;
     }
     let (refresh, stale) = (provider.key_times.refresh.as_secs(), provider.key_times.max_stale.as_secs());

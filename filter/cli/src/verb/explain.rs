@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use clap::Args;
 use portcullis_engine::authn::jwks::KeySet;
 use portcullis_engine::explain::{Explanation, Outcome, explain};
-use portcullis_engine::policy::{KeySource, Policy, Provider, ProviderId, Service, TokenSource};
+use portcullis_engine::policy::{Policy, Provider, ProviderId, Service, TokenSource};
 use portcullis_engine::time::{Steady, UnixTime};
 use serde_json::{Value, json};
 
@@ -129,7 +129,7 @@ fn install(stage: &mut Stage, token: &str, file: &Path) -> Result<(), Trouble> {
         .map_err(|error| Trouble::run(format!("`{}`: {error}", source.name)))?;
     let policy = stage.policy.clone();
     if let Some((id, provider)) = issuer(&policy, token) {
-        if matches!(provider.keys, KeySource::Inline(_)) {
+        if !provider.keys.is_fetched() {
             let message = format!("the keys of `{}` stand in the policy itself", provider.name);
             return Err(Trouble::helped(message, "leave `--jwks` out"));
         }

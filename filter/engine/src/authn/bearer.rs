@@ -66,9 +66,8 @@ fn bearer(headers: Headers<'_>) -> Result<Option<&[u8]>, Reason> {
     if all.next().is_some() {
         return Err(Reason::CredentialsAmbiguous);
     }
-    match after_scheme(value) {
-        Some(token) if is_one_word(token) => return Ok(Some(token)),
-        _ => {}
+    if let Some(token) = after_scheme(value).filter(|token| is_one_word(token)) {
+        return Ok(Some(token));
     }
     // a proxy joins two headers with a comma (RFC 9110 5.3)
     if value.contains(&b',') && value.split(|b| *b == b',').any(|part| after_scheme(part).is_some()) {

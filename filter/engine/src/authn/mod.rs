@@ -8,6 +8,7 @@
 //! | [`signature`] | whether it does |
 //! | [`claims`] | what it says, and whether that holds now |
 //! | [`cache`] | all of that for a token seen before, but for what must hold now |
+//! | `json`, `words`, [`der`] | JSON, bytes and keys, as the others need them read |
 
 pub mod algorithm;
 pub mod bearer;

@@ -36,6 +36,13 @@ pub enum TokenSource {
     },
 }
 
+impl KeySource {
+    /// Whether they are fetched, and so have an age.
+    pub const fn is_fetched(&self) -> bool {
+        !matches!(self, Self::Inline(_))
+    }
+}
+
 impl TokenSource {
     /// The header that carries the token, in lower case.
     pub fn header(&self) -> &str {

@@ -6,8 +6,10 @@ use std::rc::Rc;
 
 use lru::LruCache;
 
+use super::admission::Admission;
 use super::claims::Standing;
 use super::keyring::LoadedKey;
+use super::token::HeadersLately;
 use super::words;
 use crate::handoff::{Caller, GrantedLately};
 use crate::policy::CacheBounds;
@@ -31,6 +33,7 @@ pub(crate) struct Verified {
 pub struct TokenCache {
     /// By the end of the token, which is of its signature: nobody can choose it.
     tokens: LruCache<Tail, Entry>,
+    admission: Admission,
     bytes: usize,
     max_bytes: usize,
     clocks: Option<Now>,
@@ -38,15 +41,20 @@ pub struct TokenCache {
     callers: u64,
     /// What the callers of these tokens were granted, to be shared with those that come.
     pub(crate) lately: GrantedLately,
+    /// The headers of tokens that were verified.
+    pub(crate) headers: HeadersLately,
 }
 
-type Tail = [u8; 24];
+/// The end of a token.
+pub(super) type Tail = [u8; 24];
 
 #[derive(Debug)]
 struct Entry {
     token: Box<[u8]>,
     verified: Rc<Verified>,
     bytes: usize,
+    /// It has come more than once.
+    again: bool,
 }
 
 /// What the cache did since it was last asked.
@@ -65,12 +73,14 @@ impl TokenCache {
         let tokens = NonZeroUsize::new(bounds.tokens).unwrap_or(NonZeroUsize::MIN);
         Self {
             tokens: LruCache::new(tokens),
+            admission: Admission::new(bounds.tokens),
             bytes: 0,
             max_bytes: if bounds.tokens == 0 { 0 } else { bounds.bytes },
             clocks: None,
             counts: CacheCounts::default(),
             callers: 0,
             lately: GrantedLately::default(),
+            headers: HeadersLately::default(),
         }
     }
 
@@ -101,23 +111,27 @@ impl TokenCache {
 
     fn find(&mut self, token: &[u8]) -> Option<Rc<Verified>> {
         let tail = tail(token)?;
-        let entry = self.tokens.get(&tail).filter(|entry| words::same(&entry.token, token))?;
+        let entry = self.tokens.get_mut(&tail).filter(|entry| words::same(&entry.token, token))?;
         if entry.verified.key.is_withdrawn() {
             self.remove(&tail);
             return None;
         }
+        if !entry.again {
+            entry.again = true;
+            self.admission.came_again();
+        }
         Some(Rc::clone(&entry.verified))
     }
 
-    /// Keeps a verified token.
+    /// Keeps a verified token, if it is worth a place.
     pub(crate) fn insert(&mut self, token: &[u8], verified: Rc<Verified>) {
         let Some(tail) = tail(token) else { return };
         let bytes = OVERHEAD + token.len() + verified.caller.bytes() + verified.standing.bytes();
-        if bytes > self.max_bytes {
+        if bytes > self.max_bytes || !self.admission.admits(&tail) {
             return;
         }
         self.remove(&tail);
-        let entry = Entry { token: token.into(), verified, bytes };
+        let entry = Entry { token: token.into(), verified, bytes, again: false };
         if let Some((_, gone)) = self.tokens.push(tail, entry) {
             self.bytes = self.bytes.saturating_sub(gone.bytes);
         }

@@ -8,8 +8,10 @@
 //! | [`signature`] | whether it does |
 //! | [`claims`] | what it says, and whether that holds now |
 //! | [`cache`] | all of that for a token seen before, but for what must hold now |
+//! | `admission` | which tokens are worth their place there |
 //! | `json`, `words`, [`der`] | JSON, bytes and keys, as the others need them read |
 
+mod admission;
 pub mod algorithm;
 pub mod bearer;
 pub mod cache;
@@ -33,7 +35,7 @@ use self::bearer::Credential;
 use self::cache::{TokenCache, Verified};
 use self::claims::{Binding, UnverifiedClaims};
 use self::keyring::{Keyring, Missing, NoKey};
-use self::token::{Header, Token};
+use self::token::Token;
 use crate::handoff::Caller;
 use crate::policy::{Policy, Provider, ProviderId, Service};
 use crate::reason::Reason;
@@ -119,7 +121,7 @@ impl<'a> Authentication<'a> {
             return Err(Reason::TokenTooLarge.into());
         }
         let token = Token::split(credential.token)?;
-        let header = Header::parse(&token.header)?;
+        let header = self.cache.headers.of(&token)?;
         let claims = UnverifiedClaims::parse(&token.payload)?;
         let id = self.policy.provider_of_issuer(claims.issuer()?).ok_or(Reason::IssuerUnknown)?;
         findings.provider = Some(id);
@@ -136,6 +138,7 @@ impl<'a> Authentication<'a> {
         })?;
         let proof = self.keyring.verify(&key, algorithm, token.signed, &token.signature);
         let proof = proof.ok_or(Reason::SignatureInvalid)?;
+        self.cache.headers.keep(&token, &header);
         let claims = claims.verified(proof, provider, header.is_access_token())?;
         let number = self.cache.number();
         let lately = &mut self.cache.lately;

@@ -1,22 +1,28 @@
 //! A token as it came: three base64url parts (RFC 7515 3.1, 7.1), and the header that says how it is signed.
 
+use std::rc::Rc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 
 use super::json::{Json, Object};
+use super::words;
 use crate::reason::Reason;
 
 /// Of a header, in bytes: more than any needs, a certificate chain that nobody reads included.
 const MAX_HEADER: usize = 8 * 1024;
 /// Of a key id, in bytes.
 const MAX_KID: usize = 256;
+/// How many headers are kept: as many as a worker's providers have keys in use, mostly.
+const LATELY: usize = 8;
 
-/// The parts of a token, decoded. Nothing in it has been verified.
+/// The parts of a token. Nothing in it has been verified.
 #[derive(Debug)]
 pub(crate) struct Token<'a> {
     /// What is signed: the first two parts, as they came.
     pub(crate) signed: &'a [u8],
-    pub(crate) header: Vec<u8>,
+    /// As it came.
+    pub(crate) header: &'a [u8],
     pub(crate) payload: Vec<u8>,
     pub(crate) signature: Vec<u8>,
 }
@@ -33,67 +39,88 @@ impl<'a> Token<'a> {
             (Some(first), Some(second)) if first < second => (first, second),
             _ => return Err(Reason::TokenMalformed),
         };
-        let part = |from: usize, to: usize| {
-            let part = token.get(from..to).ok_or(Reason::TokenMalformed)?;
-            BASE64URL.decode(part).map_err(|_| Reason::TokenMalformed)
-        };
+        let part = |from: usize, to: usize| token.get(from..to).ok_or(Reason::TokenMalformed);
         Ok(Self {
-            signed: token.get(..second).ok_or(Reason::TokenMalformed)?,
+            signed: part(0, second)?,
             header: part(0, first)?,
-            payload: part(first + 1, second)?,
-            signature: part(second + 1, token.len())?,
+            payload: decode(part(first + 1, second)?)?,
+            signature: decode(part(second + 1, token.len())?)?,
         })
     }
 }
 
-/// What is read of the JOSE header. `jku`, `jwk`, `x5u` and `x5c` are never even looked at (RFC 8725 3.10).
-#[derive(Debug)]
-pub(crate) struct Header<'a> {
-    object: Object<'a>,
+fn decode(part: &[u8]) -> Result<Vec<u8>, Reason> {
+    BASE64URL.decode(part).map_err(|_| Reason::TokenMalformed)
 }
 
-impl<'a> Header<'a> {
+/// What is read of the JOSE header. `jku`, `jwk`, `x5u` and `x5c` are never even looked at (RFC 8725 3.10).
+#[derive(Debug)]
+pub(crate) struct Header {
+    alg: Box<str>,
+    typ: Option<Box<str>>,
+    kid: Option<Box<str>>,
+}
+
+/// The headers of the last tokens that were verified, each once: all tokens of a key mostly have the same.
+#[derive(Debug, Default)]
+pub(crate) struct HeadersLately(Vec<(Box<[u8]>, Rc<Header>)>);
+
+impl HeadersLately {
+    /// The token's header, read at most once.
+    ///
+    /// # Errors
+    /// [`Reason::TokenMalformed`] if it is not base64url, and those of [`Header::parse`].
+    pub(crate) fn of(&self, token: &Token<'_>) -> Result<Rc<Header>, Reason> {
+        match self.0.iter().find(|(known, _)| words::same(known, token.header)) {
+            Some((_, header)) => Ok(Rc::clone(header)),
+            None => Header::parse(&decode(token.header)?).map(Rc::new),
+        }
+    }
+
+    /// Keeps the header of a token that was verified: what nobody has signed takes no place.
+    pub(crate) fn keep(&mut self, token: &Token<'_>, header: &Rc<Header>) {
+        if self.0.iter().any(|(_, known)| Rc::ptr_eq(known, header)) {
+            return;
+        }
+        if self.0.len() == LATELY {
+            self.0.remove(0);
+        }
+        self.0.push((token.header.into(), Rc::clone(header)));
+    }
+}
+
+impl Header {
     /// Reads it strictly.
     ///
     /// # Errors
     /// [`Reason::HeaderMalformed`], or [`Reason::CriticalHeader`]: no extension is understood here, so none may be critical.
-    pub(crate) fn parse(json: &'a [u8]) -> Result<Self, Reason> {
+    pub(crate) fn parse(json: &[u8]) -> Result<Self, Reason> {
         let json = Some(json).filter(|it| it.len() <= MAX_HEADER);
         let object = json.and_then(Object::parse).ok_or(Reason::HeaderMalformed)?;
         if object.get("crit").is_some() || object.get("b64").is_some() {
             return Err(Reason::CriticalHeader);
         }
-        let header = Self { object };
-        let strings = ["alg", "typ", "kid", "cty"].into_iter().all(|name| header.text(name).is_ok());
-        let kid = header.kid().is_none_or(|kid| !kid.is_empty() && kid.len() <= MAX_KID);
-        if strings && kid && header.object.get("alg").is_some() {
-            Ok(header)
-        } else {
-            Err(Reason::HeaderMalformed)
+        text(&object, "cty")?;
+        let alg = text(&object, "alg")?.ok_or(Reason::HeaderMalformed)?;
+        let (typ, kid) = (text(&object, "typ")?, text(&object, "kid")?);
+        if kid.is_some_and(|kid| kid.is_empty() || kid.len() > MAX_KID) {
+            return Err(Reason::HeaderMalformed);
         }
-    }
-
-    fn text(&self, name: &str) -> Result<Option<&str>, Reason> {
-        match self.object.get(name) {
-            None => Ok(None),
-            Some(Json::String(text)) => Ok(Some(text)),
-            Some(_) => Err(Reason::HeaderMalformed),
-        }
+        Ok(Self { alg: alg.into(), typ: typ.map(Box::from), kid: kid.map(Box::from) })
     }
 
     pub(crate) fn alg(&self) -> &str {
-        self.text("alg").ok().flatten().unwrap_or_default()
+        &self.alg
     }
 
     pub(crate) fn kid(&self) -> Option<&str> {
-        self.text("kid").ok().flatten()
+        self.kid.as_deref()
     }
 
     /// Whether `typ` is one of `accepted`, which are in the normal form of RFC 7515 4.1.9: lower case (media types are
     /// case-insensitive), without `application/`. `None` accepts a header without `typ`.
     pub(crate) fn is_of_type(&self, accepted: &[Option<Box<str>>]) -> bool {
-        let typ = self.text("typ").ok().flatten();
-        accepted.iter().any(|accepted| match (typ, accepted.as_deref()) {
+        accepted.iter().any(|accepted| match (self.typ.as_deref(), accepted.as_deref()) {
             (None, None) => true,
             (Some(typ), Some(accepted)) => normal(typ).eq_ignore_ascii_case(accepted),
             _ => false,
@@ -102,7 +129,16 @@ impl<'a> Header<'a> {
 
     /// Whether it says that it is an access token by RFC 9068.
     pub(crate) fn is_access_token(&self) -> bool {
-        self.is_of_type(&[Some("at+jwt".into())])
+        self.typ.as_deref().is_some_and(|typ| normal(typ).eq_ignore_ascii_case("at+jwt"))
+    }
+}
+
+/// The member of that name, if it is there.
+fn text<'o>(object: &'o Object<'_>, name: &str) -> Result<Option<&'o str>, Reason> {
+    match object.get(name) {
+        None => Ok(None),
+        Some(Json::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Reason::HeaderMalformed),
     }
 }
 
@@ -140,9 +176,9 @@ mod tests {
             ("e30 .e30.e30", false),
             ("é.e30.e30", false),
         ] {
-            let split = Token::split(token.as_bytes());
-            assert_eq!(split.is_ok(), good, "{token}");
-            assert!(split.is_ok() || split.is_err_and(|reason| reason == Reason::TokenMalformed));
+            let read = Token::split(token.as_bytes()).and_then(|token| decode(token.header));
+            assert_eq!(read.is_ok(), good, "{token}");
+            assert!(read.is_ok() || read.is_err_and(|reason| reason == Reason::TokenMalformed));
         }
     }
 
@@ -174,6 +210,29 @@ mod tests {
         }
         let long = format!(r#"{{"alg":"RS256","kid":"{}"}}"#, "k".repeat(MAX_KID + 1));
         assert_eq!(Header::parse(long.as_bytes()).err(), Some(HeaderMalformed));
+    }
+
+    #[test]
+    fn a_header_that_was_verified_is_not_read_again_and_another_is() {
+        let text = |kid: usize| {
+            format!("{}.e30.e30", BASE64URL.encode(format!(r#"{{"alg":"RS256","kid":"{kid}"}}"#)))
+        };
+        let texts: Vec<_> = (0..=LATELY).map(text).collect();
+        let tokens: Vec<_> = texts.iter().map(|text| Token::split(text.as_bytes()).unwrap()).collect();
+        let mut lately = HeadersLately::default();
+        for (kid, token) in tokens.iter().enumerate() {
+            let unverified = lately.of(token).unwrap();
+            assert!(!Rc::ptr_eq(&unverified, &lately.of(token).unwrap()), "nobody has signed it");
+            lately.keep(token, &unverified);
+            let verified = lately.of(token).unwrap();
+            assert!(Rc::ptr_eq(&unverified, &verified));
+            lately.keep(token, &verified);
+            assert_eq!(verified.kid(), Some(&*kid.to_string()));
+            assert_eq!(lately.0.len(), (kid + 1).min(LATELY), "bounded, and each once");
+        }
+        for bad in ["e31.e30.e30", "bm8.e30.e30", "e30.e30.e30"] {
+            assert!(lately.of(&Token::split(bad.as_bytes()).unwrap()).is_err(), "{bad}");
+        }
     }
 
     #[test]
@@ -209,13 +268,15 @@ mod tests {
             let token = Token::split(joined.as_bytes()).unwrap();
             let signed = [&*parts[0], &*parts[1]].join(".");
             prop_assert_eq!(token.signed, signed.as_bytes());
-            prop_assert_eq!((token.header, token.payload, token.signature), (header, payload, signature));
+            let header_again = decode(token.header).unwrap();
+            prop_assert_eq!((header_again, token.payload, token.signature), (header, payload, signature));
         }
 
         #[test]
         fn no_two_texts_split_to_the_same_parts(text in "[A-Za-z0-9_=.-]{0,40}") {
-            if let Ok(token) = Token::split(text.as_bytes()) {
-                let parts = [&token.header, &token.payload, &token.signature].map(|part| BASE64URL.encode(part));
+            let split = Token::split(text.as_bytes());
+            if let Ok((header, token)) = split.and_then(|token| Ok((decode(token.header)?, token))) {
+                let parts = [&header, &token.payload, &token.signature].map(|part| BASE64URL.encode(part));
                 prop_assert_eq!(parts.join("."), text);
             }
         }

@@ -1,0 +1,51 @@
+//! Idempotency keys: one answer for one key.
+
+use backend::application::ports::{Answer, IdempotencyKey};
+
+use crate::on_each_store;
+
+use super::*;
+
+on_each_store![a_key_is_worked_on_by_one_at_a_time, keys_of_other_people_methods_and_routes_are_other_keys,];
+
+fn key(who: &Person, method: &'static str, route: &'static str, key: &str) -> IdempotencyKey {
+    IdempotencyKey { who: who.id(), method, route, key: key.to_owned() }
+}
+
+async fn a_key_is_worked_on_by_one_at_a_time(store: AnyStore) {
+    let (alice, sam) = (Person::customer("alice"), Person::seller("sam"));
+    let tea = new_product(&sam, "Tea", 5);
+    stored_product(&store, &tea).await;
+    let (key, order) = (key(&alice, "POST", "/orders", "k"), new_order(&alice, &[&tea]));
+    let mut first = store.write_alone(&key).await.unwrap().unwrap();
+    assert!(store.write_alone(&key).await.unwrap().is_none());
+    assert_eq!(first.answer(&key).await.unwrap(), None);
+    first.insert_order(&order).await.unwrap();
+    let answer = Answer { fingerprint: "f".to_owned(), order: order.id };
+    first.keep_answer(&key, &answer).await.unwrap();
+    first.commit().await.unwrap();
+
+    let mut second = store.write_alone(&key).await.unwrap().unwrap();
+    assert_eq!(second.answer(&key).await.unwrap(), Some(answer));
+}
+
+async fn keys_of_other_people_methods_and_routes_are_other_keys(store: AnyStore) {
+    let (alice, sam) = (Person::customer("alice"), Person::seller("sam"));
+    let tea = new_product(&sam, "Tea", 5);
+    stored_product(&store, &tea).await;
+    let (first, order) = (key(&alice, "POST", "/orders", "k"), new_order(&alice, &[&tea]));
+    let mut tx = store.write_alone(&first).await.unwrap().unwrap();
+    tx.insert_order(&order).await.unwrap();
+    tx.keep_answer(&first, &Answer { fingerprint: "f".to_owned(), order: order.id }).await.unwrap();
+    tx.commit().await.unwrap();
+    for other in [
+        key(&Person::customer("bob"), "POST", "/orders", "k"),
+        key(&alice.clone().of("https://other.example"), "POST", "/orders", "k"),
+        key(&alice, "PUT", "/orders", "k"),
+        key(&alice, "POST", "/products", "k"),
+        key(&alice, "POST", "/orders", "K"),
+    ] {
+        let mut tx = store.write_alone(&other).await.unwrap().unwrap();
+        assert_eq!(tx.answer(&other).await.unwrap(), None, "{other:?}");
+    }
+}

@@ -1,0 +1,54 @@
+//! What every storage keeps: the MUSTs of `application/ports.rs`, tried on each.
+
+mod keys;
+mod reading;
+mod records;
+mod transactions;
+
+use std::sync::Arc;
+
+use backend::application::ports::{Page, Store, Transaction};
+use backend::domain::id::{OrderId, ProductId};
+use backend::domain::order::{Order, Quantity};
+use backend::domain::ownership::{Act, Permit, Relations, Warranted, decide};
+use backend::domain::product::Product;
+use backend::domain::time::Timestamp;
+use uuid::Uuid;
+
+use crate::support::Person;
+use crate::support::shop::details;
+
+type AnyStore = Arc<dyn Store>;
+
+const NOW: Timestamp = Timestamp(1_700_000_000_123);
+
+fn new_product(seller: &Person, name: &str, stock: u32) -> Warranted<Product> {
+    Product::offer(ProductId(Uuid::now_v7()), &seller.principal(), details(name, 250, stock))
+}
+
+fn new_order(customer: &Person, products: &[&Product]) -> Warranted<Order> {
+    let lines = products.iter().map(|product| product.sell(Quantity::new(2).unwrap()).unwrap().0);
+    Order::place(OrderId(Uuid::now_v7()), &customer.principal(), lines.collect(), NOW).unwrap()
+}
+
+fn permit<A: Act>(on: A::On, who: &Person, relations: &Relations) -> Permit<A> {
+    decide::<A>(on, &who.principal(), relations, NOW).unwrap()
+}
+
+fn own<A: Act>(on: A::On, who: &Person) -> Permit<A> {
+    permit(on, who, &Relations::default())
+}
+
+fn all<Id>() -> Page<Id> {
+    Page { after: None, limit: 100 }
+}
+
+async fn write(store: &AnyStore) -> Box<dyn Transaction> {
+    store.write().await.unwrap()
+}
+
+async fn stored_product(store: &AnyStore, product: &Warranted<Product>) {
+    let mut tx = write(store).await;
+    tx.insert_product(product).await.unwrap();
+    tx.commit().await.unwrap();
+}

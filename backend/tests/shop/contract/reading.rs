@@ -1,0 +1,136 @@
+//! Pages, searches and relations.
+
+use std::time::Duration;
+
+use backend::domain::delegation::{Delegation, Scope};
+use backend::domain::id::{DelegationId, MembershipId, OrganisationId};
+use backend::domain::organisation::{Organisation, Role};
+use backend::domain::ownership::{
+    AcceptMembership, AddDepartment, AllOrders, Bond, EndMembership, InviteMember, ListAllOrders,
+    RevokeDelegation,
+};
+use backend::domain::text::Text;
+
+use crate::on_each_store;
+
+use super::*;
+
+on_each_store![
+    pages_have_everything_once_the_latest_first,
+    a_search_is_taken_by_the_letter_in_any_case,
+    relations_are_what_is_on_record_and_accepted,
+];
+
+async fn pages_have_everything_once_the_latest_first(store: AnyStore) {
+    let (alice, sam, root) = (Person::customer("alice"), Person::seller("sam"), Person::admin("root"));
+    let tea = new_product(&sam, "Tea", 5);
+    stored_product(&store, &tea).await;
+    let mut placed = Vec::new();
+    let mut tx = write(&store).await;
+    for _ in 0..7 {
+        let order = new_order(&alice, &[&tea]);
+        tx.insert_order(&order).await.unwrap();
+        placed.push(order.id);
+    }
+    tx.commit().await.unwrap();
+    placed.reverse();
+
+    let everybodys = own::<ListAllOrders>(AllOrders, &root);
+    for all_of_them in [false, true] {
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let mut tx = store.read().await.unwrap();
+            let page = Page { after, limit: 3 };
+            let orders = if all_of_them {
+                tx.all_orders(&everybodys, page).await.unwrap()
+            } else {
+                tx.orders_of(&alice.id(), NOW, page).await.unwrap()
+            };
+            assert!(orders.iter().all(|order| order.lines.len() == 1));
+            seen.extend(orders.iter().map(|order| order.id));
+            after = seen.last().copied();
+            if orders.len() < 3 {
+                break;
+            }
+        }
+        assert_eq!(seen, placed);
+    }
+}
+
+async fn a_search_is_taken_by_the_letter_in_any_case(store: AnyStore) {
+    let sam = Person::seller("sam");
+    for name in ["100% Arabica", "100 Arabica", "snake_case", "snakeXcase", "wow!", "wow"] {
+        stored_product(&store, &new_product(&sam, name, 1)).await;
+    }
+    for (search, expected) in [
+        ("arabica", 2),
+        ("ARABICA", 2),
+        ("100%", 1),
+        ("e_c", 1),
+        ("wow!", 1),
+        ("wow", 2),
+        ("'; DROP TABLE products; --", 0),
+        ("%", 1),
+        ("_", 1),
+    ] {
+        let mut tx = store.read().await.unwrap();
+        assert_eq!(tx.products(Some(search), all()).await.unwrap().len(), expected, "{search}");
+    }
+}
+
+async fn relations_are_what_is_on_record_and_accepted(store: AnyStore) {
+    let (sam, bob, carol) = (Person::seller("sam"), Person::customer("bob"), Person::customer("carol"));
+    let (id, membership) = (OrganisationId(Uuid::now_v7()), MembershipId(Uuid::now_v7()));
+    let (company, manager) =
+        Organisation::found(id, Text::new("Company").unwrap(), &sam.principal(), membership, NOW);
+    let mut tx = write(&store).await;
+    tx.insert_organisation(&company).await.unwrap();
+    tx.insert_membership(&manager).await.unwrap();
+    let posts = tx.relations(&sam.id(), Bond::Organisation(id)).await.unwrap();
+    assert_eq!(
+        posts.posts.iter().map(|post| (post.role, post.above)).collect::<Vec<_>>(),
+        [(Role::Manager, 0)]
+    );
+    let department = permit::<AddDepartment>((*company).clone(), &sam, &posts)
+        .add(OrganisationId(Uuid::now_v7()), Text::new("Department").unwrap())
+        .unwrap();
+    tx.insert_organisation(&department).await.unwrap();
+    let posts = tx.relations(&sam.id(), Bond::Organisation(department.id)).await.unwrap();
+    assert_eq!(
+        posts.posts.iter().map(|post| (post.role, post.above)).collect::<Vec<_>>(),
+        [(Role::Manager, 1)]
+    );
+    let invited = permit::<InviteMember>((*department).clone(), &sam, &posts).invite(
+        MembershipId(Uuid::now_v7()),
+        bob.id(),
+        Role::Editor,
+    );
+    tx.insert_membership(&invited).await.unwrap();
+    assert_eq!(tx.relations(&sam.id(), Bond::Person(&bob.id())).await.unwrap(), Relations::default());
+    assert_eq!(
+        tx.relations(&bob.id(), Bond::Organisation(department.id)).await.unwrap(),
+        Relations::default()
+    );
+    let accepted = own::<AcceptMembership>((*invited).clone(), &bob).accept(NOW).unwrap();
+    tx.update_membership(&accepted).await.unwrap();
+    let above_bob = tx.relations(&sam.id(), Bond::Person(&bob.id())).await.unwrap();
+    let seen: Vec<_> = above_bob.posts.iter().map(|post| (post.role, post.above, post.theirs)).collect();
+    assert_eq!(seen, [(Role::Manager, 1, Some(Role::Editor))]);
+    // downwards only: bob's place is below the company's
+    assert_eq!(tx.relations(&bob.id(), Bond::Organisation(id)).await.unwrap(), Relations::default());
+    assert_eq!(tx.relations(&bob.id(), Bond::Person(&sam.id())).await.unwrap(), Relations::default());
+
+    let until = NOW.plus(Duration::from_hours(1));
+    let id = DelegationId(Uuid::now_v7());
+    let delegation =
+        Delegation::grant(id, &bob.principal(), carol.id(), Scope::Everything, until, NOW).unwrap();
+    tx.insert_delegation(&delegation).await.unwrap();
+    let granted = tx.relations(&carol.id(), Bond::Person(&bob.id())).await.unwrap();
+    assert_eq!(granted.delegations, [(*delegation).clone()]);
+    assert_eq!(tx.relations(&bob.id(), Bond::Person(&carol.id())).await.unwrap(), Relations::default());
+
+    tx.delete_delegation(&own::<RevokeDelegation>((*delegation).clone(), &bob)).await.unwrap();
+    tx.delete_membership(&own::<EndMembership>((*accepted).clone(), &bob)).await.unwrap();
+    assert_eq!(tx.relations(&carol.id(), Bond::Person(&bob.id())).await.unwrap(), Relations::default());
+    assert_eq!(tx.relations(&sam.id(), Bond::Person(&bob.id())).await.unwrap(), Relations::default());
+}

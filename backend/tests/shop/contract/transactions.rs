@@ -1,0 +1,121 @@
+//! A transaction is whole or nothing, and what it rests on holds at its end.
+
+use backend::application::ports::{Constraint, StoreError};
+use backend::domain::id::{MembershipId, OrganisationId};
+use backend::domain::organisation::{Organisation, Role};
+use backend::domain::ownership::{Bond, InviteMember, UpdateProduct};
+use backend::domain::text::Text;
+
+use crate::on_each_store;
+
+use super::*;
+
+on_each_store![
+    what_was_not_committed_never_was,
+    a_reading_transaction_sees_one_state_and_writes_nothing,
+    a_change_of_what_has_changed_meanwhile_is_stale,
+    what_a_writer_has_loaded_waits_for_its_end,
+    a_stock_never_goes_below_zero,
+    somebody_has_one_place_in_a_node,
+];
+
+async fn what_was_not_committed_never_was(store: AnyStore) {
+    let (alice, sam) = (Person::customer("alice"), Person::seller("sam"));
+    let tea = new_product(&sam, "Tea", 5);
+    stored_product(&store, &tea).await;
+    let order = new_order(&alice, &[&tea]);
+    let mut tx = write(&store).await;
+    tx.insert_order(&order).await.unwrap();
+    let (_, taken) = tea.sell(Quantity::new(2).unwrap()).unwrap();
+    tx.change_stock(taken).await.unwrap();
+    assert!(tx.order(order.id).await.unwrap().is_some());
+    drop(tx);
+    let mut tx = write(&store).await;
+    assert!(tx.order(order.id).await.unwrap().is_none());
+    assert_eq!(tx.product(tea.id).await.unwrap().as_ref(), Some(&*tea));
+}
+
+async fn a_reading_transaction_sees_one_state_and_writes_nothing(store: AnyStore) {
+    let sam = Person::seller("sam");
+    let (first, second) = (new_product(&sam, "First", 5), new_product(&sam, "Second", 5));
+    stored_product(&store, &first).await;
+    let mut reading = store.read().await.unwrap();
+    assert_eq!(reading.products(None, all()).await.unwrap().len(), 1);
+    stored_product(&store, &second).await;
+    assert_eq!(reading.products(None, all()).await.unwrap().len(), 1);
+    assert!(reading.insert_product(&new_product(&sam, "Third", 5)).await.is_err());
+    drop(reading);
+    assert_eq!(store.read().await.unwrap().products(None, all()).await.unwrap().len(), 2);
+}
+
+async fn a_change_of_what_has_changed_meanwhile_is_stale(store: AnyStore) {
+    let sam = Person::seller("sam");
+    let tea = new_product(&sam, "Tea", 5);
+    stored_product(&store, &tea).await;
+    let update = |name| own::<UpdateProduct>((*tea).clone(), &sam).update(details(name, 1, 1)).unwrap();
+    let mut tx = write(&store).await;
+    tx.update_product(&update("first")).await.unwrap();
+    assert!(matches!(tx.update_product(&update("second")).await, Err(StoreError::Stale)));
+    tx.commit().await.unwrap();
+    let stored = store.read().await.unwrap().product(tea.id).await.unwrap().unwrap();
+    assert_eq!((stored.details.name.as_str(), stored.version), ("first", 2));
+}
+
+async fn what_a_writer_has_loaded_waits_for_its_end(store: AnyStore) {
+    let sam = Person::seller("sam");
+    let tea = new_product(&sam, "Tea", 0);
+    stored_product(&store, &tea).await;
+    let rounds: Vec<_> = (0..20)
+        .map(|_| {
+            let (store, sam, id) = (Arc::clone(&store), sam.clone(), tea.id);
+            tokio::spawn(async move {
+                let mut tx = write(&store).await;
+                let product = tx.product(id).await.unwrap().unwrap();
+                let mut more = product.details.clone();
+                more.stock += 1;
+                tx.update_product(&own::<UpdateProduct>(product, &sam).update(more).unwrap()).await.unwrap();
+                tx.commit().await.unwrap();
+            })
+        })
+        .collect();
+    for round in rounds {
+        round.await.unwrap();
+    }
+    assert_eq!(store.read().await.unwrap().product(tea.id).await.unwrap().unwrap().details.stock, 20);
+}
+
+async fn a_stock_never_goes_below_zero(store: AnyStore) {
+    let sam = Person::seller("sam");
+    let tea = new_product(&sam, "Tea", 3);
+    stored_product(&store, &tea).await;
+    let (_, two) = tea.sell(Quantity::new(2).unwrap()).unwrap();
+    let mut tx = write(&store).await;
+    tx.change_stock(two).await.unwrap();
+    let refused = tx.change_stock(two).await;
+    assert!(matches!(refused, Err(StoreError::Constraint(Constraint::StockNegative))), "{refused:?}");
+    drop(tx);
+    assert_eq!(store.read().await.unwrap().product(tea.id).await.unwrap().as_ref(), Some(&*tea));
+}
+
+async fn somebody_has_one_place_in_a_node(store: AnyStore) {
+    let (sam, bob) = (Person::seller("sam"), Person::customer("bob"));
+    let (id, membership) = (OrganisationId(Uuid::now_v7()), MembershipId(Uuid::now_v7()));
+    let (company, manager) =
+        Organisation::found(id, Text::new("Company").unwrap(), &sam.principal(), membership, NOW);
+    let mut tx = write(&store).await;
+    tx.insert_organisation(&company).await.unwrap();
+    tx.insert_membership(&manager).await.unwrap();
+    let relations = tx.relations(&sam.id(), Bond::Organisation(id)).await.unwrap();
+    let invite = |who: &Person| {
+        permit::<InviteMember>((*company).clone(), &sam, &relations).invite(
+            MembershipId(Uuid::now_v7()),
+            who.id(),
+            Role::Member,
+        )
+    };
+    tx.insert_membership(&invite(&bob)).await.unwrap();
+    // the same subject of another issuer is somebody else
+    tx.insert_membership(&invite(&bob.clone().of("https://other.example"))).await.unwrap();
+    let twice = tx.insert_membership(&invite(&bob)).await;
+    assert!(matches!(twice, Err(StoreError::Constraint(Constraint::MemberTwice))), "{twice:?}");
+}

@@ -247,7 +247,9 @@ fn text<'o>(object: &'o Object<'_>, name: &str) -> Option<&'o str> {
 
 /// Not empty, bounded, and nothing that a log or a header could read as more than a name, or show as another one.
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.len() <= MAX_NAME && !text.chars().any(hides)
+    // nearly all names are ASCII, which needs no decoding
+    let is_plain = || text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    !text.is_empty() && text.len() <= MAX_NAME && (is_plain() || !text.chars().any(hides))
 }
 
 /// What is not printed: control characters, line and paragraph separators, and what turns the direction of a text (UAX 9 2).

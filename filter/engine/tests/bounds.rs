@@ -45,6 +45,20 @@ fn of_too_many_tokens_the_least_recently_used_goes_first() {
     assert!(!is_hit(&mut world, &b));
 }
 
+/// Without it, whoever shows a new token each time would push out the tokens of all others.
+#[test]
+fn tokens_that_never_come_again_do_not_push_out_those_that_do() {
+    let mut world = bounded(300, 1 << 20);
+    let known = token(0);
+    assert!(!is_hit(&mut world, &known) && is_hit(&mut world, &known));
+    for number in 1..=1000 {
+        assert!(!is_hit(&mut world, &token(number)));
+    }
+    assert!(is_hit(&mut world, &known), "a thousand tokens in a cache of 300 later");
+    let late = token(1000);
+    assert!(!is_hit(&mut world, &late) && is_hit(&mut world, &late), "known from its second use on");
+}
+
 #[test]
 fn of_too_many_bytes_the_least_recently_used_go_first() {
     let mut roomy = bounded(100, 1 << 20);

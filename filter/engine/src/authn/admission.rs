@@ -8,7 +8,8 @@ use hashbrown::DefaultHashBuilder;
 
 use super::cache::Tail;
 
-/// What a place costs is about an eighth of what it spares when its token comes again (README, "What it costs").
+/// What a place costs is about an eighth of what it spares when its token comes again: some 8 us of writing what is in no cache
+/// of the processor, beside some 60 us for verifying the token anew (Envoy 1.40, RS256).
 const WORTH: u32 = 8;
 /// How far tokens that came again are remembered: so many new ones are kept after them.
 const MOST: u32 = 256;

@@ -12,11 +12,17 @@ fn key(who: &Person, method: &'static str, route: &'static str, key: &str) -> Id
     IdempotencyKey { who: who.id(), method, route, key: key.to_owned() }
 }
 
+/// A customer, and an order of hers that is not stored yet.
+async fn order_to_place(store: &AnyStore) -> (Person, Warranted<Order>) {
+    let (alice, tea) = (Person::customer("alice"), new_product(&Person::seller("sam"), "Tea", 5));
+    stored_product(store, &tea).await;
+    let order = new_order(&alice, &[&tea]);
+    (alice, order)
+}
+
 async fn a_key_is_worked_on_by_one_at_a_time(store: AnyStore) {
-    let (alice, sam) = (Person::customer("alice"), Person::seller("sam"));
-    let tea = new_product(&sam, "Tea", 5);
-    stored_product(&store, &tea).await;
-    let (key, order) = (key(&alice, "POST", "/orders", "k"), new_order(&alice, &[&tea]));
+    let (alice, order) = order_to_place(&store).await;
+    let key = key(&alice, "POST", "/orders", "k");
     let mut first = store.write_alone(&key).await.unwrap().unwrap();
     assert!(store.write_alone(&key).await.unwrap().is_none());
     assert_eq!(first.answer(&key).await.unwrap(), None);
@@ -30,10 +36,8 @@ async fn a_key_is_worked_on_by_one_at_a_time(store: AnyStore) {
 }
 
 async fn keys_of_other_people_methods_and_routes_are_other_keys(store: AnyStore) {
-    let (alice, sam) = (Person::customer("alice"), Person::seller("sam"));
-    let tea = new_product(&sam, "Tea", 5);
-    stored_product(&store, &tea).await;
-    let (first, order) = (key(&alice, "POST", "/orders", "k"), new_order(&alice, &[&tea]));
+    let (alice, order) = order_to_place(&store).await;
+    let first = key(&alice, "POST", "/orders", "k");
     let mut tx = store.write_alone(&first).await.unwrap().unwrap();
     tx.insert_order(&order).await.unwrap();
     tx.keep_answer(&first, &Answer { fingerprint: "f".to_owned(), order: order.id }).await.unwrap();

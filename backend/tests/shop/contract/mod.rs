@@ -8,10 +8,12 @@ mod transactions;
 use std::sync::Arc;
 
 use backend::application::ports::{Page, Store, Transaction};
-use backend::domain::id::{OrderId, ProductId};
+use backend::domain::id::{MembershipId, OrderId, OrganisationId, ProductId};
 use backend::domain::order::{Order, Quantity};
+use backend::domain::organisation::{Membership, Organisation};
 use backend::domain::ownership::{Act, Permit, Relations, Warranted, decide};
 use backend::domain::product::Product;
+use backend::domain::text::Text;
 use backend::domain::time::Timestamp;
 use uuid::Uuid;
 
@@ -51,4 +53,17 @@ async fn stored_product(store: &AnyStore, product: &Warranted<Product>) {
     let mut tx = write(store).await;
     tx.insert_product(product).await.unwrap();
     tx.commit().await.unwrap();
+}
+
+/// An organisation, and the place of the manager who founded it.
+async fn founded(
+    tx: &mut dyn Transaction,
+    name: &str,
+    manager: &Person,
+) -> (Warranted<Organisation>, Warranted<Membership>) {
+    let (id, membership) = (OrganisationId(Uuid::now_v7()), MembershipId(Uuid::now_v7()));
+    let founded = Organisation::found(id, Text::new(name).unwrap(), &manager.principal(), membership, NOW);
+    tx.insert_organisation(&founded.0).await.unwrap();
+    tx.insert_membership(&founded.1).await.unwrap();
+    founded
 }

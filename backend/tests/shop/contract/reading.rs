@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use backend::domain::delegation::{Delegation, Scope};
 use backend::domain::id::{DelegationId, MembershipId, OrganisationId};
-use backend::domain::organisation::{Organisation, Role};
+use backend::domain::organisation::Role;
 use backend::domain::ownership::{
     AcceptMembership, AddDepartment, AllOrders, Bond, EndMembership, InviteMember, ListAllOrders,
     RevokeDelegation,
@@ -80,12 +80,9 @@ async fn a_search_is_taken_by_the_letter_in_any_case(store: AnyStore) {
 
 async fn relations_are_what_is_on_record_and_accepted(store: AnyStore) {
     let (sam, bob, carol) = (Person::seller("sam"), Person::customer("bob"), Person::customer("carol"));
-    let (id, membership) = (OrganisationId(Uuid::now_v7()), MembershipId(Uuid::now_v7()));
-    let (company, manager) =
-        Organisation::found(id, Text::new("Company").unwrap(), &sam.principal(), membership, NOW);
     let mut tx = write(&store).await;
-    tx.insert_organisation(&company).await.unwrap();
-    tx.insert_membership(&manager).await.unwrap();
+    let (company, _) = founded(&mut *tx, "Company", &sam).await;
+    let id = company.id;
     let posts = tx.relations(&sam.id(), Bond::Organisation(id)).await.unwrap();
     assert_eq!(
         posts.posts.iter().map(|post| (post.role, post.above)).collect::<Vec<_>>(),

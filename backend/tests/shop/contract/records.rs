@@ -5,7 +5,7 @@ use std::time::Duration;
 use backend::domain::audit::{AuditRecord, Outcome};
 use backend::domain::delegation::{Delegation, Scope};
 use backend::domain::id::{AuditId, CoOwnerId, DelegationId, MembershipId, OrganisationId};
-use backend::domain::organisation::{Organisation, Role};
+use backend::domain::organisation::Role;
 use backend::domain::ownership::{
     AddCoOwner, AddDepartment, AddProduct, Bond, InviteMember, Operation, ShipOrder,
 };
@@ -23,16 +23,8 @@ async fn what_was_written_is_read_again_to_the_letter(store: AnyStore) {
     let mut details = details("Tee für Löwen 🦁", 99_999_999_999, 1_000_000);
     details.description = Some(Text::new("two\nlines\tand a tab").unwrap());
     let tea = Product::offer(ProductId(Uuid::now_v7()), &sam.principal(), details);
-    let (company, manager) = Organisation::found(
-        OrganisationId(Uuid::now_v7()),
-        Text::new("Löwe & Söhne").unwrap(),
-        &sam.principal(),
-        MembershipId(Uuid::now_v7()),
-        NOW,
-    );
     let mut tx = write(&store).await;
-    tx.insert_organisation(&company).await.unwrap();
-    tx.insert_membership(&manager).await.unwrap();
+    let (company, manager) = founded(&mut *tx, "Löwe & Söhne", &sam).await;
     let posts = tx.relations(&sam.id(), Bond::Organisation(company.id)).await.unwrap();
     let team = permit::<AddDepartment>((*company).clone(), &sam, &posts)
         .add(OrganisationId(Uuid::now_v7()), Text::new("Team").unwrap())

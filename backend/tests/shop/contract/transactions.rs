@@ -1,10 +1,9 @@
 //! A transaction is whole or nothing, and what it rests on holds at its end.
 
 use backend::application::ports::{Constraint, StoreError};
-use backend::domain::id::{MembershipId, OrganisationId};
-use backend::domain::organisation::{Organisation, Role};
+use backend::domain::id::MembershipId;
+use backend::domain::organisation::Role;
 use backend::domain::ownership::{Bond, InviteMember, UpdateProduct};
-use backend::domain::text::Text;
 
 use crate::on_each_store;
 
@@ -99,12 +98,9 @@ async fn a_stock_never_goes_below_zero(store: AnyStore) {
 
 async fn somebody_has_one_place_in_a_node(store: AnyStore) {
     let (sam, bob) = (Person::seller("sam"), Person::customer("bob"));
-    let (id, membership) = (OrganisationId(Uuid::now_v7()), MembershipId(Uuid::now_v7()));
-    let (company, manager) =
-        Organisation::found(id, Text::new("Company").unwrap(), &sam.principal(), membership, NOW);
     let mut tx = write(&store).await;
-    tx.insert_organisation(&company).await.unwrap();
-    tx.insert_membership(&manager).await.unwrap();
+    let (company, _) = founded(&mut *tx, "Company", &sam).await;
+    let id = company.id;
     let relations = tx.relations(&sam.id(), Bond::Organisation(id)).await.unwrap();
     let invite = |who: &Person| {
         permit::<InviteMember>((*company).clone(), &sam, &relations).invite(

@@ -168,26 +168,38 @@ pub fn reply(reason: Reason, realm: &str, base: Option<&str>, retry_after: Optio
 fn challenge(challenge: Challenge, realm: &str) -> Option<String> {
     match (challenge, challenge.error()) {
         (Challenge::None, _) => None,
-        (_, None) => Some(format!("Bearer realm=\"{realm}\"")),
-        (_, Some(error)) => Some(format!("Bearer realm=\"{realm}\", error=\"{error}\"")),
+        (_, None) => Some(["Bearer realm=\"", realm, "\""].concat()),
+        (_, Some(error)) => Some(["Bearer realm=\"", realm, "\", error=\"", error, "\""].concat()),
     }
 }
 
 /// All parts are fixed words or come from the policy, which refuses what would need escaping in JSON.
 fn problem(reason: Reason, base: Option<&str>) -> String {
-    let (id, status) = (reason.id(), reason.terms().status);
+    let id = reason.id();
     let (base, slug) = base.map_or(("about:blank", ""), |base| (base, id));
-    let title = match status {
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        503 => "Service Unavailable",
-        _ => "Internal Server Error",
+    let (status, title) = match reason.terms().status {
+        400 => ("400", "Bad Request"),
+        401 => ("401", "Unauthorized"),
+        403 => ("403", "Forbidden"),
+        503 => ("503", "Service Unavailable"),
+        _ => ("500", "Internal Server Error"),
     };
-    let detail = reason.when().trim();
-    format!(
-        r#"{{"type":"{base}{slug}","title":"{title}","status":{status},"reason":"{id}","detail":"{detail}"}}"#
-    )
+    // put together, not formatted, which costs a refused request more than its decision
+    [
+        r#"{"type":""#,
+        base,
+        slug,
+        r#"","title":""#,
+        title,
+        r#"","status":"#,
+        status,
+        r#","reason":""#,
+        id,
+        r#"","detail":""#,
+        reason.when().trim(),
+        r#""}"#,
+    ]
+    .concat()
 }
 
 #[cfg(test)]

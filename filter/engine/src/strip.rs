@@ -21,12 +21,42 @@ pub const DOUBLE_MEANING: &[&str] = &[
 /// Tells the service that a shadowed refusal passed, and why it would have been refused.
 pub const SHADOW_HEADER: &str = "x-portcullis-shadow";
 
-/// Whether a header must go: its name equals one of `ours` or one of [`DOUBLE_MEANING`] once `_` is read as `-`, as CGI-like
-/// services read both alike. Case is ignored, though Envoy has made names lower case already.
-pub fn is_stripped(name: &str, ours: &[Box<str>]) -> bool {
-    let known = DOUBLE_MEANING.iter().copied().chain([SHADOW_HEADER]).chain(ours.iter().map(AsRef::as_ref));
-    // no name of these starts with anything but a letter; most headers differ in length already
-    known.into_iter().any(|known| reads_as(name, known))
+/// The names that are stripped: [`DOUBLE_MEANING`], [`SHADOW_HEADER`], and the policy's own.
+#[derive(Clone, Debug)]
+pub(crate) struct Stripped {
+    /// The policy's own come last.
+    names: Box<[Box<str>]>,
+    /// Bit n: one of the names has n bytes. Most headers of a request have another length than any of them.
+    lengths: u128,
+}
+
+/// How many are always stripped.
+const ALWAYS: usize = DOUBLE_MEANING.len() + 1;
+
+impl Stripped {
+    /// `ours` besides those that are always stripped, in lower case.
+    pub(crate) fn new(ours: Vec<Box<str>>) -> Self {
+        let always = DOUBLE_MEANING.iter().copied().chain([SHADOW_HEADER]).map(Box::from);
+        let names: Box<[Box<str>]> = always.chain(ours).collect();
+        let lengths = names.iter().fold(0, |lengths, name| lengths | length(name));
+        Self { names, lengths }
+    }
+
+    /// The policy's own.
+    pub(crate) fn ours(&self) -> &[Box<str>] {
+        self.names.get(ALWAYS..).unwrap_or_default()
+    }
+
+    /// Whether a header must go: its name equals one of these once `_` is read as `-`, as CGI-like services read both alike.
+    /// Case is ignored, though Envoy has made names lower case already.
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.lengths & length(name) != 0 && self.names.iter().any(|known| reads_as(name, known))
+    }
+}
+
+/// The bit of its length; very long names share one.
+fn length(name: &str) -> u128 {
+    1 << name.len().min(127)
 }
 
 fn reads_as(name: &str, known: &str) -> bool {
@@ -40,7 +70,10 @@ mod tests {
 
     #[test]
     fn a_name_that_a_service_could_read_as_ours_is_stripped() {
-        let ours: Vec<Box<str>> = vec!["x-auth-subject".into(), "x-auth-principal".into()];
+        let long = "x".repeat(300);
+        let ours = ["x-auth-subject", "x-auth-principal", &long].map(Box::from);
+        let names = Stripped::new(ours.to_vec());
+        assert_eq!(names.ours(), ours);
         for (name, stripped) in [
             ("x-auth-subject", true),
             ("x_auth_subject", true),
@@ -48,12 +81,14 @@ mod tests {
             ("x-portcullis-shadow", true),
             ("x-http-method-override", true),
             ("x_envoy_original_path", true),
+            (&long, true),
+            (&long[1..], false),
             ("x-auth-subjects", false),
             ("x-auth-subjec", false),
             ("authorization", false),
             (":path", false),
         ] {
-            assert_eq!(is_stripped(name, &ours), stripped, "{name}");
+            assert_eq!(names.contains(name), stripped, "{name}");
         }
     }
 }

@@ -8,7 +8,7 @@ use portcullis_engine::policy::{Policy, ProviderId};
 use portcullis_engine::reason::Reason;
 use portcullis_engine::reply::{PROBLEM_JSON, grpc_status, reply};
 use portcullis_engine::request::{Connection, Request};
-use portcullis_engine::strip::{SHADOW_HEADER, is_stripped};
+use portcullis_engine::strip::SHADOW_HEADER;
 use portcullis_engine::time::{Now, Steady};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{GrpcStatusCode, MapType};
@@ -132,7 +132,7 @@ fn allow(
     drop(gate);
     let failed = |_| Reason::HandoffFailed;
     for (name, _) in received.headers().0 {
-        if is_stripped(name, policy.stripped()) {
+        if policy.strips(name) {
             hostcalls::remove_map_value(MAP, name).map_err(failed)?;
         }
     }
@@ -142,11 +142,12 @@ fn allow(
             hostcalls::add_map_value_bytes(MAP, name, &value).map_err(failed)?;
         }
     }
+    // added, since whatever had these names has been stripped: to replace, Envoy would first index all headers
     for (name, value) in &identity {
-        hostcalls::set_map_value(MAP, name, Some(value)).map_err(failed)?;
+        hostcalls::add_map_value(MAP, name, value).map_err(failed)?;
     }
     if let Some(reason) = permit.shadow() {
-        hostcalls::set_map_value(MAP, SHADOW_HEADER, Some(reason.id())).map_err(failed)?;
+        hostcalls::add_map_value(MAP, SHADOW_HEADER, reason.id()).map_err(failed)?;
     }
     Ok(())
 }

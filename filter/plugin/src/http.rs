@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use portcullis_engine::authn::bearer::Headers;
 use portcullis_engine::decide::Trace;
-use portcullis_engine::strip::is_stripped;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, Bytes, MapType};
@@ -76,7 +75,7 @@ impl HttpContext for Http {
             return Action::Pause;
         };
         for (name, _) in &trailers {
-            if is_stripped(name, worker.policy.stripped()) {
+            if worker.policy.strips(name) {
                 let _ = hostcalls::remove_map_value(MapType::HttpRequestTrailers, name);
             }
         }

@@ -17,6 +17,11 @@
 #![allow(missing_docs, reason = "what `main!` exports has none")]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[cfg(all(target_family = "wasm", not(target_feature = "simd128")))]
+compile_error!(
+    "the plugin is built with the flags of .cargo/config.toml: run cargo inside the repository, without RUSTFLAGS"
+);
+
 mod carry;
 mod configuration;
 mod crypto;

@@ -199,20 +199,23 @@ fn date(object: &Object<'_>, name: &str) -> Result<Option<(UnixTime, UnixTime)>,
 
 /// Those of the token's audiences that the provider accepts (RFC 7519 4.1.3: a string, or a list of strings).
 fn audiences(object: &Object<'_>, provider: &Provider) -> Result<Option<Box<[Box<str>]>>, Reason> {
-    let named: Vec<&str> = match object.at(&provider.audience_claim) {
+    let named = match object.at(&provider.audience_claim) {
         None => return Err(Reason::AudienceMismatch),
-        Some(Json::String(one)) => vec![one],
-        Some(Json::Array(list)) => {
-            list.iter().map(|item| item.as_str().ok_or(Reason::ClaimsMalformed)).collect::<Result<_, _>>()?
-        }
-        Some(_) => return Err(Reason::ClaimsMalformed),
+        Some(Json::Array(list)) => list,
+        Some(one) => std::slice::from_ref(one),
     };
-    let accepted = provider.audiences.iter().filter(|audience| named.contains(&&***audience));
-    let accepted: Box<[_]> = accepted.cloned().collect();
-    if accepted.is_empty() {
-        return Err(Reason::AudienceMismatch);
+    if named.iter().any(|it| it.as_str().is_none()) {
+        return Err(Reason::ClaimsMalformed);
     }
-    Ok(Some(accepted).filter(|accepted| accepted.len() < provider.audiences.len()))
+    let accepted = || {
+        let is_named = |audience: &str| named.iter().any(|it| it.as_str() == Some(audience));
+        provider.audiences.iter().filter(move |audience| is_named(audience))
+    };
+    match accepted().count() {
+        0 => Err(Reason::AudienceMismatch),
+        all if all == provider.audiences.len() => Ok(None),
+        _ => Ok(Some(accepted().cloned().collect())),
+    }
 }
 
 fn binding(object: &Object<'_>, ignore: bool) -> Result<Binding, Reason> {

@@ -140,7 +140,7 @@ impl<'de> Visitor<'de> for Value<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Json<'de>, A::Error> {
         let inside = self.inside()?;
-        let mut items = Vec::new();
+        let mut items = Vec::with_capacity(16);
         while let Some(item) = list.next_element_seed(inside)? {
             items.push(item);
         }

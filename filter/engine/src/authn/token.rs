@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use base64_simd::URL_SAFE_NO_PAD;
+use memchr::{memchr, memrchr};
 
 use super::json::{Json, Object};
 use super::words;
@@ -33,9 +33,8 @@ impl<'a> Token<'a> {
     /// # Errors
     /// [`Reason::TokenMalformed`].
     pub(crate) fn split(token: &'a [u8]) -> Result<Self, Reason> {
-        let is_dot = |byte: &u8| *byte == b'.';
         // a third one would stand between these, where base64url has none
-        let (first, second) = match (token.iter().position(is_dot), token.iter().rposition(is_dot)) {
+        let (first, second) = match (memchr(b'.', token), memrchr(b'.', token)) {
             (Some(first), Some(second)) if first < second => (first, second),
             _ => return Err(Reason::TokenMalformed),
         };
@@ -50,7 +49,7 @@ impl<'a> Token<'a> {
 }
 
 fn decode(part: &[u8]) -> Result<Vec<u8>, Reason> {
-    BASE64URL.decode(part).map_err(|_| Reason::TokenMalformed)
+    URL_SAFE_NO_PAD.decode_to_vec(part).map_err(|_| Reason::TokenMalformed)
 }
 
 /// What is read of the JOSE header. `jku`, `jwk`, `x5u` and `x5c` are never even looked at (RFC 8725 3.10).
@@ -153,9 +152,28 @@ fn normal(typ: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn base64url_is_read_as_another_library_reads_it_whatever_byte_stands_where() {
+        for length in 0..70 {
+            for at in 0..=length {
+                for byte in 0..=u8::MAX {
+                    let mut part = vec![b'A'; length];
+                    part.splice(at..(at + 1).min(length), [byte]);
+                    assert_eq!(
+                        decode(&part).ok(),
+                        BASE64URL.decode(&part).ok(),
+                        "{byte:#x} at {at} of {length}"
+                    );
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_token_is_exactly_three_parts_without_padding_or_stray_bits() {

@@ -1,7 +1,8 @@
 //! How a provider's claims become a plain list of roles. From here on a role is a whole string: one with a comma, a space
 //! or a letter beyond ASCII stays one role.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use crate::authn::Json;
 use crate::authn::claims::VerifiedClaims;
@@ -39,7 +40,7 @@ pub struct RoleSource {
 /// The roles of a caller: sorted, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roles {
-    names: Box<[Box<str>]>,
+    names: Vec<Box<str>>,
     dropped: usize,
 }
 
@@ -68,10 +69,9 @@ impl RoleRules {
 
     /// `claim` finds the value at a path.
     pub(crate) fn collect<'a>(&self, claim: impl Fn(&[Box<str>]) -> Option<&'a Json<'a>>) -> Roles {
-        let (fallback, main): (Vec<_>, Vec<_>) = self.sources.iter().partition(|source| source.fallback);
-        let mut collector = Collector { rules: self, names: BTreeSet::new(), dropped: 0 };
+        let mut collector = Collector { rules: self, names: Vec::new(), dropped: 0 };
         let mut anything = false;
-        for source in main {
+        for source in self.sources.iter().filter(|source| !source.fallback) {
             if let Some(value) = claim(&source.path) {
                 // a value that cannot be read is no reason to fall back to something weaker
                 anything |= !is_empty(value);
@@ -79,19 +79,22 @@ impl RoleRules {
             }
         }
         if !anything {
-            for source in fallback {
+            for source in self.sources.iter().filter(|source| source.fallback) {
                 if let Some(value) = claim(&source.path) {
                     collector.read(source, value);
                 }
             }
         }
-        Roles { names: collector.names.into_iter().collect(), dropped: collector.dropped }
+        Roles { names: collector.names, dropped: collector.dropped }
     }
 
     /// What a role of `source` is called in the role table.
     pub fn rename(&self, source: &RoleSource, role: &str) -> String {
-        let from_source = [&source.prefix, role].concat();
-        let renamed = self.names.get(from_source.as_str()).map_or(from_source.as_str(), AsRef::as_ref);
+        let from_source = match &*source.prefix {
+            "" => Cow::Borrowed(role),
+            prefix => Cow::Owned([prefix, role].concat()),
+        };
+        let renamed = self.names.get(&*from_source).map_or(&*from_source, AsRef::as_ref);
         [&self.prefix, renamed].concat()
     }
 }
@@ -107,7 +110,8 @@ fn is_empty(value: &Json<'_>) -> bool {
 
 struct Collector<'a> {
     rules: &'a RoleRules,
-    names: BTreeSet<Box<str>>,
+    /// Sorted, each once.
+    names: Vec<Box<str>>,
     dropped: usize,
 }
 
@@ -135,8 +139,8 @@ impl Collector<'_> {
         if name.len() > MAX_ROLE_BYTES || name.chars().any(char::is_control) || self.names.len() == MAX_ROLES
         {
             self.dropped += 1;
-        } else {
-            self.names.insert(name.into());
+        } else if let Err(place) = self.names.binary_search_by(|known| (**known).cmp(&name)) {
+            self.names.insert(place, name.into());
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::policy::{KeySource, Policy, Row, TokenSource};
 use crate::reason::Reason;
 use crate::reply::{Level, reply};
 use crate::request::Request;
-use crate::strip::{SHADOW_HEADER, is_stripped};
+use crate::strip::SHADOW_HEADER;
 use crate::time::Now;
 
 /// Tells the steps of one verdict.
@@ -218,8 +218,7 @@ impl<'a> Teller<'a> {
             written.push((SHADOW_HEADER.to_owned(), reason.id().to_owned()));
         }
         let names = self.request.headers.0.iter().map(|(name, _)| name);
-        let mut removed: Vec<_> =
-            names.filter(|name| is_stripped(name, policy.stripped())).cloned().collect();
+        let mut removed: Vec<_> = names.filter(|name| policy.strips(name)).cloned().collect();
         removed.extend(permit.taken(policy, self.request.headers).into_iter().map(|(name, _)| name.into()));
         Handoff { written, assertion, removed }
     }

@@ -44,6 +44,7 @@ pub use values::{Count, Json, Named, Seconds};
 
 use crate::authz::requirement::{RoleBits, RoleNames};
 use crate::authz::roles::Roles;
+use crate::strip::Stripped;
 use hosts::Hosts;
 
 /// A policy, whole and checked.
@@ -59,7 +60,7 @@ pub struct Policy {
     waiting: Waiting,
     cache: CacheBounds,
     problem_base: Option<Box<str>>,
-    stripped: Box<[Box<str>]>,
+    stripped: Stripped,
     mode: Mode,
     role_names: RoleNames,
     access_log: bool,
@@ -143,7 +144,12 @@ impl Policy {
     /// The headers to strip besides those that are always stripped, in lower case: every identity header, the assertion's,
     /// and what the document adds.
     pub fn stripped(&self) -> &[Box<str>] {
-        &self.stripped
+        self.stripped.ours()
+    }
+
+    /// Whether a header of that name is stripped from every request: see [`crate::strip`].
+    pub fn strips(&self, name: &str) -> bool {
+        self.stripped.contains(name)
     }
 
     /// The mode where no service is found.

@@ -1,6 +1,5 @@
 //! Routes: what switches the filter off for some of them, and what they change after the decision.
 
-use portcullis_engine::strip::is_stripped;
 use serde_json::Value;
 
 use super::super::Inspection;
@@ -114,9 +113,7 @@ fn identity(inspection: &mut Inspection<'_>, survey: &Survey<'_>) {
 fn choices(inspection: &mut Inspection<'_>, survey: &Survey<'_>) {
     let policy = &inspection.loaded.policy;
     let taken = |name: &str| policy.sources().iter().any(|source| source.header() == name);
-    let changed = |name: &str| {
-        is_stripped(name, policy.stripped()) || (!policy.identity().forward_token && taken(name))
-    };
+    let changed = |name: &str| policy.strips(name) || (!policy.identity().forward_token && taken(name));
     for matcher in survey.matches.iter().filter_map(|it| it.field("headers")).flat_map(|it| it.items()) {
         let name = matcher.value["name"].as_str().unwrap_or_default().to_ascii_lowercase();
         if changed(&name) {

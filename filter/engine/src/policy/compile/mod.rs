@@ -21,6 +21,7 @@ use super::error::{Mistakes, Place, PolicyErrors};
 use super::hash::hash;
 use super::mode::Mode;
 use super::origins::Origins;
+use crate::strip::Stripped;
 
 impl Policy {
     /// Checks a document and makes it fast to ask.
@@ -55,7 +56,7 @@ pub(super) fn compile(document: &Document, origins: &Origins) -> Result<Policy, 
         waiting: bounds.waiting,
         cache: bounds.cache,
         problem_base,
-        stripped: headers.stripped.into(),
+        stripped: Stripped::new(headers.stripped),
         mode,
         role_names: services.role_names,
         access_log: document.access_log,

@@ -192,14 +192,17 @@ impl Comparison<'_> {
                 }
             }
         }
-        let alone = |direction, signs: &Vec<Sign>| by_who.contains_key(&(direction, signs.clone(), None));
         by_who
             .iter()
-            // what holds in any company is told once
-            .filter(|((direction, signs, claims), _)| claims.is_none() || !alone(*direction, signs))
-            .map(|((direction, signs, claims), of)| {
-                let of = if *of == names { Vec::new() } else { of.iter().cloned().collect() };
-                (*direction, Who::Caller { of, signs: signs.clone(), claims: claims.clone() })
+            .filter_map(|((direction, signs, claims), of)| {
+                // what holds in any company is told once, of each provider by itself
+                let alone = claims.as_ref().and_then(|_| by_who.get(&(*direction, signs.clone(), None)));
+                let told = |name: &&String| alone.is_some_and(|alone| alone.contains(*name));
+                let of: BTreeSet<_> = of.iter().filter(|name| !told(name)).cloned().collect();
+                let everybody = of == names;
+                let of = if everybody { Vec::new() } else { of.into_iter().collect() };
+                let who = || Who::Caller { of: of.clone(), signs: signs.clone(), claims: claims.clone() };
+                (everybody || !of.is_empty()).then(|| (*direction, who()))
             })
             .collect()
     }

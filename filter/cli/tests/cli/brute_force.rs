@@ -106,6 +106,43 @@ fn is_so(change: &Change, sides: [&Loaded; 2], judges: &mut [Judge; 2]) -> bool 
     })
 }
 
+/// Found by the test below: what another issuer's callers gain in any company hid it.
+#[test]
+fn what_one_providers_callers_gain_hides_nothing_that_anothers_gain() {
+    let policy = |ones: Value, twos: Value, row: &str| {
+        let provider = |name: &str, roles: Value| {
+            json!({
+                "issuer": format!("https://{name}.example"),
+                "audiences": ["api"],
+                "jwks": { "uri": "https://idp.example/keys", "cluster": "idp" },
+                "algorithms": ["RS256"],
+                "roles": roles,
+            })
+        };
+        let document = json!({
+            "providers": { "one": provider("one", ones), "two": provider("two", twos) },
+            "services": { "main": { "hosts": ["*"], "routes": [{ "match": row, "roles": ["y"] }] } },
+        });
+        loaded(&document).unwrap()
+    };
+    let of_r = || json!([{ "path": ["r"] }]);
+    let of_r_without_s = json!([{ "path": ["r"], "fallback": true }, { "path": ["s"] }]);
+    let old = policy(of_r_without_s, json!([]), "GET /{*r}");
+    let new = policy(of_r(), of_r(), "HEAD /a");
+    let difference =
+        difference((&old.document, &old.policy), (&new.document, &new.policy), UnixTime(NOWS[0])).unwrap();
+    let gains = |of: &str, company: Option<&[&str]>| {
+        difference.access.iter().filter(|change| change.direction == Direction::Granted).any(|change| {
+            let Who::Caller { of: names, claims, .. } = &change.who else { return false };
+            names == &[of]
+                && claims.as_ref().map(|it| it.iter().map(String::as_str).collect::<Vec<_>>()).as_deref()
+                    == company
+        })
+    };
+    assert!(gains("two", None), "{:#?}", difference.access);
+    assert!(gains("one", Some(&["r", "s"])), "{:#?}", difference.access);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 192, max_shrink_iters: 400, ..ProptestConfig::default() })]
 

@@ -197,12 +197,13 @@ impl Comparison<'_> {
             .filter_map(|((direction, signs, claims), of)| {
                 // what holds in any company is told once, of each provider by itself
                 let alone = claims.as_ref().and_then(|_| by_who.get(&(*direction, signs.clone(), None)));
-                let told = |name: &&String| alone.is_some_and(|alone| alone.contains(*name));
-                let of: BTreeSet<_> = of.iter().filter(|name| !told(name)).cloned().collect();
-                let everybody = of == names;
-                let of = if everybody { Vec::new() } else { of.into_iter().collect() };
-                let who = || Who::Caller { of: of.clone(), signs: signs.clone(), claims: claims.clone() };
-                (everybody || !of.is_empty()).then(|| (*direction, who()))
+                let is_told = |name: &String| alone.is_some_and(|alone| alone.contains(name));
+                let left: Vec<String> = of.iter().filter(|name| !is_told(name)).cloned().collect();
+                if left.is_empty() {
+                    return None;
+                }
+                let of = if left.len() == names.len() { Vec::new() } else { left };
+                Some((*direction, Who::Caller { of, signs: signs.clone(), claims: claims.clone() }))
             })
             .collect()
     }

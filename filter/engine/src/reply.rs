@@ -184,7 +184,7 @@ fn problem(reason: Reason, base: Option<&str>) -> String {
         503 => ("503", "Service Unavailable"),
         _ => ("500", "Internal Server Error"),
     };
-    // put together, not formatted, which costs a refused request more than its decision
+    // put together: to format it costs a refused request about as much as its decision
     [
         r#"{"type":""#,
         base,

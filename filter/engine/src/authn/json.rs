@@ -140,6 +140,7 @@ impl<'de> Visitor<'de> for Value<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Json<'de>, A::Error> {
         let inside = self.inside()?;
+        // roles and groups are mostly more than the four that a list grows to first
         let mut items = Vec::with_capacity(16);
         while let Some(item) = list.next_element_seed(inside)? {
             items.push(item);

@@ -9,26 +9,22 @@
 //! | `upstream`, `load` | the service behind them, and the clients before them |
 //! | `experiment`, `rounds` | which gateways get which requests, in interleaved rounds |
 //! | `cpu`, `memory` | what the kernel says of a process |
+//! | `callgrind` | what valgrind says of it |
 //! | [`summary`], [`targets`] | what the rounds tell together, and whether it is enough |
 //! | [`report`] | `bench.json`, tables and plots |
 //!
 //! # To find what costs: count
 //!
-//! Between two equal modules the times of a shared machine differ by 10 us and more; instructions hardly differ, and Envoy runs
-//! under callgrind, V8's code included:
-//!
-//! ```sh
-//! valgrind --tool=callgrind --instr-atstart=no --cache-sim=yes --LL=524288,8,64 envoy -c FILE --concurrency 1 --disable-hot-restart
-//! ```
-//!
-//! Ten thousand requests, until V8 has compiled what is hot; then `callgrind_control -i on`, a few requests, `-z`, 300
-//! requests, `-d`; the same with Envoy alone, and the difference divided by 300. Functions of the sandbox have an address and no
-//! name, since they call each other through a table of eight bytes for each, in the order of the module: link it with
-//! `strip = false` for the names. A policy with `cache: {tokens: 0}` makes every token a new one. What is not as in life: the
-//! cryptography, whose best instructions valgrind does not know, and the allocator. Only counts that differ between two
-//! modules, and times of the same sign, are a gain.
+//! Between two equal modules the times of a shared machine differ by 10 us and more; instructions hardly differ. `cargo xtask
+//! bench --only counts` runs one Envoy after the other under callgrind, which counts V8's code too, and leaves in
+//! `target/bench/counts` what `callgrind_annotate` shows, a file for each kind of request and variant. There a function of the
+//! sandbox has an address and no name: they call each other through a table of eight bytes for each, in the order of the
+//! module, which has its names if it is linked with `strip = false`. What is not as in life: the cryptography, whose best
+//! instructions valgrind does not know, and the allocator. Only counts that differ between two modules, and times of the same
+//! sign, are a gain.
 #![allow(clippy::cast_precision_loss, reason = "counts and times are far below 2^52")]
 
+mod callgrind;
 mod cpu;
 mod experiment;
 pub mod gateway;
@@ -94,6 +90,8 @@ async fn measure(plan: Plan, instead: Option<&Path>) -> Result<Report> {
     if wanted(Part::Providers) {
         experiments.push(experiment::providers(ground).await.context("providers")?);
     }
+    let counts =
+        if wanted(Part::Counts) { experiment::counts(ground).await.context("counts")? } else { Vec::new() };
     let memory =
         if wanted(Part::Memory) { experiment::memory(ground).await.context("memory")? } else { Vec::new() };
     let starts =
@@ -105,7 +103,16 @@ async fn measure(plan: Plan, instead: Option<&Path>) -> Result<Report> {
     };
     let module_bytes = ground.modules.portcullis_bytes()?;
     let plan = ground.plan.clone();
-    let report =
-        Report { about, plan, module_bytes, experiments, memory, starts, fetches, targets: Vec::new() };
+    let report = Report {
+        about,
+        plan,
+        module_bytes,
+        experiments,
+        counts,
+        memory,
+        starts,
+        fetches,
+        targets: Vec::new(),
+    };
     Ok(Report { targets: targets::judge(&report), ..report })
 }

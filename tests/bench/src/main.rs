@@ -9,7 +9,7 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask bench", max_term_width = 100)]
 struct Arguments {
-    /// Under five minutes: one worker, fewer requests, the ends of each scale
+    /// Under five minutes: one worker, fewer requests, the ends of each scale, nothing counted
     #[arg(long)]
     quick: bool,
     /// These parts only

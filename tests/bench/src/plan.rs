@@ -28,6 +28,8 @@ pub enum Part {
     WrongRole,
     /// Refused: a good token at an endpoint that has no row.
     Undeclared,
+    /// Instructions in place of times.
+    Counts,
     /// Tokens of 0.5, 1 and 4 KiB, hot and cold.
     Sizes,
     /// Role tables from 10 to 10,000 rows.
@@ -56,16 +58,42 @@ pub struct Schedule {
     pub rounds: usize,
     /// Requests to each gateway before the first round: caches fill, and the VM's compiler has done its work.
     pub warm_up: usize,
-    /// Requests of one turn, as fast as they are answered: for the CPU time.
+    /// Counted requests of one round, as fast as they are answered: for the CPU time.
     pub requests: usize,
-    /// Requests of one turn at the fixed rate: for the latency.
+    /// Requests of one round at the fixed rate: for the latency.
     pub paced: usize,
 }
+
+/// A round is cut into turns of about so many counted requests, so that what comes and goes on the machine meets all gateways of
+/// a round: with turns of a thousand the rounds spread twice as far.
+const TURN: usize = 200;
+/// So many requests begin a turn and are not counted: they find the processor's caches after another gateway has used them, as a
+/// busy one's requests never do.
+const LEAD: usize = 40;
 
 impl Schedule {
     /// The requests that one gateway gets.
     pub(crate) fn total(&self) -> usize {
-        self.warm_up + self.rounds * (self.requests + self.paced)
+        self.warm_up + self.rounds * self.round()
+    }
+
+    /// The requests of a round.
+    pub(crate) fn round(&self) -> usize {
+        self.turns() * LEAD + self.requests + self.paced
+    }
+
+    /// In so many turns.
+    fn turns(&self) -> usize {
+        self.requests.div_ceil(TURN)
+    }
+
+    /// The turns of a round: from where in the round on requests are sent, from where on they are counted, and until where.
+    pub(crate) fn each_turn(&self) -> impl Iterator<Item = [usize; 3]> {
+        let (turns, requests) = (self.turns(), self.requests);
+        (0..turns).map(move |turn| {
+            let begin = turn * LEAD + requests * turn / turns;
+            [begin, begin + LEAD, (turn + 1) * LEAD + requests * (turn + 1) / turns]
+        })
     }
 
     /// Without latencies.
@@ -85,6 +113,10 @@ pub struct Plan {
     pub cold: Schedule,
     /// Where tokens are used over and over, or none is needed.
     pub hot: Schedule,
+    /// Where instructions are counted.
+    pub counts: Schedule,
+    /// The parts of the cost table whose instructions are counted.
+    pub counted: Vec<Part>,
     /// Requests a second where latency is measured.
     pub rate: u32,
     /// Connections of the load generator for each worker.
@@ -116,8 +148,18 @@ impl Plan {
             parts: Part::value_variants().iter().copied().collect(),
             workers: vec![1, 2],
             // 20,000 tokens in all
-            cold: Schedule { rounds: 21, warm_up: 2050, requests: 775, paced: 80 },
+            cold: Schedule { rounds: 21, warm_up: 2040, requests: 615, paced: 80 },
             hot: Schedule { rounds: 21, warm_up: 4000, requests: 2500, paced: 100 },
+            counts: Schedule { rounds: 3, warm_up: 3000, requests: 100, paced: 0 },
+            counted: vec![
+                Part::ColdRs256,
+                Part::ColdEs256,
+                Part::Hot,
+                Part::BadSignature,
+                Part::NoToken,
+                Part::WrongRole,
+                Part::Undeclared,
+            ],
             rate: 1000,
             connections: 64,
             rows: vec![10, 100, 1000, 10_000],
@@ -132,9 +174,12 @@ impl Plan {
         }
     }
 
-    /// Under five minutes: one worker, fewer requests, the ends of each scale.
+    /// Under five minutes: one worker, fewer requests, the ends of each scale, and nothing counted, which is slow.
     pub fn quick() -> Self {
+        let mut parts = Self::full().parts;
+        parts.remove(&Part::Counts);
         Self {
+            parts,
             workers: vec![1],
             cold: Schedule { rounds: 13, warm_up: 400, requests: 300, paced: 60 },
             hot: Schedule { rounds: 13, warm_up: 2000, requests: 1100, paced: 60 },
@@ -154,6 +199,8 @@ impl Plan {
             workers: vec![1, 2],
             cold: schedule,
             hot: schedule,
+            counts: Schedule { requests: 20, paced: 0, ..schedule },
+            counted: vec![Part::Hot, Part::NoToken],
             rows: vec![10, 100],
             providers: vec![1, 10],
             cached_tokens: 100,

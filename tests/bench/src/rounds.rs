@@ -35,9 +35,9 @@ impl<'a> Cell<'a> {
         Self { gateway, parameter: None, calls: Arc::clone(calls), base: 0, one_of: 1 }
     }
 
-    /// Its counted requests in one round.
-    fn requests(&self, schedule: Schedule) -> usize {
-        (schedule.requests / self.one_of).max(1)
+    /// Its share of `calls`.
+    fn share(&self, calls: Range<usize>) -> Range<usize> {
+        calls.start..calls.start + (calls.len() / self.one_of).max(1)
     }
 }
 
@@ -55,10 +55,6 @@ struct Measured {
     latencies: Latencies,
 }
 
-/// A round is cut into turns of about so many requests, so that what comes and goes on the machine meets all cells of a round.
-/// Much shorter ones would measure how a gateway finds the processor's caches after another has used them: a busy one never does.
-const TURN: usize = 1000;
-
 /// Runs all rounds.
 pub(crate) async fn run(
     cells: &[Cell<'_>],
@@ -70,30 +66,33 @@ pub(crate) async fn run(
     let mut clients = Clients::open(cells, settings.connections).await?;
     let mut measured = Vec::new();
     for cell in cells {
-        clients.send(cell, 0..schedule.warm_up / cell.one_of).await?;
+        clients.send(cell, cell.share(0..schedule.warm_up)).await?;
         measured.push(Measured { cpu_us: Vec::new(), latencies: Latencies::new(3)? });
         steps.done();
     }
     let mut order: Vec<usize> = (0..cells.len()).collect();
     for round in 0..schedule.rounds {
-        let from = schedule.warm_up + round * (schedule.requests + schedule.paced);
-        let turns = schedule.requests.div_ceil(TURN);
-        let mut cpu = vec![Duration::ZERO; cells.len()];
-        for turn in 0..turns {
+        let from = schedule.warm_up + round * schedule.round();
+        let mut counted = vec![(Duration::ZERO, 0); cells.len()];
+        for turn in schedule.each_turn() {
+            let [begin, counts, end] = turn.map(|place| from + place);
             order.shuffle(random);
             for &place in &order {
-                let (cell, requests) = (&cells[place], cells[place].requests(schedule));
-                let (begin, end) = (requests * turn / turns, requests * (turn + 1) / turns);
-                cpu[place] += clients.send(cell, from + begin..from + end).await?;
+                let cell = &cells[place];
+                clients.send(cell, cell.share(begin..counts)).await?;
+                let share = cell.share(counts..end);
+                let (cpu, requests) = &mut counted[place];
+                *requests += share.len();
+                *cpu += clients.send(cell, share).await?;
             }
         }
-        for ((cell, measured), cpu) in cells.iter().zip(&mut measured).zip(cpu) {
-            measured.cpu_us.push(cpu.as_secs_f64() * 1e6 / cell.requests(schedule) as f64);
+        for (measured, (cpu, requests)) in measured.iter_mut().zip(counted) {
+            measured.cpu_us.push(cpu.as_secs_f64() * 1e6 / requests as f64);
             steps.done();
         }
         for &place in order.iter().filter(|_| schedule.paced > 0) {
             let cell = &cells[place];
-            let due = &cell.calls[from + schedule.requests..][..schedule.paced];
+            let due = &cell.calls[from + schedule.round() - schedule.paced..][..schedule.paced];
             measured[place].latencies.add(clients.pace(cell, due, settings.rate).await?)?;
             steps.done();
         }

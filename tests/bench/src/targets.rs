@@ -86,6 +86,20 @@ pub(crate) fn judge(report: &Report) -> Vec<Verdict> {
         cost("wrong-role", Headers, NativeCached, 1.0),
         cost("undeclared", Headers, NativeCached, 1.0),
     ];
+    let counted = |name: &str, own, native, at_most| {
+        let figure = format!("{name}, instructions: {} / {}", Variant::name(own), Variant::name(native));
+        verdict(figure, at_most, Unit::Ratio, instructions(report, name, own, native))
+    };
+    verdicts.extend([
+        counted("cold-rs256", Headers, Native, 0.8),
+        counted("cold-es256", Headers, Native, 0.8),
+        counted("hot", Headers, NativeCached, 0.8),
+        counted("hot", Assertion, NativeCached, 1.0),
+        counted("bad-signature", Headers, Native, 1.0),
+        counted("no-token", Headers, NativeCached, 1.0),
+        counted("wrong-role", Headers, NativeCached, 1.0),
+        counted("undeclared", Headers, NativeCached, 1.0),
+    ]);
     let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let exact = |value: f64| Summary::of(&[value]);
     let few = report.memory.iter().min_by_key(|it| it.rows);
@@ -120,6 +134,15 @@ fn ratio(figure: String, at_most: f64, report: &Report, own: Cell<'_>, other: Ce
         Summary::of(&rounds)
     });
     verdict(figure, at_most, Unit::Ratio, ratios)
+}
+
+/// The net instructions of one variant over those of another.
+fn instructions(report: &Report, name: &str, own: Variant, other: Variant) -> Option<Summary> {
+    let counts = report.counts.iter().find(|it| it.name == name)?;
+    let net = |variant| counts.cells.iter().find(|cell| cell.variant == variant)?.instructions.net;
+    let (own, other) = (net(own)?, net(other)?);
+    let (low, high) = (own.low / other.high, own.high / other.low);
+    Some(Summary { median: own.median / other.median, mad: 0.0, low, high })
 }
 
 fn verdict(figure: String, at_most: f64, unit: Unit, measured: Option<Summary>) -> Verdict {

@@ -26,6 +26,7 @@ async fn bare_envoy(name: &str) -> Result<Envoy> {
         concurrency: 2,
         env: Vec::new(),
         log_levels: String::new(),
+        under: Vec::new(),
         folder,
     };
     Envoy::start(config, settings).await

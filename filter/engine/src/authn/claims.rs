@@ -2,9 +2,7 @@
 //! signature. What depends on the clock, the service or the connection is not judged here but at every request: see
 //! [`Standing`].
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-
+use super::base64url;
 use super::json::{Json, Object};
 use super::signature::Proof;
 use crate::policy::Provider;
@@ -226,7 +224,7 @@ fn binding(object: &Object<'_>, ignore: bool) -> Result<Binding, Reason> {
         Some(_) => return Err(Reason::ClaimsMalformed),
     };
     let thumbprint = members.get("x5t#S256").and_then(Json::as_str);
-    let thumbprint = thumbprint.and_then(|text| BASE64URL.decode(text).ok()?.try_into().ok());
+    let thumbprint = thumbprint.and_then(|text| base64url::decode(text)?.try_into().ok());
     // two methods at once would both have to be proved (RFC 7800 3.1)
     let alone = ["jwk", "jwe", "kid", "jku", "jkt"].iter().all(|other| members.get(other).is_none());
     Ok(thumbprint.filter(|_| alone).map_or(Binding::Other, |it| Binding::Certificate(Box::new(it))))

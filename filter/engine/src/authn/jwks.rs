@@ -1,8 +1,6 @@
 //! A provider's keys: a JWKS (RFC 7517 5) read strictly. One key that cannot be used never spoils the others; it is
 //! ignored and counted. Private and symmetric keys have no business in a JWKS and are ignored too.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -10,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::algorithm::Algorithm;
+use super::base64url;
 use super::json::{Json, Object};
 
 /// RFC 7518 3.3.
@@ -217,7 +216,7 @@ fn optional<'o>(key: &'o Object<'_>, name: &str) -> Option<Option<&'o str>> {
 
 /// The public key itself, checked.
 fn material(key: &Object<'_>) -> Option<(Kind, DecodingKey)> {
-    let bytes = |name| BASE64URL.decode(text(key, name)?).ok();
+    let bytes = |name| base64url::decode(text(key, name)?);
     match (text(key, "kty")?, text(key, "crv")) {
         ("RSA", None) => rsa(&bytes("n")?, &bytes("e")?),
         ("EC", Some("P-256")) => {

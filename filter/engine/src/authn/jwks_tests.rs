@@ -1,5 +1,6 @@
 //! What a JWKS may hold, and what is ignored in it.
 use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde_json::{Value, json};
 
 use super::super::vectors;

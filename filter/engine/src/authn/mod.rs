@@ -9,10 +9,11 @@
 //! | [`claims`] | what it says, and whether that holds now |
 //! | [`cache`] | all of that for a token seen before, but for what must hold now |
 //! | `admission` | which tokens are worth their place there |
-//! | `json`, `words`, [`der`] | JSON, bytes and keys, as the others need them read |
+//! | `base64url`, `json`, `words`, [`der`] | texts, bytes and keys, as the others need them read |
 
 mod admission;
 pub mod algorithm;
+pub(crate) mod base64url;
 pub mod bearer;
 pub mod cache;
 pub mod claims;

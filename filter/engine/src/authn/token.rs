@@ -2,11 +2,10 @@
 
 use std::rc::Rc;
 
-use base64_simd::URL_SAFE_NO_PAD;
 use memchr::{memchr, memrchr};
 
 use super::json::{Json, Object};
-use super::words;
+use super::{base64url, words};
 use crate::reason::Reason;
 
 /// Of a header, in bytes: more than any needs, a certificate chain that nobody reads included.
@@ -49,7 +48,7 @@ impl<'a> Token<'a> {
 }
 
 fn decode(part: &[u8]) -> Result<Vec<u8>, Reason> {
-    URL_SAFE_NO_PAD.decode_to_vec(part).map_err(|_| Reason::TokenMalformed)
+    base64url::decode(part).ok_or(Reason::TokenMalformed)
 }
 
 /// What is read of the JOSE header. `jku`, `jwk`, `x5u` and `x5c` are never even looked at (RFC 8725 3.10).
@@ -157,23 +156,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn base64url_is_read_as_another_library_reads_it_whatever_byte_stands_where() {
-        for length in 0..70 {
-            for at in 0..=length {
-                for byte in 0..=u8::MAX {
-                    let mut part = vec![b'A'; length];
-                    part.splice(at..(at + 1).min(length), [byte]);
-                    assert_eq!(
-                        decode(&part).ok(),
-                        BASE64URL.decode(&part).ok(),
-                        "{byte:#x} at {at} of {length}"
-                    );
-                }
-            }
-        }
-    }
 
     #[test]
     fn a_token_is_exactly_three_parts_without_padding_or_stray_bits() {

@@ -1,11 +1,10 @@
 //! From a verdict's trace to sentences.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use portcullis_principal::SigningKey;
 use serde_json::Value;
 
 use super::{Answer, Handoff, Outcome, Refusal, Step};
+use crate::authn::base64url;
 use crate::authn::keyring::Missing;
 use crate::authz::path::CanonicalPath;
 use crate::authz::requirement::Requirement;
@@ -226,7 +225,7 @@ impl<'a> Teller<'a> {
 
 /// The payload of a JWS.
 fn claims(jws: &str) -> Option<Value> {
-    let payload = BASE64URL.decode(jws.split('.').nth(1)?).ok()?;
+    let payload = base64url::decode(jws.split('.').nth(1)?)?;
     serde_json::from_slice(&payload).ok()
 }
 

@@ -1,5 +1,6 @@
 //! The experiments: which gateways get which requests.
 mod costs;
+mod counts;
 mod fetches;
 mod memory;
 mod proof;
@@ -26,6 +27,7 @@ use crate::tokens::Tokens;
 use crate::upstream::Upstream;
 
 pub(crate) use self::costs::costs;
+pub(crate) use self::counts::counts;
 pub(crate) use self::fetches::fetches;
 pub(crate) use self::memory::memory;
 pub(crate) use self::start::starts;
@@ -55,7 +57,7 @@ impl Ground {
     }
 
     fn place(&self, workers: u32) -> Place {
-        Place { workers, upstream: self.upstream.port(), provider: None }
+        Place { workers, upstream: self.upstream.port(), provider: None, counted: false }
     }
 
     /// Runs one experiment.

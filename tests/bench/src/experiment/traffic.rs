@@ -44,9 +44,13 @@ impl Kind {
             Part::NoToken => Self::Refused(Refusal::NoToken),
             Part::WrongRole => Self::Refused(Refusal::WrongRole),
             Part::Undeclared => Self::Refused(Refusal::Undeclared),
-            Part::Sizes | Part::Rows | Part::Providers | Part::Memory | Part::Start | Part::Fetches => {
-                return None;
-            }
+            Part::Counts
+            | Part::Sizes
+            | Part::Rows
+            | Part::Providers
+            | Part::Memory
+            | Part::Start
+            | Part::Fetches => return None,
         })
     }
 

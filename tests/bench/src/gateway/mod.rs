@@ -11,6 +11,7 @@ use harness::folder::Folder;
 use harness::ports::Port;
 use serde_json::{Value, json};
 
+use crate::callgrind::{self, Counter};
 use crate::cpu::Account;
 use crate::modules::Modules;
 use crate::rules::Rules;
@@ -28,6 +29,8 @@ pub(crate) struct Place {
     pub(crate) upstream: u16,
     /// Port of the provider that keys are fetched from.
     pub(crate) provider: Option<u16>,
+    /// Whether its instructions can be counted, which makes it very slow.
+    pub(crate) counted: bool,
 }
 
 /// A running Envoy.
@@ -37,7 +40,7 @@ pub(crate) struct Gateway {
     /// From the start of the process until it said that it is ready.
     pub(crate) start: Duration,
     envoy: Envoy,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Gateway {
@@ -66,12 +69,14 @@ impl Gateway {
     pub(crate) async fn with_filters(variant: Variant, filters: Vec<Value>, place: Place) -> Result<Self> {
         let folder = Folder::empty("bench")?;
         let config = config(variant, filters, place)?;
+        let under = if place.counted { callgrind::under(folder.path())? } else { Vec::new() };
         let settings = Settings {
             gateway: Port::free()?,
             admin: Port::free()?,
             concurrency: place.workers,
             env: vec![(sandboxed::KEY_ENV.to_owned(), harness::keys::secret())],
             log_levels: String::new(),
+            under,
             folder: folder.path().to_owned(),
         };
         let begin = Instant::now();
@@ -79,7 +84,7 @@ impl Gateway {
             Envoy::start(config, settings).await.with_context(|| format!("start {}", variant.name()))?;
         let start = begin.elapsed();
         let cpu = Account::of(envoy.process().pid())?;
-        Ok(Self { variant, cpu, start, envoy, _folder: folder })
+        Ok(Self { variant, cpu, start, envoy, folder })
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -88,6 +93,11 @@ impl Gateway {
 
     pub(crate) fn pid(&self) -> u32 {
         self.envoy.process().pid()
+    }
+
+    /// Counts its instructions, if it was started so.
+    pub(crate) fn counter(&self) -> Counter {
+        Counter::of(self.pid(), self.folder.path())
     }
 
     /// Envoy's counters and gauges.

@@ -50,6 +50,20 @@ impl Variant {
         }
     }
 
+    /// For a file's name.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::Bare => "bare",
+            Self::Refusing => "refusing",
+            Self::Native => "native",
+            Self::NativeCached => "native-cached",
+            Self::Noop => "noop",
+            Self::Least => "least",
+            Self::Headers => "headers",
+            Self::Assertion => "assertion",
+        }
+    }
+
     /// Whether it is what the others are above.
     pub(crate) fn is_base(self) -> bool {
         matches!(self, Self::Bare | Self::Refusing)

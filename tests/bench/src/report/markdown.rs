@@ -5,9 +5,9 @@ use std::fs;
 use anyhow::{Context as _, Result};
 use harness::artifacts::root;
 
+use super::by_variant::ByVariant;
 use super::terminal::{bound, interval, measured, others, swept};
 use super::{Experiment, Report};
-use crate::gateway::Variant;
 
 /// Where the README's plots and figures are, from the repository's root.
 pub(crate) const RESULTS: &str = "tests/bench/results";
@@ -36,7 +36,22 @@ pub(super) fn render(report: &Report) -> String {
     if !costs.is_empty() {
         text += "\nCPU time of the Envoy process for one request, in us above the bare proxy of the same round (refusals: above a bare \
                  refusal): median, and the interval that holds it with 95 %.\n\n";
-        table(&mut text, &costs);
+        table(&mut text, &ByVariant::of_experiments(&costs, |cell| cell.net.as_ref().map(interval)));
+    }
+    if !report.counts.is_empty() {
+        text += "\nInstructions of the Envoy process for one request, in thousands above the bare proxy (refusals: above a bare refusal), \
+                 counted by callgrind. It knows neither the processor's best instructions for signatures nor the allocator as it is in \
+                 life, so what two columns differ by says more than what one is over the other.\n\n";
+        table(
+            &mut text,
+            &ByVariant::of_counts(&report.counts, |cell| cell.instructions.net.as_ref().map(interval)),
+        );
+        text += "\nLikewise, instructions and data that were not in first caches of 32 KiB each, in thousands: a busy machine makes these \
+                 dear.\n\n";
+        table(
+            &mut text,
+            &ByVariant::of_counts(&report.counts, |cell| cell.misses.net.as_ref().map(interval)),
+        );
     }
     report.experiments.iter().filter(|it| it.varies.is_some()).for_each(|it| sweep(&mut text, it));
     text.push('\n');
@@ -67,17 +82,10 @@ fn sweep(text: &mut String, experiment: &Experiment) {
     }
 }
 
-fn table(text: &mut String, experiments: &[&Experiment]) {
-    let net = |experiment: &Experiment, variant| {
-        experiment.cells.iter().find(|cell| cell.variant == variant).and_then(|cell| cell.net)
-    };
-    let measured = |variant: &Variant| experiments.iter().any(|it| net(it, *variant).is_some());
-    let variants: Vec<_> = Variant::ALL.into_iter().filter(measured).collect();
-    let names: Vec<_> = variants.iter().map(|variant| variant.name()).collect();
-    let _ = writeln!(text, "| | {} |\n|---|{}", names.join(" | "), "---|".repeat(names.len()));
-    for experiment in experiments {
-        let net = |variant: &Variant| net(experiment, *variant).as_ref().map_or_else(String::new, interval);
-        let figures: Vec<_> = variants.iter().map(net).collect();
-        let _ = writeln!(text, "| {} | {} |", experiment.name, figures.join(" | "));
+fn table(text: &mut String, texts: &ByVariant) {
+    let heads = texts.heads();
+    let _ = writeln!(text, "| | {} |\n|---|{}", heads.join(" | "), "---|".repeat(heads.len()));
+    for (name, figures) in &texts.lines {
+        let _ = writeln!(text, "| {name} | {} |", figures.join(" | "));
     }
 }

@@ -1,5 +1,6 @@
 //! The figures of a run: `bench.json`, the tables on the terminal, and the plots.
 mod about;
+mod by_variant;
 mod markdown;
 mod plot;
 mod terminal;
@@ -29,6 +30,8 @@ pub struct Report {
     pub module_bytes: u64,
     /// CPU time and latency.
     pub experiments: Vec<Experiment>,
+    /// Instructions and cache misses.
+    pub counts: Vec<Counts>,
     /// Memory of a worker's VM.
     pub memory: Vec<Memory>,
     /// Time from start to ready.
@@ -131,6 +134,35 @@ pub struct CellFigures {
     pub cpu_us: Vec<f64>,
     /// `net` of each round.
     pub net_us: Vec<f64>,
+}
+
+/// What callgrind counted of several gateways that got the same requests.
+#[derive(Clone, Debug, Serialize)]
+pub struct Counts {
+    /// The name of the part whose requests they are.
+    pub name: String,
+    /// One a gateway.
+    pub cells: Vec<CountedCell>,
+}
+
+/// What it counted of one gateway.
+#[derive(Clone, Debug, Serialize)]
+pub struct CountedCell {
+    /// What was measured.
+    pub variant: Variant,
+    /// Instructions.
+    pub instructions: Counted,
+    /// Instructions and data that were not in first caches of 32 KiB each.
+    pub misses: Counted,
+}
+
+/// A count of the Envoy process for one request, in thousands.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Counted {
+    /// All of it.
+    pub all: Summary,
+    /// Above the median of the bare proxy; none for the bare proxy itself.
+    pub net: Option<Summary>,
 }
 
 /// Latency at the fixed rate, all rounds together, counted from the moment when a request was due.

@@ -2,7 +2,8 @@
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Cell, CellAlignment, Table};
 
-use super::{CellFigures, Experiment, Memory, Report};
+use super::by_variant::ByVariant;
+use super::{CellFigures, Counted, CountedCell, Counts, Experiment, Memory, Report};
 use crate::gateway::Variant;
 use crate::summary::Summary;
 use crate::targets::{Unit, Verdict};
@@ -27,6 +28,13 @@ pub(crate) fn render(report: &Report) -> String {
                 latencies(&experiments)
             ));
         }
+    }
+    if !report.counts.is_empty() {
+        let above = "for one request, in thousands above the bare proxy: median (95 % interval)";
+        let instructions = counts(&report.counts, |cell| cell.instructions);
+        parts.push(format!("Instructions of Envoy {above}\n{instructions}"));
+        let misses = counts(&report.counts, |cell| cell.misses);
+        parts.push(format!("Misses of first caches of 32 KiB {above}\n{misses}"));
     }
     for experiment in report.experiments.iter().filter(|it| it.varies.is_some()) {
         parts.push(format!("{}, in us above the bare proxy\n{}", experiment.name, sweep(experiment)));
@@ -54,32 +62,32 @@ fn right(text: String) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }
 
-/// One row an experiment, one column a variant.
 fn costs(experiments: &[&Experiment]) -> Table {
-    of_variants(experiments, |cell| match &cell.net {
-        Some(net) => interval(net),
-        None => format!("[{:.1}]", cell.cpu.median),
-    })
+    let show = |cell: &CellFigures| {
+        Some(cell.net.as_ref().map_or_else(|| format!("[{:.1}]", cell.cpu.median), interval))
+    };
+    by_variant(&ByVariant::of_experiments(experiments, show))
 }
 
 fn latencies(experiments: &[&Experiment]) -> Table {
     let paced = |it: &&&Experiment| it.cells.iter().any(|cell| cell.latency.is_some());
     let experiments: Vec<_> = experiments.iter().filter(paced).copied().collect();
-    of_variants(&experiments, |cell| {
-        cell.latency.map_or_else(String::new, |it| format!("{:.0} / {:.0}", it.p50_us, it.p99_us))
-    })
+    let show = |cell: &CellFigures| cell.latency.map(|it| format!("{:.0} / {:.0}", it.p50_us, it.p99_us));
+    by_variant(&ByVariant::of_experiments(&experiments, show))
 }
 
-fn of_variants(experiments: &[&Experiment], show: impl Fn(&CellFigures) -> String) -> Table {
-    let cell = |experiment: &Experiment, variant| {
-        experiment.cells.iter().find(|cell| cell.variant == variant).map_or_else(String::new, &show)
+fn counts(counts: &[Counts], of: impl Fn(&CountedCell) -> Counted) -> Table {
+    let show = |cell: &CountedCell| {
+        let Counted { all, net } = of(cell);
+        Some(net.as_ref().map_or_else(|| format!("[{:.1}]", all.median), interval))
     };
-    let measured = |variant: &Variant| experiments.iter().any(|it| !cell(it, *variant).is_empty());
-    let variants: Vec<_> = Variant::ALL.into_iter().filter(measured).collect();
-    let mut table = table([String::new()].into_iter().chain(variants.iter().map(|it| it.name().to_owned())));
-    for experiment in experiments {
-        let figures = variants.iter().map(|variant| right(cell(experiment, *variant)));
-        table.add_row([Cell::new(&experiment.name)].into_iter().chain(figures));
+    by_variant(&ByVariant::of_counts(counts, show))
+}
+
+fn by_variant(texts: &ByVariant) -> Table {
+    let mut table = table([""].into_iter().chain(texts.heads()).map(str::to_owned));
+    for (name, figures) in &texts.lines {
+        table.add_row([Cell::new(name)].into_iter().chain(figures.iter().cloned().map(right)));
     }
     table
 }

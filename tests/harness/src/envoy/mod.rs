@@ -28,6 +28,8 @@ pub struct Settings {
     pub env: Vec<(String, String)>,
     /// Log levels of components, as `--component-log-level` takes them; empty: all `info`.
     pub log_levels: String,
+    /// What it is run under, with its arguments; empty: nothing.
+    pub under: Vec<String>,
     /// Where its configuration and its log go.
     pub folder: PathBuf,
 }
@@ -51,7 +53,12 @@ impl Envoy {
         config.admin(settings.admin.number())?;
         let file = settings.folder.join("envoy.json");
         config.write(&file)?;
-        let launch = Launch::new("envoy", tools::envoy()?)
+        let envoy = tools::envoy()?;
+        let launch = match settings.under.split_first() {
+            None => Launch::new("envoy", envoy),
+            Some((program, arguments)) => Launch::new("envoy", program).args(arguments).arg(envoy),
+        };
+        let launch = launch
             .args(["--config-path".as_ref(), file.as_os_str()])
             .args(["--concurrency", &settings.concurrency.to_string()])
             .args(["--disable-hot-restart", "--log-level", "info"]);

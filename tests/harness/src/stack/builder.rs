@@ -220,6 +220,7 @@ impl Builder {
             concurrency: self.concurrency,
             env,
             log_levels: self.log_levels,
+            under: Vec::new(),
             folder: folder.path().to_owned(),
         };
         let envoy = Envoy::start(config, settings).await?;

@@ -91,6 +91,18 @@ pub fn prometheus() -> Result<()> {
     Err(Error::Missing { what: what.to_owned(), mend: mend.to_owned() })
 }
 
+/// valgrind, with which callgrind counts, and the program that tells it when.
+///
+/// # Errors
+/// There is none.
+pub fn valgrind() -> Result<PathBuf> {
+    let missing = || {
+        let what = "valgrind, which counts instructions (valgrind, callgrind_control)".to_owned();
+        Error::Missing { what, mend: "apt-get install valgrind".to_owned() }
+    };
+    on_path("callgrind_control").and_then(|_| on_path("valgrind")).ok_or_else(missing)
+}
+
 /// The system packages (as Debian names them) that the tests need and this machine lacks.
 pub fn missing_packages() -> Vec<&'static str> {
     let packages = [
@@ -102,6 +114,7 @@ pub fn missing_packages() -> Vec<&'static str> {
         ("curl", on_path("curl").is_some()),
         ("jq", on_path("jq").is_some()),
         ("prometheus", on_path("promtool").is_some()),
+        ("valgrind", valgrind().is_ok()),
         // the composed stack, and stand-ins for images that cannot be pulled
         ("docker.io", on_path("docker").is_some() && on_path("dockerd").is_some()),
         ("iptables", on_path("iptables").is_some()),

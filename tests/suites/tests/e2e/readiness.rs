@@ -121,6 +121,7 @@ fn without_a_policy_or_a_key_everything_is_answered_with_500() {
                 concurrency: 2,
                 env,
                 log_levels,
+                under: Vec::new(),
                 folder: folder.path().to_owned(),
             };
             let envoy = Envoy::start(config, settings).await.unwrap();

@@ -7,11 +7,20 @@ const MEND: &str = "see what the compiler says above";
 
 /// Builds everything that a stack runs.
 pub(crate) fn all() -> Result<()> {
-    wasm_targets()?;
+    programs()?;
+    plugin()
+}
+
+fn programs() -> Result<()> {
     eprintln!("building the backend and the development provider ...");
     let mut programs = cargo();
     programs.args(["build", "--package", "backend", "--package", "dev-idp", "--package", "portcullis-cli"]);
-    run("building the programs", &mut programs, MEND)?;
+    run("building the programs", &mut programs, MEND)
+}
+
+/// Builds the plugin.
+pub(crate) fn plugin() -> Result<()> {
+    wasm_targets()?;
     eprintln!("building the plugin ...");
     let mut plugin = cargo();
     plugin.args([

@@ -20,8 +20,9 @@ use crate::tokens::Algorithm;
 /// One Envoy after the other, since each is very slow; each is asked everything by one connection.
 pub(crate) async fn counts(ground: &Ground) -> Result<Vec<Counts>> {
     let schedule = ground.plan.counts;
-    // as many tokens are needed as are sent here
-    let plan = Plan { cold: schedule, hot: schedule, ..ground.plan.clone() };
+    // as many tokens are needed as are sent here; new ones take long, and leave less behind
+    let cold = Schedule { warm_up: schedule.warm_up / 3, ..schedule };
+    let plan = Plan { cold, hot: schedule, ..ground.plan.clone() };
     let kinds: Vec<(Part, Kind)> =
         plan.counted.iter().filter_map(|part| Some((*part, Kind::of(*part)?))).collect();
     let provider = [Provider::new(0, &Algorithm::ALL)];
@@ -36,11 +37,12 @@ pub(crate) async fn counts(ground: &Ground) -> Result<Vec<Counts>> {
         let place = Place { counted: true, ..ground.place(1) };
         let gateway = Gateway::start(variant, rules, place, &ground.modules).await?;
         proof::of(&gateway, rules, &ground.upstream).await?;
-        let mut counting = Counting { schedule, counter: gateway.counter(), port: gateway.port() };
+        let mut counting = Counting { counter: gateway.counter(), port: gateway.port() };
         for ((part, kind), rounds) in kinds.iter().zip(&mut rounds) {
             if kind.concerns(variant) {
-                let calls = Traffic::of(*kind, &provider[0], &table, &plan)?.to(variant);
-                let counted = counting.rounds(&calls).await.with_context(|| variant.name())?;
+                let traffic = Traffic::of(*kind, &provider[0], &table, &plan)?;
+                let counted = counting.rounds(traffic.schedule, &traffic.to(variant)).await;
+                let counted = counted.with_context(|| variant.name())?;
                 counting.counter.keep(&dumps.join(format!("{}-{}", part.name(), variant.key())))?;
                 rounds.push((variant, counted));
                 steps.done();
@@ -63,15 +65,14 @@ type Rounds = (Variant, Vec<[f64; 2]>);
 
 /// Counts what one gateway does.
 struct Counting {
-    schedule: Schedule,
     counter: Counter,
     port: u16,
 }
 
 impl Counting {
     /// Instructions and misses for one request, in each round. While V8 compiles what has become hot, nothing is counted.
-    async fn rounds(&mut self, calls: &Arc<[Call]>) -> Result<Vec<[f64; 2]>> {
-        let Schedule { rounds, warm_up, requests, .. } = self.schedule;
+    async fn rounds(&mut self, schedule: Schedule, calls: &Arc<[Call]>) -> Result<Vec<[f64; 2]>> {
+        let Schedule { rounds, warm_up, requests, .. } = schedule;
         let mut connection = vec![Connection::open(self.port).await?];
         // the first requests that are counted are valgrind's own warming up
         let settle = warm_up - warm_up.min(20);

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: says what will run, runs it, and counts the suites.
 mod suites;
+mod workspace;
 
 use std::env;
 use std::process::ExitCode;

@@ -9,6 +9,7 @@ use harness::compose::Compose;
 use harness::postgres::Postgres;
 use harness::{Error, Result, tools};
 
+use super::workspace::{self, NOT_NATIVE};
 use crate::build;
 use crate::cargo::{cargo, run, wasm_targets};
 use crate::fuzz;
@@ -19,9 +20,9 @@ const POSTGRES: &str = "PORTCULLIS_TEST_POSTGRES";
 const SKIPPED: [&str; 8] =
     ["--skip", "postgres", "--skip", "keycloak", "--skip", "compose", "--skip", "prometheus"];
 
-/// Packages that are built for the Proxy-Wasm host only.
-const NOT_NATIVE: [&str; 6] =
-    ["--exclude", "portcullis-plugin", "--exclude", "bench-least", "--exclude", "planter"];
+/// Packages whose integration tests run real parts, and have suites of their own.
+const REAL: [&str; 4] = ["harness", "xtask", "e2e", BENCH];
+const BENCH: &str = "bench";
 
 /// A suite.
 #[derive(Debug)]
@@ -84,13 +85,14 @@ fn clippy() -> Result<()> {
 }
 
 fn native() -> Result<()> {
-    let mut native = cargo();
-    native.args(["test", "--workspace", "--features", "portcullis-engine/schema"]).args(NOT_NATIVE);
-    // these run real processes, and have suites of their own
-    native.args(["--exclude", "harness", "--exclude", "xtask", "--exclude", "e2e", "--exclude", "bench"]);
+    workspace::compile()?;
+    let own = workspace::integration(|package| !REAL.contains(&package))?;
+    let mut native = workspace::tests();
+    native.args(["--lib", "--bins"]).args(own);
     tests(native.args(["--", "--skip", "on_postgres", "--skip", "postgres_"]))?;
+    tests(workspace::tests().arg("--doc"))?;
     // each once: criterion takes none of the arguments above
-    tests(cargo().args(["test", "--package", "portcullis-engine", "--bench", "engine"]))
+    tests(workspace::tests().args(["--bench", "engine"]))
 }
 
 fn wasm() -> Result<()> {
@@ -103,19 +105,19 @@ fn wasm() -> Result<()> {
 }
 
 fn e2e() -> Result<()> {
-    build::all()?;
+    build::plugin()?;
     build::faulty()?;
     tools::envoy()?;
-    let mut e2e = cargo();
-    e2e.args(["test", "--package", "harness", "--package", "xtask", "--package", "e2e", "--"]);
-    tests(e2e.args(SKIPPED))
+    workspace::compile()?;
+    let through_envoy = workspace::integration(|package| REAL.contains(&package) && package != BENCH)?;
+    tests(workspace::tests().args(through_envoy).arg("--").args(SKIPPED))
 }
 
 fn bench() -> Result<()> {
-    build::all()?;
+    build::plugin()?;
     tools::envoy()?;
-    let mut bench = cargo();
-    tests(bench.args(["test", "--package", "bench"]))
+    tools::valgrind()?;
+    tests(workspace::tests().args(workspace::integration(|package| package == BENCH)?))
 }
 
 fn postgres() -> Result<()> {
@@ -123,46 +125,42 @@ fn postgres() -> Result<()> {
     let runtime = tokio::runtime::Runtime::new().map_err(Error::io("start the runtime"))?;
     let server = runtime.block_on(Postgres::start())?;
     let url = runtime.block_on(server.database("tests"))?;
-    named("postgres", || {
-        let mut postgres = cargo();
-        postgres.args(["test", "--package", "backend", "--package", "harness"]).env(POSTGRES, &url);
-        postgres
-    })
+    named("postgres", &["backend", "harness"], |postgres| postgres.env(POSTGRES, &url))
 }
 
 fn keycloak() -> Result<()> {
     tools::keycloak()?;
     tools::envoy()?;
-    build::all()?;
-    named("keycloak", || {
-        let mut keycloak = cargo();
-        keycloak.args(["test", "--package", "harness", "--package", "xtask", "--package", "e2e"]);
-        keycloak
-    })
+    build::plugin()?;
+    workspace::compile()?;
+    named("keycloak", &["harness", "xtask", "e2e"], |keycloak| keycloak)
 }
 
 fn prometheus() -> Result<()> {
     tools::prometheus()?;
     tools::envoy()?;
-    build::all()?;
-    named("prometheus", || {
-        let mut prometheus = cargo();
-        prometheus.args(["test", "--package", "e2e", "--test", "observability"]);
-        prometheus
-    })
+    build::plugin()?;
+    workspace::compile()?;
+    named("prometheus", &["e2e"], |prometheus| prometheus)
 }
 
 fn compose() -> Result<()> {
     let stack = Compose::up()?;
-    let mut compose = cargo();
-    compose.args(["test", "--package", "e2e", "--test", "compose"]).envs(stack.environment());
+    let mut compose = workspace::tests();
+    compose.args(["--test", "compose"]).envs(stack.environment());
     // they stop and kill parts of the one stack
     let done = tests(compose.args(["--", "--test-threads", "1", "--nocapture"]));
     done.and(stack.down())
 }
 
-/// Runs the tests that have `word` in their names, of which there must be some.
-fn named(word: &str, command: impl Fn() -> Command) -> Result<()> {
+/// Runs the tests of these packages that have `word` in their names, of which there must be some.
+fn named(word: &str, packages: &[&str], prepare: impl Fn(&mut Command) -> &mut Command) -> Result<()> {
+    let integration = workspace::integration(|package| packages.contains(&package))?;
+    let command = || {
+        let mut command = workspace::tests();
+        prepare(command.arg("--lib").args(&integration));
+        command
+    };
     let list = command().args(["--", "--list", word]).output().map_err(Error::io("run cargo"))?;
     let some = String::from_utf8_lossy(&list.stdout).lines().any(|line| line.ends_with(": test"));
     if list.status.success() && !some {

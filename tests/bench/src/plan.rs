@@ -182,8 +182,8 @@ impl Plan {
         Self {
             parts,
             workers: vec![1],
-            cold: Schedule { rounds: 13, warm_up: 400, requests: 300, paced: 60 },
-            hot: Schedule { rounds: 13, warm_up: 2000, requests: 1100, paced: 60 },
+            cold: Schedule { rounds: 7, warm_up: 400, requests: 300, paced: 60 },
+            hot: Schedule { rounds: 7, warm_up: 2000, requests: 800, paced: 60 },
             rows: vec![10, 10_000],
             providers: vec![1, 1000],
             starts: 3,

@@ -61,16 +61,20 @@ impl Counter {
     pub(crate) fn take(&mut self) -> Result<Count> {
         self.control(&["--dump"])?;
         self.dumps += 1;
-        let dump = self.folder.join(format!("{DUMPS}.{}", self.dumps));
+        let dump = self.last();
         let text = fs::read(&dump).with_context(|| format!("read {}", dump.display()))?;
         totals(&String::from_utf8_lossy(&text)).with_context(|| format!("{}: no totals", dump.display()))
     }
 
     /// Keeps the last dump under this name, for `callgrind_annotate`.
     pub(crate) fn keep(&self, file: &Path) -> Result<()> {
-        let dump = self.folder.join(format!("{DUMPS}.{}", self.dumps));
-        fs::copy(&dump, file).with_context(|| format!("write {}", file.display()))?;
+        fs::copy(self.last(), file).with_context(|| format!("write {}", file.display()))?;
         Ok(())
+    }
+
+    /// The last dump.
+    fn last(&self) -> PathBuf {
+        self.folder.join(format!("{DUMPS}.{}", self.dumps))
     }
 
     fn control(&self, arguments: &[&str]) -> Result<()> {

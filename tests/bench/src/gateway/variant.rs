@@ -1,8 +1,9 @@
 //! What stands between the client and the service.
+use clap::ValueEnum;
 use serde::Serialize;
 
 /// What stands between the client and the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Variant {
     /// Envoy without a filter: what every figure is above.
@@ -50,18 +51,9 @@ impl Variant {
         }
     }
 
-    /// For a file's name.
-    pub(crate) fn key(self) -> &'static str {
-        match self {
-            Self::Bare => "bare",
-            Self::Refusing => "refusing",
-            Self::Native => "native",
-            Self::NativeCached => "native-cached",
-            Self::Noop => "noop",
-            Self::Least => "least",
-            Self::Headers => "headers",
-            Self::Assertion => "assertion",
-        }
+    /// As `bench.json` calls it.
+    pub(crate) fn key(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
     /// Whether it is what the others are above.

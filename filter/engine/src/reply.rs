@@ -56,6 +56,15 @@ impl Challenge {
             Self::InsufficientScope => Some("insufficient_scope"),
         }
     }
+
+    /// The value of `WWW-Authenticate`, if there is one. `realm` is the service's name.
+    pub(crate) fn header(self, realm: &str) -> Option<String> {
+        match (self, self.error()) {
+            (Self::None, _) => None,
+            (_, None) => Some(["Bearer realm=\"", realm, "\""].concat()),
+            (_, Some(error)) => Some(["Bearer realm=\"", realm, "\", error=\"", error, "\""].concat()),
+        }
+    }
 }
 
 /// Status, challenge and the rule behind a reason.
@@ -139,7 +148,7 @@ pub const fn grpc_status(reason: Reason) -> u8 {
 
 /// A reply, ready to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
+pub struct Reply<'a> {
     /// HTTP status.
     pub status: u16,
     /// `WWW-Authenticate`, if any.
@@ -147,29 +156,32 @@ pub struct Reply {
     /// `Retry-After` in seconds, if any.
     pub retry_after: Option<u32>,
     /// The problem document; its content type is [`PROBLEM_JSON`].
-    pub body: String,
+    pub body: &'a str,
 }
 
 /// RFC 9457 3.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// The reply to `reason`. `realm` is the service's name, `base` the policy's base of problem types (an absolute URI).
-/// A 503 always says when to come back; `retry_after` is 1 s where nothing better is known.
-pub fn reply(reason: Reason, realm: &str, base: Option<&str>, retry_after: Option<u32>) -> Reply {
-    let terms = reason.terms();
-    Reply {
-        status: terms.status,
-        challenge: challenge(terms.challenge, realm),
-        retry_after: (terms.status == 503).then(|| retry_after.unwrap_or(1).max(1)),
-        body: problem(reason, base),
-    }
-}
+/// The problem documents of a policy, written once for all requests: a flood is made of refusals.
+#[derive(Clone, Debug)]
+pub struct Problems(Vec<String>);
 
-fn challenge(challenge: Challenge, realm: &str) -> Option<String> {
-    match (challenge, challenge.error()) {
-        (Challenge::None, _) => None,
-        (_, None) => Some(["Bearer realm=\"", realm, "\""].concat()),
-        (_, Some(error)) => Some(["Bearer realm=\"", realm, "\", error=\"", error, "\""].concat()),
+impl Problems {
+    /// `base`: the policy's base of problem types (an absolute URI).
+    pub fn new(base: Option<&str>) -> Self {
+        Self(Reason::ALL.iter().map(|reason| problem(*reason, base)).collect())
+    }
+
+    /// The reply to `reason`. `realm` is the service's name.
+    /// A 503 always says when to come back; `retry_after` is 1 s where nothing better is known.
+    pub fn reply(&self, reason: Reason, realm: &str, retry_after: Option<u32>) -> Reply<'_> {
+        let terms = reason.terms();
+        Reply {
+            status: terms.status,
+            challenge: terms.challenge.header(realm),
+            retry_after: (terms.status == 503).then(|| retry_after.unwrap_or(1).max(1)),
+            body: self.0.get(reason as usize).map_or("", String::as_str),
+        }
     }
 }
 
@@ -184,7 +196,6 @@ fn problem(reason: Reason, base: Option<&str>) -> String {
         503 => ("503", "Service Unavailable"),
         _ => ("500", "Internal Server Error"),
     };
-    // put together: to format it costs a refused request about as much as its decision
     [
         r#"{"type":""#,
         base,
@@ -229,7 +240,8 @@ mod tests {
 
     #[test]
     fn a_missing_token_is_challenged_with_a_realm_and_no_error() {
-        let reply = reply(Reason::TokenMissing, "shop", None, None);
+        let problems = Problems::new(None);
+        let reply = problems.reply(Reason::TokenMissing, "shop", None);
         assert_eq!(reply.challenge.as_deref(), Some("Bearer realm=\"shop\""));
     }
 
@@ -237,8 +249,9 @@ mod tests {
     fn every_body_is_a_problem_document_with_the_reason_as_a_member() {
         for &reason in Reason::ALL {
             for base in [None, Some("https://errors.example/portcullis#")] {
+                let problems = Problems::new(base);
                 let body: serde_json::Value =
-                    serde_json::from_str(&reply(reason, "shop", base, None).body).unwrap();
+                    serde_json::from_str(problems.reply(reason, "shop", None).body).unwrap();
                 assert_eq!(body["reason"], reason.id());
                 assert_eq!(body["status"], reason.terms().status);
                 let id = base.map_or("about:blank".to_owned(), |b| format!("{b}{reason}"));
@@ -249,11 +262,15 @@ mod tests {
 
     #[test]
     fn what_is_wrong_on_our_side_says_when_to_come_back_and_is_never_a_401() {
+        let problems = Problems::new(None);
         for &reason in Reason::ALL.iter().filter(|r| r.terms().level == Level::Ours) {
             assert!(reason.terms().status >= 500);
-            assert_eq!(reply(reason, "shop", None, None).retry_after.is_some(), reason.terms().status == 503);
+            assert_eq!(
+                problems.reply(reason, "shop", None).retry_after.is_some(),
+                reason.terms().status == 503
+            );
         }
-        assert_eq!(reply(Reason::KeyNotYetFetched, "shop", None, Some(29)).retry_after, Some(29));
+        assert_eq!(problems.reply(Reason::KeyNotYetFetched, "shop", Some(29)).retry_after, Some(29));
     }
 
     #[test]

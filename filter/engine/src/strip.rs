@@ -24,39 +24,43 @@ pub const SHADOW_HEADER: &str = "x-portcullis-shadow";
 /// The names that are stripped: [`DOUBLE_MEANING`], [`SHADOW_HEADER`], and the policy's own.
 #[derive(Clone, Debug)]
 pub(crate) struct Stripped {
-    /// The policy's own come last.
-    names: Box<[Box<str>]>,
-    /// Bit n: one of the names has n bytes. Most headers of a request have another length than any of them.
-    lengths: u128,
+    /// The policy's own.
+    ours: Box<[Box<str>]>,
+    /// All of them by their [`length`], since most headers of a request have another than any of them.
+    by_length: Box<[Vec<Box<str>>]>,
 }
-
-/// How many are always stripped.
-const ALWAYS: usize = DOUBLE_MEANING.len() + 1;
 
 impl Stripped {
     /// `ours` besides those that are always stripped, in lower case.
     pub(crate) fn new(ours: Vec<Box<str>>) -> Self {
-        let always = DOUBLE_MEANING.iter().copied().chain([SHADOW_HEADER]).map(Box::from);
-        let names: Box<[Box<str>]> = always.chain(ours).collect();
-        let lengths = names.iter().fold(0, |lengths, name| lengths | length(name));
-        Self { names, lengths }
+        let always = DOUBLE_MEANING.iter().copied().chain([SHADOW_HEADER]);
+        let mut by_length: Box<[Vec<Box<str>>]> = vec![Vec::new(); LONG + 1].into();
+        for name in always.chain(ours.iter().map(|name| &**name)) {
+            if let Some(names) = by_length.get_mut(length(name)) {
+                names.push(name.into());
+            }
+        }
+        Self { ours: ours.into(), by_length }
     }
 
     /// The policy's own.
     pub(crate) fn ours(&self) -> &[Box<str>] {
-        self.names.get(ALWAYS..).unwrap_or_default()
+        &self.ours
     }
 
     /// Whether a header must go: its name equals one of these once `_` is read as `-`, as CGI-like services read both alike.
     /// Case is ignored, though Envoy has made names lower case already.
     pub(crate) fn contains(&self, name: &str) -> bool {
-        self.lengths & length(name) != 0 && self.names.iter().any(|known| reads_as(name, known))
+        self.by_length.get(length(name)).is_some_and(|names| names.iter().any(|known| reads_as(name, known)))
     }
 }
 
-/// The bit of its length; very long names share one.
-fn length(name: &str) -> u128 {
-    1 << name.len().min(127)
+/// Of names that are longer nobody has many.
+const LONG: usize = 63;
+
+/// Its length in bytes; that of all long names is the same.
+fn length(name: &str) -> usize {
+    name.len().min(LONG)
 }
 
 fn reads_as(name: &str, known: &str) -> bool {

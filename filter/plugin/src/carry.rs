@@ -6,7 +6,7 @@ use portcullis_engine::authn::keyring::Missing;
 use portcullis_engine::decide::{Decision, Permit, Trace, Verdict, conclude};
 use portcullis_engine::policy::{Policy, ProviderId};
 use portcullis_engine::reason::Reason;
-use portcullis_engine::reply::{PROBLEM_JSON, grpc_status, reply};
+use portcullis_engine::reply::{PROBLEM_JSON, Problems, grpc_status};
 use portcullis_engine::request::{Connection, Request};
 use portcullis_engine::strip::SHADOW_HEADER;
 use portcullis_engine::time::{Now, Steady};
@@ -154,8 +154,7 @@ fn allow(
 
 /// Answers the client. Nothing of the token or of our errors is in the reply.
 fn refuse(worker: &Worker, request: &Request<'_>, trace: &Trace, reason: Reason, retry_after: Option<u32>) {
-    let policy = &*worker.policy;
-    let reply = reply(reason, realm(policy, trace), policy.problem_base(), retry_after);
+    let reply = worker.problems.reply(reason, realm(&worker.policy, trace), retry_after);
     let seconds = reply.retry_after.map(|seconds| seconds.to_string());
     let mut headers = Vec::with_capacity(4);
     if let Some(challenge) = &reply.challenge {
@@ -182,7 +181,8 @@ fn refuse(worker: &Worker, request: &Request<'_>, trace: &Trace, reason: Reason,
 
 /// The answer where there is not even a policy.
 pub(crate) fn broken() {
-    let reply = reply(Reason::HandoffFailed, "portcullis", None, None);
+    let problems = Problems::new(None);
+    let reply = problems.reply(Reason::HandoffFailed, "portcullis", None);
     let headers = vec![("content-type", PROBLEM_JSON)];
     let _ = hostcalls::send_http_response(reply.status.into(), headers, Some(reply.body.as_bytes()));
 }

@@ -9,6 +9,7 @@ use portcullis_engine::authn::keyring::Missing;
 use portcullis_engine::decide::{Gate, conclude};
 use portcullis_engine::policy::Policy;
 use portcullis_engine::reason::Reason;
+use portcullis_engine::reply::Problems;
 use portcullis_principal::SigningKey;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -30,6 +31,7 @@ const AT_ONCE: Duration = Duration::from_millis(1);
 pub(crate) struct Worker {
     pub(crate) context: u32,
     pub(crate) policy: Rc<Policy>,
+    pub(crate) problems: Problems,
     pub(crate) gate: RefCell<Gate>,
     pub(crate) signing_key: Option<SigningKey>,
     pub(crate) queue: RefCell<Queue>,
@@ -66,6 +68,7 @@ impl Root {
         };
         Ok(Worker {
             context: self.context,
+            problems: Problems::new(policy.problem_base()),
             gate: RefCell::new(Gate::new(Rc::clone(&policy), crypto::provider())),
             queue: RefCell::new(Queue::new(bounds)),
             provision: RefCell::new(Provision::new(&policy, signing_key.as_ref())),

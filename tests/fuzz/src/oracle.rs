@@ -2,7 +2,6 @@
 
 use portcullis_engine::authn::bearer::Headers;
 use portcullis_engine::decide::{Decision, Gate, Permit, Verdict};
-use portcullis_engine::reply::reply;
 use portcullis_engine::request::Request;
 use portcullis_engine::time::Now;
 use serde_json::Value;
@@ -32,8 +31,7 @@ pub(crate) fn decide(
     let verdict = gate.decide(&request, peer, now);
     match &verdict.decision {
         Decision::Refuse(reason) => {
-            let reply = reply(*reason, "realm", None, None);
-            assert!(reply.status >= 400 && verdict.trace.reason == Some(*reason));
+            assert!(reason.terms().status >= 400 && verdict.trace.reason == Some(*reason));
             false
         }
         Decision::Wait(..) => panic!("the keys are inline"),

@@ -94,11 +94,12 @@ impl<'a> UnverifiedClaims<'a> {
         let subject = object.at(&provider.subject).and_then(Json::as_str).filter(|it| is_name(it));
         let subject = subject.ok_or(Reason::SubjectInvalid)?.into();
         // RFC 9068 2.2, whatever else the policy calls subject and audience; `iss` and `exp` are required of every token
-        let complete =
+        let complete = || {
             ["sub", "client_id", "jti"].iter().all(|name| text(&object, name).is_some_and(is_name))
-                && ["aud", "iat"].iter().all(|name| object.get(name).is_some());
+                && ["aud", "iat"].iter().all(|name| object.get(name).is_some())
+        };
         let required = provider.required_claims.iter().all(|rule| has(&object, &rule.path, &rule.one_of));
-        if !required || access_token && !complete {
+        if !required || access_token && !complete() {
             return Err(Reason::ClaimMismatch);
         }
         Ok(VerifiedClaims { object, subject, standing })

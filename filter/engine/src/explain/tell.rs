@@ -12,7 +12,7 @@ use crate::decide::{Decision, Permit, Trace};
 use crate::handoff::Assertions;
 use crate::policy::{KeySource, Policy, Row, TokenSource};
 use crate::reason::Reason;
-use crate::reply::{Level, reply};
+use crate::reply::Level;
 use crate::request::Request;
 use crate::strip::SHADOW_HEADER;
 use crate::time::Now;
@@ -190,13 +190,13 @@ impl<'a> Teller<'a> {
     fn refusal(&self, reason: Reason) -> Refusal {
         let service = self.trace.service.and_then(|id| self.policy.service(id));
         let realm = service.map_or("portcullis", |service| service.name());
-        let reply = reply(reason, realm, None, None);
+        let terms = reason.terms();
         Refusal {
             reason: reason.id(),
             when: reason.when().trim(),
-            rule: reason.terms().rule,
-            status: reply.status,
-            challenge: reply.challenge,
+            rule: terms.rule,
+            status: terms.status,
+            challenge: terms.challenge.header(realm),
         }
     }
 

@@ -154,7 +154,12 @@ impl HostCall {
 
     /// The host's answer, or `None` if it gave none.
     fn verify(&self, message: &[u8], signature: &[u8]) -> Option<bool> {
-        let converted = if self.ecdsa { Some(der::ecdsa_signature(signature)?) } else { None };
+        let converted = match self.ecdsa.then(|| der::ecdsa_signature(signature)) {
+            // no signature at all: nothing to ask
+            Some(None) => return Some(false),
+            Some(converted) => converted,
+            None => None,
+        };
         let mut arguments = Vec::with_capacity(message.len() + self.key.len() + signature.len() + 40);
         field(&mut arguments, 1, self.hash.as_bytes());
         field(&mut arguments, 2, &self.key);

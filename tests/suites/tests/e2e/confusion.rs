@@ -103,6 +103,31 @@ fn a_bad_token_is_401_with_its_reason_on_every_kind_of_row() {
     });
 }
 
+/// CVE-2022-21449: who does not look whether r and s are numbers below the group's order and above zero lets everybody pass
+/// (FIPS 186-5 6.4.2). The host does look, and is not taken for broken by who asks it that.
+#[test]
+fn an_ecdsa_signature_of_numbers_that_none_has_is_401_and_no_fault_of_the_host() {
+    SHOP.visit(async |shop| {
+        let count = async |name: &str| shop.stack.stats().await.unwrap().sum(&[name]);
+        let honest = shop.stack.idp().token("alice").alg(Algorithm::ES256).sign().await.unwrap();
+        shop.get("/me").token(&honest).answers(200).await;
+        let (signed, signature) = honest.rsplit_once('.').unwrap();
+        let signature = BASE64URL.decode(signature).unwrap();
+        let (r, s) = signature.split_at(32);
+        let (zero, large) = (&[0; 32][..], &[0xff; 32][..]);
+        let before = count("portcullis.cache;outcome=miss").await;
+        for numbers in [[zero, zero], [zero, s], [r, zero], [large, s], [r, large], [large, large]] {
+            let token = format!("{signed}.{}", BASE64URL.encode(numbers.concat()));
+            let ask = shop.get("/me").named(format!("{numbers:x?}")).token(&token);
+            ask.is_stopped(invalid_token("signature-invalid")).await;
+        }
+        // both are told at the same tick
+        let told = async || (count("portcullis.cache;outcome=miss").await >= before + 6).then_some(());
+        harness::process::eventually("the misses", crate::keys::PATIENCE, told).await.unwrap();
+        assert_eq!(count("portcullis.host_crypto_failures").await, 0);
+    });
+}
+
 /// RFC 7515 4.1.2 to 4.1.5 let a token bring its key, or say where it is. Whoever heeds that lets everybody pass (RFC 8725 3.10).
 #[test]
 fn a_strangers_token_that_brings_its_own_key_is_401_and_nothing_is_fetched_for_it() {

@@ -6,6 +6,7 @@
 //! known bad one must fail. A host that lacks the function, lies in the test or fails later never leads to a pass:
 //! RustCrypto decides instead.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
@@ -154,16 +155,17 @@ impl HostCall {
 
     /// The host's answer, or `None` if it gave none.
     fn verify(&self, message: &[u8], signature: &[u8]) -> Option<bool> {
-        let converted = match self.ecdsa.then(|| der::ecdsa_signature(signature)) {
+        let signature = if self.ecdsa {
             // no signature at all: nothing to ask
-            Some(None) => return Some(false),
-            Some(converted) => converted,
-            None => None,
+            let Some(der) = der::ecdsa_signature(signature) else { return Some(false) };
+            Cow::from(der)
+        } else {
+            Cow::from(signature)
         };
         let mut arguments = Vec::with_capacity(message.len() + self.key.len() + signature.len() + 40);
         field(&mut arguments, 1, self.hash.as_bytes());
         field(&mut arguments, 2, &self.key);
-        field(&mut arguments, 3, converted.as_deref().unwrap_or(signature));
+        field(&mut arguments, 3, &signature);
         field(&mut arguments, 4, message);
         let answer = verify_signature(&arguments)?;
         // VerifySignatureResult { bool result = 1; string error = 2 }: proto3 leaves a false out

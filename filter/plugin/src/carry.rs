@@ -46,7 +46,7 @@ pub(crate) fn decide(worker: &Worker, context: u32, received: &Rc<Received>, unt
     }
     let Verdict { decision, mut trace } = verdict;
     let Decision::Wait(provider, missing) = decision else {
-        return out(worker, received, decision, &trace, None, now);
+        return out(worker, received, &request, decision, &trace, None, now);
     };
     received.trace.replace(trace.clone());
     let (reason, retry_after) = match wait(worker, context, received, (provider, missing), until, now) {
@@ -54,7 +54,7 @@ pub(crate) fn decide(worker: &Worker, context: u32, received: &Rc<Received>, unt
         Err(reason) => reason,
     };
     let decision = conclude(&worker.policy, &mut trace, reason, now);
-    out(worker, received, decision, &trace, retry_after, now)
+    out(worker, received, &request, decision, &trace, retry_after, now)
 }
 
 /// Lets the request wait, if waiting can help and there is room.
@@ -84,14 +84,14 @@ fn wait(
 pub(crate) fn out(
     worker: &Worker,
     received: &Received,
+    request: &Request<'_>,
     decision: Decision,
     trace: &Trace,
     retry_after: Option<u32>,
     now: Now,
 ) -> Then {
-    let request = Request::new(received.headers());
     let reason = match decision {
-        Decision::Allow(permit) => match allow(worker, received, &request, &permit, now) {
+        Decision::Allow(permit) => match allow(worker, request, &permit, now) {
             Ok(()) => {
                 tell(worker, trace, permit.shadow(), true);
                 if let Some(reason) = permit.shadow() {
@@ -109,18 +109,12 @@ pub(crate) fn out(
     // before the reply, after which the stream may be gone
     tell(worker, trace, Some(reason), false);
     say(worker, trace, reason, false);
-    refuse(worker, &request, trace, reason, retry_after);
+    refuse(worker, request, trace, reason, retry_after);
     Then::Ended
 }
 
 /// Strips the request, writes who the client is, and takes the token off.
-fn allow(
-    worker: &Worker,
-    received: &Received,
-    request: &Request<'_>,
-    permit: &Permit,
-    now: Now,
-) -> Result<(), Reason> {
+fn allow(worker: &Worker, request: &Request<'_>, permit: &Permit, now: Now) -> Result<(), Reason> {
     const MAP: MapType = MapType::HttpRequestHeaders;
     let policy = &*worker.policy;
     let mut gate = worker.gate.borrow_mut();
@@ -131,12 +125,12 @@ fn allow(
     })?;
     drop(gate);
     let failed = |_| Reason::HandoffFailed;
-    for (name, _) in received.headers().0 {
+    for (name, _) in request.headers.0 {
         if policy.strips(name) {
             hostcalls::remove_map_value(MAP, name).map_err(failed)?;
         }
     }
-    if let Some((name, left)) = permit.taken(policy, received.headers()) {
+    if let Some((name, left)) = permit.taken(policy, request.headers) {
         hostcalls::remove_map_value(MAP, name).map_err(failed)?;
         for value in left {
             hostcalls::add_map_value_bytes(MAP, name, &value).map_err(failed)?;

@@ -10,6 +10,7 @@ use portcullis_engine::decide::{Gate, conclude};
 use portcullis_engine::policy::Policy;
 use portcullis_engine::reason::Reason;
 use portcullis_engine::reply::Problems;
+use portcullis_engine::request::Request;
 use portcullis_principal::SigningKey;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -211,7 +212,8 @@ impl Worker {
             let mut trace = waiter.request.trace.borrow().clone();
             let now = host::now();
             let decision = conclude(&self.policy, &mut trace, reason, now);
-            let then = carry::out(self, &waiter.request, decision, &trace, retry_after, now);
+            let request = Request::new(waiter.request.headers());
+            let then = carry::out(self, &waiter.request, &request, decision, &trace, retry_after, now);
             if then == carry::Then::Goes {
                 let _ = hostcalls::resume_http_request();
             }

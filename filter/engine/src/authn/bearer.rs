@@ -19,7 +19,7 @@ pub(crate) struct Credential<'a> {
 impl<'a> Headers<'a> {
     /// The value of the first header of that name.
     pub fn first(self, name: &str) -> Option<&'a [u8]> {
-        self.all(name).next()
+        self.after(0, name).map(|(_, value)| value)
     }
 
     /// The values of all headers of that name.
@@ -29,8 +29,22 @@ impl<'a> Headers<'a> {
 
     /// The value of the only header of that name.
     pub fn only(self, name: &str) -> Option<&'a [u8]> {
-        let mut all = self.all(name);
-        all.next().filter(|_| all.next().is_none())
+        self.sole(name).ok().flatten()
+    }
+
+    /// The value of the header of that name, if there is one.
+    ///
+    /// # Errors
+    /// [`Reason::CredentialsAmbiguous`] if there are several.
+    fn sole(self, name: &str) -> Result<Option<&'a [u8]>, Reason> {
+        let Some((at, value)) = self.after(0, name) else { return Ok(None) };
+        if self.after(at + 1, name).is_some() { Err(Reason::CredentialsAmbiguous) } else { Ok(Some(value)) }
+    }
+
+    /// The first header of that name at `from` or later: its place, and its value.
+    fn after(self, from: usize, name: &str) -> Option<(usize, &'a [u8])> {
+        let mut all = self.0.iter().enumerate().skip(from);
+        all.find(|(_, (known, _))| known == name).map(|(at, (_, value))| (at, value.as_slice()))
     }
 }
 
@@ -61,12 +75,9 @@ pub(crate) fn credential<'a, 's>(
 
 /// `Authorization: Bearer`, the scheme in any case (RFC 9110 11.1). Another scheme is no credential of ours.
 fn bearer(headers: Headers<'_>) -> Result<Option<&[u8]>, Reason> {
-    let mut all = headers.all("authorization");
-    let Some(value) = all.next() else { return Ok(None) };
-    if all.next().is_some() {
-        return Err(Reason::CredentialsAmbiguous);
-    }
-    if let Some(token) = after_scheme(value).filter(|token| is_one_word(token)) {
+    let Some(value) = headers.sole("authorization")? else { return Ok(None) };
+    // as nearly every client writes it
+    if let Some(token) = value.strip_prefix(b"Bearer ").filter(|token| is_one_word(token)) {
         return Ok(Some(token));
     }
     // a proxy joins two headers with a comma (RFC 9110 5.3)
@@ -85,9 +96,8 @@ fn after_scheme(value: &[u8]) -> Option<&[u8]> {
 }
 
 fn named_header<'a>(headers: Headers<'a>, name: &str, prefix: &str) -> Result<Option<&'a [u8]>, Reason> {
-    let mut all = headers.all(name);
-    let Some(value) = all.next() else { return Ok(None) };
-    if all.next().is_some() || value.contains(&b',') {
+    let Some(value) = headers.sole(name)? else { return Ok(None) };
+    if value.contains(&b',') {
         return Err(Reason::CredentialsAmbiguous);
     }
     value.trim_ascii().strip_prefix(prefix.as_bytes()).map(single).transpose()

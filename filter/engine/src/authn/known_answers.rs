@@ -3,7 +3,7 @@
 use super::algorithm::Algorithm;
 use super::jwks::{JwksError, KeySet};
 use super::signature::{RUST_CRYPTO, Verifiers};
-use super::token::{HeadersLately, Token};
+use super::token::HeadersLately;
 
 /// A key and a token of a standard.
 struct Example {
@@ -68,8 +68,7 @@ impl Example {
     /// Whether the example's key verifies a token, by the algorithm that the token names.
     fn verifies(&self, token: &str) -> bool {
         let set = KeySet::parse(format!(r#"{{"keys":[{}]}}"#, self.key).as_bytes()).unwrap();
-        let token = Token::split(token.as_bytes()).unwrap();
-        let header = HeadersLately::default().of(&token).unwrap();
+        let (token, header) = HeadersLately::default().split(token.as_bytes()).unwrap();
         let algorithm = Algorithm::from_name(header.alg()).unwrap();
         let key = &set.keys()[0];
         assert!(header.kid().is_none_or(|kid| key.kid() == Some(kid)), "{}", self.rule);
@@ -107,8 +106,7 @@ fn the_examples_with_hmac_p521_and_none_name_no_algorithm_that_there_is() {
         ("eyJhbGciOiJub25lIn0", "none"),
     ] {
         let token = format!("{header}.{JOE}.");
-        let token = Token::split(token.as_bytes()).unwrap();
-        let header = HeadersLately::default().of(&token).unwrap();
+        let (_, header) = HeadersLately::default().split(token.as_bytes()).unwrap();
         assert_eq!((header.alg(), Algorithm::from_name(header.alg())), (name, None));
     }
     let p521 = r#"{"keys":[{"kty":"EC","crv":"P-521","x":"AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9tsz4qUxcWceqwQGk","y":"ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2"}]}"#;

@@ -36,7 +36,6 @@ use self::bearer::Credential;
 use self::cache::{TokenCache, Verified};
 use self::claims::{Binding, UnverifiedClaims};
 use self::keyring::{Keyring, Missing, NoKey};
-use self::token::Token;
 use crate::handoff::Caller;
 use crate::policy::{Policy, Provider, ProviderId, Service};
 use crate::reason::Reason;
@@ -121,8 +120,7 @@ impl<'a> Authentication<'a> {
         if credential.token.len() > self.policy.limits().token_bytes {
             return Err(Reason::TokenTooLarge.into());
         }
-        let token = Token::split(credential.token)?;
-        let header = self.cache.headers.of(&token)?;
+        let (token, header) = self.cache.headers.split(credential.token)?;
         let claims = UnverifiedClaims::parse(&token.payload)?;
         let id = self.policy.provider_of_issuer(claims.issuer()?).ok_or(Reason::IssuerUnknown)?;
         findings.provider = Some(id);

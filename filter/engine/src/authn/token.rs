@@ -32,11 +32,15 @@ impl<'a> Token<'a> {
     /// # Errors
     /// [`Reason::TokenMalformed`].
     pub(crate) fn split(token: &'a [u8]) -> Result<Self, Reason> {
-        // a third one would stand between these, where base64url has none
-        let (first, second) = match (memchr(b'.', token), memrchr(b'.', token)) {
-            (Some(first), Some(second)) if first < second => (first, second),
-            _ => return Err(Reason::TokenMalformed),
-        };
+        match (memchr(b'.', token), memrchr(b'.', token)) {
+            (Some(first), Some(second)) if first < second => Self::cut(token, [first, second]),
+            _ => Err(Reason::TokenMalformed),
+        }
+    }
+
+    /// Cuts at two dots, of which the first is the token's first, and decodes: a third one would stand behind it, where
+    /// base64url has none.
+    fn cut(token: &'a [u8], [first, second]: [usize; 2]) -> Result<Self, Reason> {
         let part = |from: usize, to: usize| token.get(from..to).ok_or(Reason::TokenMalformed);
         Ok(Self {
             signed: part(0, second)?,
@@ -55,35 +59,61 @@ fn decode(part: &[u8]) -> Result<Vec<u8>, Reason> {
 #[derive(Debug)]
 pub(crate) struct Header {
     alg: Box<str>,
+    /// In the normal form of RFC 7515 4.1.9: lower case (media types are case-insensitive), without `application/`.
     typ: Option<Box<str>>,
     kid: Option<Box<str>>,
 }
 
-/// The headers of the last tokens that were verified, each once: all tokens of a key mostly have the same.
+/// The headers of the last tokens that were verified, each once: all tokens of a key mostly have the same, and so long a
+/// signature.
 #[derive(Debug, Default)]
-pub(crate) struct HeadersLately(Vec<(Box<[u8]>, Rc<Header>)>);
+pub(crate) struct HeadersLately(Vec<Known>);
+
+/// The header of a token that was verified.
+#[derive(Debug)]
+struct Known {
+    /// As it came.
+    text: Box<[u8]>,
+    /// The length of the signature behind it, as it came: that of all signatures of one key.
+    signature: usize,
+    header: Rc<Header>,
+}
+
+impl Known {
+    /// The two dots of a token that has this header, and a signature of this length.
+    fn dots(&self, token: &[u8]) -> Option<[usize; 2]> {
+        let (first, second) = (self.text.len(), token.len().checked_sub(self.signature + 1)?);
+        let (header, rest) = token.split_at_checked(first)?;
+        let are_dots = rest.first() == Some(&b'.') && first < second && token.get(second) == Some(&b'.');
+        (are_dots && words::same(&self.text, header)).then_some([first, second])
+    }
+}
 
 impl HeadersLately {
-    /// The token's header, read at most once.
+    /// A token in its parts, and its header, read at most once.
     ///
     /// # Errors
-    /// [`Reason::TokenMalformed`] if it is not base64url, and those of [`Header::parse`].
-    pub(crate) fn of(&self, token: &Token<'_>) -> Result<Rc<Header>, Reason> {
-        match self.0.iter().find(|(known, _)| words::same(known, token.header)) {
-            Some((_, header)) => Ok(Rc::clone(header)),
-            None => Header::parse(&decode(token.header)?).map(Rc::new),
+    /// [`Reason::TokenMalformed`], and those of [`Header::parse`].
+    pub(crate) fn split<'t>(&self, token: &'t [u8]) -> Result<(Token<'t>, Rc<Header>), Reason> {
+        if let Some((known, dots)) = self.0.iter().find_map(|known| Some((known, known.dots(token)?))) {
+            return Ok((Token::cut(token, dots)?, Rc::clone(&known.header)));
         }
+        let token = Token::split(token)?;
+        let header = Header::parse(&decode(token.header)?)?;
+        Ok((token, Rc::new(header)))
     }
 
     /// Keeps the header of a token that was verified: what nobody has signed takes no place.
     pub(crate) fn keep(&mut self, token: &Token<'_>, header: &Rc<Header>) {
-        if self.0.iter().any(|(_, known)| Rc::ptr_eq(known, header)) {
+        if self.0.iter().any(|known| Rc::ptr_eq(&known.header, header)) {
             return;
         }
         if self.0.len() == LATELY {
             self.0.remove(0);
         }
-        self.0.push((token.header.into(), Rc::clone(header)));
+        // base64 without padding (RFC 4648 3.2)
+        let signature = (token.signature.len() * 4).div_ceil(3);
+        self.0.push(Known { text: token.header.into(), signature, header: Rc::clone(header) });
     }
 }
 
@@ -104,7 +134,8 @@ impl Header {
         if kid.is_some_and(|kid| kid.is_empty() || kid.len() > MAX_KID) {
             return Err(Reason::HeaderMalformed);
         }
-        Ok(Self { alg: alg.into(), typ: typ.map(Box::from), kid: kid.map(Box::from) })
+        let typ = typ.map(|typ| normal(typ).to_ascii_lowercase().into());
+        Ok(Self { alg: alg.into(), typ, kid: kid.map(Box::from) })
     }
 
     pub(crate) fn alg(&self) -> &str {
@@ -115,19 +146,14 @@ impl Header {
         self.kid.as_deref()
     }
 
-    /// Whether `typ` is one of `accepted`, which are in the normal form of RFC 7515 4.1.9: lower case (media types are
-    /// case-insensitive), without `application/`. `None` accepts a header without `typ`.
+    /// Whether `typ` is one of `accepted`, which are in normal form too. `None` accepts a header without `typ`.
     pub(crate) fn is_of_type(&self, accepted: &[Option<Box<str>>]) -> bool {
-        accepted.iter().any(|accepted| match (self.typ.as_deref(), accepted.as_deref()) {
-            (None, None) => true,
-            (Some(typ), Some(accepted)) => normal(typ).eq_ignore_ascii_case(accepted),
-            _ => false,
-        })
+        accepted.contains(&self.typ)
     }
 
     /// Whether it says that it is an access token by RFC 9068.
     pub(crate) fn is_access_token(&self) -> bool {
-        self.typ.as_deref().is_some_and(|typ| normal(typ).eq_ignore_ascii_case("at+jwt"))
+        self.typ.as_deref() == Some("at+jwt")
     }
 }
 
@@ -217,21 +243,23 @@ mod tests {
         let text = |kid: usize| {
             format!("{}.e30.e30", BASE64URL.encode(format!(r#"{{"alg":"RS256","kid":"{kid}"}}"#)))
         };
-        let texts: Vec<_> = (0..=LATELY).map(text).collect();
-        let tokens: Vec<_> = texts.iter().map(|text| Token::split(text.as_bytes()).unwrap()).collect();
         let mut lately = HeadersLately::default();
-        for (kid, token) in tokens.iter().enumerate() {
-            let unverified = lately.of(token).unwrap();
-            assert!(!Rc::ptr_eq(&unverified, &lately.of(token).unwrap()), "nobody has signed it");
-            lately.keep(token, &unverified);
-            let verified = lately.of(token).unwrap();
+        for kid in 0..=LATELY {
+            let text = text(kid);
+            let (token, unverified) = lately.split(text.as_bytes()).unwrap();
+            assert!(
+                !Rc::ptr_eq(&unverified, &lately.split(text.as_bytes()).unwrap().1),
+                "nobody has signed it"
+            );
+            lately.keep(&token, &unverified);
+            let (_, verified) = lately.split(text.as_bytes()).unwrap();
             assert!(Rc::ptr_eq(&unverified, &verified));
-            lately.keep(token, &verified);
+            lately.keep(&token, &verified);
             assert_eq!(verified.kid(), Some(&*kid.to_string()));
             assert_eq!(lately.0.len(), (kid + 1).min(LATELY), "bounded, and each once");
         }
         for bad in ["e31.e30.e30", "bm8.e30.e30", "e30.e30.e30"] {
-            assert!(lately.of(&Token::split(bad.as_bytes()).unwrap()).is_err(), "{bad}");
+            assert!(lately.split(bad.as_bytes()).is_err(), "{bad}");
         }
     }
 
@@ -270,6 +298,21 @@ mod tests {
             prop_assert_eq!(token.signed, signed.as_bytes());
             let header_again = decode(token.header).unwrap();
             prop_assert_eq!((header_again, token.payload, token.signature), (header, payload, signature));
+        }
+
+        #[test]
+        fn a_token_whose_header_is_known_is_split_as_any_other(rest in "[.]?[A-Za-z0-9_=-]{0,9}[.]?[A-Za-z0-9_=.-]{0,9}") {
+            let header = BASE64URL.encode(r#"{"alg":"RS256"}"#);
+            let mut lately = HeadersLately::default();
+            for signature in ["e30", "e30e", ""] {
+                let known = format!("{header}.e30.{signature}");
+                let (token, header) = lately.split(known.as_bytes()).unwrap();
+                lately.keep(&token, &header);
+            }
+            let parts = |(token, header): (Token<'_>, Rc<Header>)| format!("{token:?} {header:?}");
+            let text = format!("{header}{rest}");
+            let known = lately.split(text.as_bytes()).map(parts);
+            prop_assert_eq!(known, HeadersLately::default().split(text.as_bytes()).map(parts));
         }
 
         #[test]

@@ -89,14 +89,18 @@ impl RoleRules {
     }
 
     /// What a role of `source` is called in the role table.
-    pub fn rename(&self, source: &RoleSource, role: &str) -> String {
-        let from_source = match &*source.prefix {
-            "" => Cow::Borrowed(role),
-            prefix => Cow::Owned([prefix, role].concat()),
+    pub fn rename<'r>(&'r self, source: &RoleSource, role: &'r str) -> Cow<'r, str> {
+        let from_source = prefixed(&source.prefix, role.into());
+        let renamed = match self.names.get(&*from_source) {
+            Some(name) => Cow::Borrowed(&**name),
+            None => from_source,
         };
-        let renamed = self.names.get(&*from_source).map_or(&*from_source, AsRef::as_ref);
-        [&self.prefix, renamed].concat()
+        prefixed(&self.prefix, renamed)
     }
+}
+
+fn prefixed<'r>(prefix: &str, role: Cow<'r, str>) -> Cow<'r, str> {
+    if prefix.is_empty() { role } else { Cow::Owned([prefix, &role].concat()) }
 }
 
 fn is_empty(value: &Json<'_>) -> bool {

@@ -9,9 +9,9 @@ use super::service::ServiceId;
 /// The hosts of every service.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hosts {
-    exact: HashMap<Box<str>, ServiceId>,
+    exact: HashMap<Box<[u8]>, ServiceId>,
     /// By what follows the star, its dot included.
-    suffix: HashMap<Box<str>, ServiceId>,
+    suffix: HashMap<Box<[u8]>, ServiceId>,
     any: Option<ServiceId>,
 }
 
@@ -27,25 +27,32 @@ impl Hosts {
             Some(suffix) => (&mut self.suffix, suffix),
             None => (&mut self.exact, pattern),
         };
-        match hosts.get(key) {
+        match hosts.get(key.as_bytes()) {
             Some(known) => Some(*known),
-            None => hosts.insert(key.into(), service),
+            None => hosts.insert(key.as_bytes().into(), service),
         }
     }
 
     /// The service of a request's authority. What no host can look like belongs to none.
     pub(super) fn find(&self, authority: &[u8]) -> Option<ServiceId> {
+        // mostly it is a host as the policy has it, which need not be read to be known
+        self.exact.get(authority).copied().or_else(|| self.read(authority))
+    }
+
+    /// The service of an authority that is no host of the policy, byte for byte.
+    fn read(&self, authority: &[u8]) -> Option<ServiceId> {
         let host = host(authority)?;
         let host = if host.bytes().any(|b| b.is_ascii_uppercase()) {
             Cow::Owned(host.to_ascii_lowercase())
         } else {
             Cow::Borrowed(host)
         };
-        let exact = || self.exact.get(&*host).copied();
+        let exact = || self.exact.get(host.as_bytes()).copied();
         let suffix = || {
             // from the first dot on, so the longest comes first; a star stands for one letter at least
             let dots = host.match_indices('.').filter(|(at, _)| *at > 0);
-            dots.filter_map(|(at, _)| host.get(at..)).find_map(|suffix| self.suffix.get(suffix).copied())
+            dots.filter_map(|(at, _)| host.get(at..))
+                .find_map(|suffix| self.suffix.get(suffix.as_bytes()).copied())
         };
         exact().or_else(suffix).or(self.any)
     }

@@ -126,8 +126,11 @@ impl TokenCache {
     /// Keeps a verified token, if it is worth a place.
     pub(crate) fn insert(&mut self, token: &[u8], verified: Rc<Verified>) {
         let Some(tail) = tail(token) else { return };
+        if !self.admission.admits(&tail) {
+            return;
+        }
         let bytes = OVERHEAD + token.len() + verified.caller.bytes() + verified.standing.bytes();
-        if bytes > self.max_bytes || !self.admission.admits(&tail) {
+        if bytes > self.max_bytes {
             return;
         }
         self.remove(&tail);

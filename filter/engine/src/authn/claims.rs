@@ -25,6 +25,7 @@ pub(crate) struct UnverifiedClaims<'a>(Object<'a>);
 pub struct VerifiedClaims<'a> {
     object: Object<'a>,
     subject: Box<str>,
+    token_id: Option<Box<str>>,
     standing: Standing,
 }
 
@@ -88,9 +89,11 @@ impl<'a> UnverifiedClaims<'a> {
             audiences: audiences(&object, provider)?,
             binding: binding(&object, provider.ignore_binding)?,
         };
-        if object.get("jti").is_some_and(|jti| jti.as_str().is_none_or(|jti| !is_name(jti))) {
-            return Err(Reason::ClaimsMalformed);
-        }
+        let token_id = match object.get("jti").map(Json::as_str) {
+            None => None,
+            Some(Some(id)) if is_name(id) => Some(id.into()),
+            Some(_) => return Err(Reason::ClaimsMalformed),
+        };
         let subject = object.at(&provider.subject).and_then(Json::as_str).filter(|it| is_name(it));
         let subject = subject.ok_or(Reason::SubjectInvalid)?.into();
         // RFC 9068 2.2, whatever else the policy calls subject and audience; `iss` and `exp` are required of every token
@@ -102,7 +105,7 @@ impl<'a> UnverifiedClaims<'a> {
         if !required || access_token && !complete() {
             return Err(Reason::ClaimMismatch);
         }
-        Ok(VerifiedClaims { object, subject, standing })
+        Ok(VerifiedClaims { object, subject, token_id, standing })
     }
 }
 
@@ -117,11 +120,6 @@ impl VerifiedClaims<'_> {
         &self.subject
     }
 
-    /// The token's own id, if it has one.
-    pub fn token_id(&self) -> Option<&str> {
-        self.object.get("jti").and_then(Json::as_str)
-    }
-
     /// When the token ends, without leeway.
     pub const fn expires(&self) -> UnixTime {
         self.standing.expires
@@ -132,8 +130,9 @@ impl VerifiedClaims<'_> {
         self.object.at(path)
     }
 
-    pub(crate) fn into_standing(self) -> Standing {
-        self.standing
+    /// The subject, the token's own id, and what must be judged at every request.
+    pub(crate) fn into_parts(self) -> (Box<str>, Option<Box<str>>, Standing) {
+        (self.subject, self.token_id, self.standing)
     }
 }
 

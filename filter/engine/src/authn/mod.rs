@@ -141,8 +141,8 @@ impl<'a> Authentication<'a> {
         let claims = claims.verified(proof, provider, header.is_access_token())?;
         let number = self.cache.number();
         let lately = &mut self.cache.lately;
-        let caller = Rc::new(Caller::new(self.policy, (id, provider), &claims, number, lately));
-        Ok(Verified { caller, standing: claims.into_standing(), key })
+        let (caller, standing) = Caller::new(self.policy, (id, provider), claims, number, lately);
+        Ok(Verified { caller: Rc::new(caller), standing, key })
     }
 
     /// The provider, if the service accepts it, and its tokens from where this one came.

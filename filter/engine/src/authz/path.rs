@@ -8,7 +8,11 @@ use thiserror::Error;
 /// A path that a proxy, a router and a service read alike: it starts with `/`, and holds RFC 3986 `pchar`s, single
 /// slashes, and escapes of what must be escaped. A trailing slash is part of it. The query is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CanonicalPath<'a>(&'a str);
+pub struct CanonicalPath<'a> {
+    path: &'a str,
+    /// Whether something in it is escaped.
+    escapes: bool,
+}
 
 /// Why a path could be read in two ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -57,6 +61,7 @@ impl<'a> CanonicalPath<'a> {
         let path = target.split(|b| *b == b'?').next().unwrap_or_default();
         let segments = path.strip_prefix(b"/").ok_or(PathError::NoSlash)?;
         let mut segments = segments.split(|b| *b == b'/').peekable();
+        let mut escapes = false;
         while let Some(segment) = segments.next() {
             if segment.is_empty() && segments.peek().is_some() {
                 return Err(PathError::EmptySegment);
@@ -64,25 +69,26 @@ impl<'a> CanonicalPath<'a> {
             if matches!(segment, b"." | b"..") {
                 return Err(PathError::DotSegment);
             }
-            check_bytes(segment)?;
+            escapes |= check_bytes(segment)?;
         }
         // only ASCII has passed
-        std::str::from_utf8(path).map(Self).map_err(|_| PathError::Unescaped)
+        let path = std::str::from_utf8(path).map_err(|_| PathError::Unescaped)?;
+        Ok(Self { path, escapes })
     }
 
     /// The path, byte for byte as it came.
     pub const fn as_str(self) -> &'a str {
-        self.0
+        self.path
     }
 
     /// The path in the one spelling that templates are written in: upper-case escapes, and only where they must be.
     /// What a service that decodes before it routes would see; borrowed where that is the path as it is. Never sent anywhere.
     pub(crate) fn spelling(self) -> Cow<'a, str> {
-        if !self.0.contains('%') {
-            return Cow::Borrowed(self.0);
+        if !self.escapes {
+            return Cow::Borrowed(self.path);
         }
-        let mut spelling = String::with_capacity(self.0.len());
-        let mut rest = self.0;
+        let mut spelling = String::with_capacity(self.path.len());
+        let mut rest = self.path;
         while let Some((before, after)) = rest.split_once('%') {
             spelling.push_str(before);
             let (escape, after) = after.split_at_checked(2).unwrap_or((after, ""));
@@ -97,17 +103,22 @@ impl<'a> CanonicalPath<'a> {
     }
 }
 
-fn check_bytes(segment: &[u8]) -> Result<(), PathError> {
+/// Says whether something is escaped.
+fn check_bytes(segment: &[u8]) -> Result<bool, PathError> {
+    let mut escapes = false;
     let mut bytes = segment.iter().copied();
     while let Some(byte) = bytes.next() {
         match byte {
             b'\\' | b';' => return Err(PathError::Separator),
-            b'%' => check_escape(bytes.next(), bytes.next())?,
+            b'%' => {
+                check_escape(bytes.next(), bytes.next())?;
+                escapes = true;
+            }
             _ if is_pchar(byte) => {}
             _ => return Err(PathError::Unescaped),
         }
     }
-    Ok(())
+    Ok(escapes)
 }
 
 fn check_escape(high: Option<u8>, low: Option<u8>) -> Result<(), PathError> {

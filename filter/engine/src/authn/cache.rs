@@ -124,7 +124,7 @@ impl TokenCache {
     }
 
     /// Keeps a verified token, if it is worth a place.
-    pub(crate) fn insert(&mut self, token: &[u8], verified: Rc<Verified>) {
+    pub(crate) fn insert(&mut self, token: &[u8], verified: Verified) {
         let Some(tail) = tail(token) else { return };
         if !self.admission.admits(&tail) {
             return;
@@ -134,7 +134,7 @@ impl TokenCache {
             return;
         }
         self.remove(&tail);
-        let entry = Entry { token: token.into(), verified, bytes, again: false };
+        let entry = Entry { token: token.into(), verified: Rc::new(verified), bytes, again: false };
         if let Some((_, gone)) = self.tokens.push(tail, entry) {
             self.bytes = self.bytes.saturating_sub(gone.bytes);
         }

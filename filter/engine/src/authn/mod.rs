@@ -90,28 +90,37 @@ impl<'a> Authentication<'a> {
         findings: &mut Findings,
     ) -> Result<Rc<Caller>, Halt> {
         self.cache.note(self.now);
-        let known = self.cache.get(credential.token);
-        findings.cached = known.is_some();
-        let verified = match &known {
-            Some(verified) => {
-                let id = verified.caller.provider;
-                findings.provider = Some(id);
-                self.accepted(id, credential)?;
-                Rc::clone(verified)
-            }
-            None => Rc::new(self.verify(credential, findings)?),
+        let caller = match self.cache.get(credential.token) {
+            Some(known) => self.again(&known, credential, findings)?,
+            None => self.first(credential, findings)?,
         };
-        if let Err(halt) = self.judge(&verified) {
-            if halt == Halt::Refused(Reason::TokenExpired) {
-                self.cache.forget(credential.token);
-            }
-            return Err(halt);
-        }
-        if known.is_none() {
-            self.cache.insert(credential.token, Rc::clone(&verified));
-        }
-        let caller = Rc::clone(&verified.caller);
         findings.caller = Some(Rc::clone(&caller));
+        Ok(caller)
+    }
+
+    /// A token that was verified before.
+    fn again(
+        &mut self,
+        known: &Verified,
+        credential: Credential<'_>,
+        findings: &mut Findings,
+    ) -> Result<Rc<Caller>, Halt> {
+        findings.cached = true;
+        findings.provider = Some(known.caller.provider);
+        self.accepted(known.caller.provider, credential)?;
+        let judged = self.judge(known);
+        if judged == Err(Halt::Refused(Reason::TokenExpired)) {
+            self.cache.forget(credential.token);
+        }
+        judged.map(|()| Rc::clone(&known.caller))
+    }
+
+    /// A token that is not in the cache; it is kept there if it is worth a place.
+    fn first(&mut self, credential: Credential<'_>, findings: &mut Findings) -> Result<Rc<Caller>, Halt> {
+        let verified = self.verify(credential, findings)?;
+        self.judge(&verified)?;
+        let caller = Rc::clone(&verified.caller);
+        self.cache.insert(credential.token, verified);
         Ok(caller)
     }
 

@@ -39,20 +39,15 @@ pub struct RoleSource {
 
 /// The roles of a caller: sorted, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Roles {
-    names: Vec<Box<str>>,
+pub struct Roles<'a> {
+    names: Vec<Cow<'a, str>>,
     dropped: usize,
 }
 
-impl Roles {
+impl Roles<'_> {
     /// The roles, sorted.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(AsRef::as_ref)
-    }
-
-    /// The roles, sorted.
-    pub fn as_slice(&self) -> &[Box<str>] {
-        &self.names
     }
 
     /// How many were dropped: not printable, too long, or too many.
@@ -63,12 +58,12 @@ impl Roles {
 
 impl RoleRules {
     /// The roles that verified claims give.
-    pub fn roles(&self, claims: &VerifiedClaims<'_>) -> Roles {
+    pub fn roles<'a>(&'a self, claims: &'a VerifiedClaims<'_>) -> Roles<'a> {
         self.collect(|path| claims.at(path))
     }
 
     /// `claim` finds the value at a path.
-    pub(crate) fn collect<'a>(&self, claim: impl Fn(&[Box<str>]) -> Option<&'a Json<'a>>) -> Roles {
+    pub(crate) fn collect<'a>(&'a self, claim: impl Fn(&[Box<str>]) -> Option<&'a Json<'a>>) -> Roles<'a> {
         let mut collector = Collector { rules: self, names: Vec::new(), dropped: 0 };
         let mut anything = false;
         for source in self.sources.iter().filter(|source| !source.fallback) {
@@ -115,12 +110,12 @@ fn is_empty(value: &Json<'_>) -> bool {
 struct Collector<'a> {
     rules: &'a RoleRules,
     /// Sorted, each once.
-    names: Vec<Box<str>>,
+    names: Vec<Cow<'a, str>>,
     dropped: usize,
 }
 
-impl Collector<'_> {
-    fn read(&mut self, source: &RoleSource, value: &Json<'_>) {
+impl<'a> Collector<'a> {
+    fn read(&mut self, source: &RoleSource, value: &'a Json<'_>) {
         match value {
             Json::String(text) => self.text(source, text),
             Json::Array(items) => {
@@ -130,7 +125,7 @@ impl Collector<'_> {
         }
     }
 
-    fn text(&mut self, source: &RoleSource, text: &str) {
+    fn text(&mut self, source: &RoleSource, text: &'a str) {
         if source.split {
             text.split_ascii_whitespace().for_each(|role| self.role(source, role));
         } else if !text.is_empty() {
@@ -138,13 +133,13 @@ impl Collector<'_> {
         }
     }
 
-    fn role(&mut self, source: &RoleSource, role: &str) {
+    fn role(&mut self, source: &RoleSource, role: &'a str) {
         let name = self.rules.rename(source, role);
         if name.len() > MAX_ROLE_BYTES || name.chars().any(char::is_control) || self.names.len() == MAX_ROLES
         {
             self.dropped += 1;
         } else if let Err(place) = self.names.binary_search_by(|known| (**known).cmp(&name)) {
-            self.names.insert(place, name.into());
+            self.names.insert(place, name);
         }
     }
 }
@@ -161,13 +156,15 @@ mod tests {
     }
 
     fn roles(rules: &RoleRules, claims: &Value) -> Vec<String> {
-        of(rules, claims).iter().map(str::to_owned).collect()
+        of(rules, claims).0
     }
 
-    fn of(rules: &RoleRules, claims: &Value) -> Roles {
+    /// The roles, and how many were dropped.
+    fn of(rules: &RoleRules, claims: &Value) -> (Vec<String>, usize) {
         let text = claims.to_string();
         let object = crate::authn::Object::parse(text.as_bytes()).unwrap();
-        rules.collect(|path| object.at(path))
+        let found = rules.collect(|path| object.at(path));
+        (found.iter().map(str::to_owned).collect(), found.dropped())
     }
 
     fn keycloak() -> RoleRules {
@@ -241,10 +238,10 @@ mod tests {
     fn roles_beyond_the_limits_are_dropped_and_counted() {
         let claims = json!({ "groups": (0..300).map(|n| format!("r{n:03}")).collect::<Vec<_>>() });
         let many = of(&keycloak(), &claims);
-        assert_eq!((many.as_slice().len(), many.dropped()), (MAX_ROLES, 300 - MAX_ROLES));
+        assert_eq!((many.0.len(), many.1), (MAX_ROLES, 300 - MAX_ROLES));
 
         let long = json!({ "groups": ["a".repeat(256), "b".repeat(257), "tab\there", "line\nend", "nul\0"] });
         let kept = of(&keycloak(), &long);
-        assert_eq!((kept.as_slice().len(), kept.dropped()), (1, 4));
+        assert_eq!((kept.0.len(), kept.1), (1, 4));
     }
 }

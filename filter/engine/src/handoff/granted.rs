@@ -28,7 +28,7 @@ pub(crate) struct GrantedLately(Vec<Rc<Granted>>);
 
 impl GrantedLately {
     /// These roles; the very ones of an earlier caller, if one of the last few had the same in the same order.
-    pub(crate) fn share(&mut self, policy: &Policy, roles: &Roles) -> Rc<Granted> {
+    pub(crate) fn share(&mut self, policy: &Policy, roles: &Roles<'_>) -> Rc<Granted> {
         let same = |known: &&Rc<Granted>| known.names.iter().map(String::as_str).eq(roles.iter());
         if let Some(known) = self.0.iter().find(same) {
             return Rc::clone(known);

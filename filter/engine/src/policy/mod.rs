@@ -163,7 +163,7 @@ impl Policy {
     }
 
     /// Those of the roles that some row names.
-    pub fn role_bits(&self, roles: &Roles) -> RoleBits {
+    pub fn role_bits(&self, roles: &Roles<'_>) -> RoleBits {
         self.role_names.bits(roles.iter())
     }
 

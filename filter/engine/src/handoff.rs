@@ -15,7 +15,7 @@ use thiserror::Error;
 
 pub use self::granted::Granted;
 pub(crate) use self::granted::GrantedLately;
-use crate::authn::claims::{Standing, VerifiedClaims};
+use crate::authn::claims::VerifiedClaims;
 use crate::policy::{Policy, Provider, ProviderId, RowId, ServiceId};
 use crate::time::UnixTime;
 
@@ -106,23 +106,23 @@ impl Deref for HeaderText<'_> {
 }
 
 impl Caller {
-    /// The client that these claims are about, and what must be judged of its token at every request. `number` is nobody
-    /// else's; `lately` is what others were granted.
+    /// The client that these claims are about, whose token `ends` then. `number` is nobody else's; `lately` is what others
+    /// were granted.
     pub(crate) fn new(
         policy: &Policy,
         (id, provider): (ProviderId, &Provider),
         claims: VerifiedClaims<'_>,
+        ends: UnixTime,
         number: u64,
         lately: &mut GrantedLately,
-    ) -> (Self, Standing) {
+    ) -> Self {
         let subject_header = match header_value(claims.subject()) {
             Cow::Borrowed(_) => None,
             Cow::Owned(encoded) => Some(encoded.into()),
         };
         let roles = lately.share(policy, &provider.roles.roles(&claims));
-        let ends = claims.expires();
-        let (subject, token_id, standing) = claims.into_parts();
-        (Self { number, provider: id, subject, roles, token_id, ends, subject_header }, standing)
+        let (subject, token_id) = claims.into_names();
+        Self { number, provider: id, subject, roles, token_id, ends, subject_header }
     }
 
     /// Bytes on the heap, about.

@@ -19,7 +19,7 @@ pub(crate) struct Credential<'a> {
 impl<'a> Headers<'a> {
     /// The value of the first header of that name.
     pub fn first(self, name: &str) -> Option<&'a [u8]> {
-        self.after(0, name).map(|(_, value)| value)
+        self.all(name).next()
     }
 
     /// The values of all headers of that name.
@@ -37,14 +37,9 @@ impl<'a> Headers<'a> {
     /// # Errors
     /// [`Reason::CredentialsAmbiguous`] if there are several.
     fn sole(self, name: &str) -> Result<Option<&'a [u8]>, Reason> {
-        let Some((at, value)) = self.after(0, name) else { return Ok(None) };
-        if self.after(at + 1, name).is_some() { Err(Reason::CredentialsAmbiguous) } else { Ok(Some(value)) }
-    }
-
-    /// The first header of that name at `from` or later: its place, and its value.
-    fn after(self, from: usize, name: &str) -> Option<(usize, &'a [u8])> {
-        let mut all = self.0.iter().enumerate().skip(from);
-        all.find(|(_, (known, _))| known == name).map(|(at, (_, value))| (at, value.as_slice()))
+        let mut all = self.all(name);
+        let value = all.next();
+        if all.next().is_some() { Err(Reason::CredentialsAmbiguous) } else { Ok(value) }
     }
 }
 

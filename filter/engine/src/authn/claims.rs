@@ -26,7 +26,6 @@ pub struct VerifiedClaims<'a> {
     object: Object<'a>,
     subject: Box<str>,
     token_id: Option<Box<str>>,
-    standing: Standing,
 }
 
 /// What is judged anew at every request, for a cached token as for a fresh one.
@@ -70,7 +69,8 @@ impl<'a> UnverifiedClaims<'a> {
         self.0.get("iss").and_then(Json::as_str).ok_or(Reason::ClaimsMalformed)
     }
 
-    /// Takes them for true: the signature is verified. `access_token`: the header says so by RFC 9068.
+    /// Takes them for true: the signature is verified. What must be judged at every request comes with them. `access_token`:
+    /// the header says so by RFC 9068.
     ///
     /// # Errors
     /// The first of the provider's rules that they do not meet.
@@ -79,7 +79,7 @@ impl<'a> UnverifiedClaims<'a> {
         _: Proof,
         provider: &Provider,
         access_token: bool,
-    ) -> Result<VerifiedClaims<'a>, Reason> {
+    ) -> Result<(VerifiedClaims<'a>, Standing), Reason> {
         let object = self.0;
         let date = |name| date(&object, name);
         let standing = Standing {
@@ -105,24 +105,14 @@ impl<'a> UnverifiedClaims<'a> {
         if !required || access_token && !complete() {
             return Err(Reason::ClaimMismatch);
         }
-        Ok(VerifiedClaims { object, subject, token_id, standing })
+        Ok((VerifiedClaims { object, subject, token_id }, standing))
     }
 }
 
 impl VerifiedClaims<'_> {
-    /// Who issued the token.
-    pub fn issuer(&self) -> &str {
-        self.object.get("iss").and_then(Json::as_str).unwrap_or_default()
-    }
-
     /// Whom it is about, within that issuer.
     pub fn subject(&self) -> &str {
         &self.subject
-    }
-
-    /// When the token ends, without leeway.
-    pub const fn expires(&self) -> UnixTime {
-        self.standing.expires
     }
 
     /// The claim at a literal path.
@@ -130,13 +120,18 @@ impl VerifiedClaims<'_> {
         self.object.at(path)
     }
 
-    /// The subject, the token's own id, and what must be judged at every request.
-    pub(crate) fn into_parts(self) -> (Box<str>, Option<Box<str>>, Standing) {
-        (self.subject, self.token_id, self.standing)
+    /// The subject, and the token's own id if it has one.
+    pub(crate) fn into_names(self) -> (Box<str>, Option<Box<str>>) {
+        (self.subject, self.token_id)
     }
 }
 
 impl Standing {
+    /// When the token ends, without leeway.
+    pub(crate) const fn expires(&self) -> UnixTime {
+        self.expires
+    }
+
     /// Judges the times: `now >= exp + leeway` is expired.
     ///
     /// # Errors

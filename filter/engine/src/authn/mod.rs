@@ -147,11 +147,11 @@ impl<'a> Authentication<'a> {
         let proof = self.keyring.verify(&key, algorithm, token.signed, &token.signature);
         let proof = proof.ok_or(Reason::SignatureInvalid)?;
         self.cache.headers.keep(&token, &header);
-        let claims = claims.verified(proof, provider, header.is_access_token())?;
-        let number = self.cache.number();
+        let (claims, standing) = claims.verified(proof, provider, header.is_access_token())?;
+        let (number, ends) = (self.cache.number(), standing.expires());
         let lately = &mut self.cache.lately;
-        let (caller, standing) = Caller::new(self.policy, (id, provider), claims, number, lately);
-        Ok(Verified { caller: Rc::new(caller), standing, key })
+        let caller = Rc::new(Caller::new(self.policy, (id, provider), claims, ends, number, lately));
+        Ok(Verified { caller, standing, key })
     }
 
     /// The provider, if the service accepts it, and its tokens from where this one came.

@@ -32,17 +32,31 @@ pub(crate) struct Http {
     context: u32,
     /// `None`: no policy was ever taken, so nothing passes.
     worker: Option<Rc<Worker>>,
-    received: Option<Rc<Received>>,
-    waited: bool,
+    stage: Stage,
+}
+
+/// How far a request has come. Its headers are kept only while they may be read again: let go of at once, they lie in the
+/// processor's caches still, and so does what comes to lie there next.
+enum Stage {
+    /// Not decided, or refused: nothing goes on.
+    Stopped,
+    /// It waits for keys, or did: the decision is written where it waits.
+    Waiting(Rc<Received>),
+    /// It goes on.
+    Allowed,
 }
 
 impl Http {
     pub(crate) fn new(context: u32, worker: Option<Rc<Worker>>) -> Self {
-        Self { context, worker, received: None, waited: false }
+        Self { context, worker, stage: Stage::Stopped }
     }
 
     fn go_on_if_allowed(&self) -> Action {
-        let allowed = self.received.as_ref().is_some_and(|received| received.allowed.get());
+        let allowed = match &self.stage {
+            Stage::Stopped => false,
+            Stage::Waiting(received) => received.allowed.get(),
+            Stage::Allowed => true,
+        };
         if allowed { Action::Continue } else { Action::Pause }
     }
 }
@@ -59,8 +73,11 @@ impl HttpContext for Http {
         #[cfg(feature = "trap")]
         crate::trap::spring(&headers);
         let received = Rc::new(Received { headers, trace: RefCell::default(), allowed: Cell::new(false) });
-        self.waited = carry::decide(worker, self.context, &received, None) == Then::Waits;
-        self.received = Some(received);
+        self.stage = match carry::decide(worker, self.context, &received, None) {
+            Then::Goes => Stage::Allowed,
+            Then::Ended => Stage::Stopped,
+            Then::Waits => Stage::Waiting(received),
+        };
         self.go_on_if_allowed()
     }
 
@@ -86,7 +103,7 @@ impl HttpContext for Http {
 impl Drop for Http {
     fn drop(&mut self) {
         // the stream has gone: a reply to it would go nowhere
-        if let Some(worker) = self.worker.as_ref().filter(|_| self.waited) {
+        if let (Some(worker), Stage::Waiting(_)) = (&self.worker, &self.stage) {
             worker.queue.borrow_mut().forget(self.context);
         }
     }

@@ -40,6 +40,7 @@ fn main() -> Result<()> {
     }
     if let Some(rounds) = arguments.rounds {
         plan.cold.rounds = rounds;
+        plan.cold_judged.rounds = rounds;
         plan.hot.rounds = rounds;
     }
     plan.connections = arguments.connections.unwrap_or(plan.connections);

@@ -22,7 +22,7 @@ pub(crate) async fn counts(ground: &Ground) -> Result<Vec<Counts>> {
     let schedule = ground.plan.counts;
     // as many tokens are needed as are sent here; new ones take long, and leave less behind
     let cold = Schedule { warm_up: schedule.warm_up / 3, ..schedule };
-    let plan = Plan { cold, hot: schedule, ..ground.plan.clone() };
+    let plan = Plan { cold, cold_judged: cold, hot: schedule, ..ground.plan.clone() };
     let provider = [Provider::new(0, &Algorithm::ALL)];
     let table = rules::table(10);
     let rules = Rules { providers: &provider, table: &table };

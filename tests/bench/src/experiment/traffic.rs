@@ -87,9 +87,9 @@ impl Traffic {
         };
         match kind {
             Kind::Cold(algorithm) => {
-                let latency = matches!(algorithm, Algorithm::Rs256 | Algorithm::Es256);
-                let schedule = if latency { cold } else { cold.unpaced() };
-                let tokens = tokens(algorithm, &good("cold"), cold.total())?;
+                let judged = matches!(algorithm, Algorithm::Rs256 | Algorithm::Es256);
+                let schedule = if judged { plan.cold_judged } else { cold.unpaced() };
+                let tokens = tokens(algorithm, &good("cold"), schedule.total())?;
                 made(schedule, StatusCode::OK, &once(&tokens))
             }
             Kind::Hot => made(hot, StatusCode::OK, &again(&tokens(rs256, &good("hot"), HOT)?)),

@@ -107,15 +107,17 @@ impl Gate {
 
     /// Decides a request, as if it had come at `now`.
     pub fn decide(&mut self, request: &Request<'_>, connection: &dyn Connection, now: Now) -> Verdict {
-        let mut trace = Trace::default();
+        // written where it is returned: to move it costs more than to make it
+        let mut verdict =
+            Verdict { decision: Decision::Refuse(Reason::HandoffFailed), trace: Trace::default() };
         let policy = Rc::clone(&self.policy);
-        let outcome = self.levels(&policy, request, connection, now, &mut trace);
-        let decision = match outcome {
-            Ok(()) => Decision::Allow(Permit::of(&trace, None)),
+        let trace = &mut verdict.trace;
+        verdict.decision = match self.levels(&policy, request, connection, now, trace) {
+            Ok(()) => Decision::Allow(Permit::of(trace, None)),
             Err(Halt::Wait(provider, missing)) => Decision::Wait(provider, missing),
-            Err(Halt::Refused(reason)) => conclude(&policy, &mut trace, reason, now),
+            Err(Halt::Refused(reason)) => conclude(&policy, trace, reason, now),
         };
-        Verdict { decision, trace }
+        verdict
     }
 
     /// Level 1, then level 2.
@@ -129,7 +131,7 @@ impl Gate {
     ) -> Result<(), Halt> {
         trace.service = policy.service_of_host(request.authority);
         let service = trace.service.and_then(|id| policy.service(id));
-        let path = CanonicalPath::parse(request.target).map_err(|_| Reason::PathAmbiguous)?;
+        let Ok(path) = CanonicalPath::parse(request.target) else { return Err(Reason::PathAmbiguous.into()) };
         let row = service.and_then(|service| find(service, request, path, trace));
         let public = trace.preflight || row.is_some_and(|row| row.requirement.is_public());
 

@@ -25,6 +25,7 @@ pub mod decide;
 pub mod explain;
 pub mod handoff;
 pub mod keylife;
+mod lookup;
 mod permit;
 pub mod policy;
 pub mod presence;

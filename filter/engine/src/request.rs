@@ -19,11 +19,20 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     /// Reads the pseudo-headers (RFC 9113 8.3.1), which Envoy makes for HTTP/1.1 too.
     pub fn new(headers: Headers<'a>) -> Self {
-        let pseudo = |name| headers.first(name).unwrap_or_default();
+        let (mut method, mut target, mut authority) = (None, None, None);
+        for (name, value) in headers.0 {
+            let first = match &**name {
+                ":method" => &mut method,
+                ":path" => &mut target,
+                ":authority" => &mut authority,
+                _ => continue,
+            };
+            first.get_or_insert(&**value);
+        }
         Self {
-            method: std::str::from_utf8(pseudo(":method")).unwrap_or_default(),
-            target: pseudo(":path"),
-            authority: pseudo(":authority"),
+            method: std::str::from_utf8(method.unwrap_or_default()).unwrap_or_default(),
+            target: target.unwrap_or_default(),
+            authority: authority.unwrap_or_default(),
             headers,
         }
     }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use portcullis_engine::authn::keyring::Missing;
-use portcullis_engine::decide::{Decision, Permit, Trace, Verdict, conclude};
+use portcullis_engine::decide::{Decision, Permit, Trace, conclude};
 use portcullis_engine::policy::{Policy, ProviderId};
 use portcullis_engine::reason::Reason;
 use portcullis_engine::reply::{PROBLEM_JSON, Problems, grpc_status};
@@ -44,17 +44,17 @@ pub(crate) fn decide(worker: &Worker, context: u32, received: &Rc<Received>, unt
         Worker::hurry();
         verdict = worker.gate.borrow_mut().decide(&request, &Host, now);
     }
-    let Verdict { decision, mut trace } = verdict;
-    let Decision::Wait(provider, missing) = decision else {
-        return out(worker, received, &request, decision, &trace, None, now);
+    let trace = &mut verdict.trace;
+    let Decision::Wait(provider, missing) = verdict.decision else {
+        return out(worker, received, &request, verdict.decision, trace, None, now);
     };
     received.trace.replace(trace.clone());
     let (reason, retry_after) = match wait(worker, context, received, (provider, missing), until, now) {
         Ok(()) => return Then::Waits,
         Err(reason) => reason,
     };
-    let decision = conclude(&worker.policy, &mut trace, reason, now);
-    out(worker, received, &request, decision, &trace, retry_after, now)
+    let decision = conclude(&worker.policy, trace, reason, now);
+    out(worker, received, &request, decision, trace, retry_after, now)
 }
 
 /// Lets the request wait, if waiting can help and there is room.

@@ -1,10 +1,12 @@
 //! Verified tokens, each known by its exact bytes. A hit spares parsing and the signature, nothing else: what depends on
 //! the clock, the keys, the service or the connection is judged every time. A cache belongs to one policy.
 
+use std::hash::{Hash, Hasher};
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 
 use lru::LruCache;
+use rustc_hash::FxBuildHasher;
 
 use super::admission::Admission;
 use super::claims::Standing;
@@ -32,7 +34,7 @@ pub(crate) struct Verified {
 #[derive(Debug)]
 pub struct TokenCache {
     /// By the end of the token, which is of its signature: nobody can choose it.
-    tokens: LruCache<Tail, Entry>,
+    tokens: LruCache<Tail, Entry, FxBuildHasher>,
     admission: Admission,
     bytes: usize,
     max_bytes: usize,
@@ -45,8 +47,22 @@ pub struct TokenCache {
     pub(crate) headers: HeadersLately,
 }
 
-/// The end of a token.
-pub(super) type Tail = [u8; 24];
+/// The end of a token. It is of its signature, so its words are as even as hashes, and as hard to choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tail(pub(super) [u64; 3]);
+
+impl Tail {
+    pub(super) fn of(token: &[u8]) -> Option<Self> {
+        let (words, _) = token.last_chunk::<24>()?.as_chunks();
+        <[[u8; 8]; 3]>::try_from(words).ok().map(|words| Self(words.map(u64::from_le_bytes)))
+    }
+}
+
+impl Hash for Tail {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0[0]);
+    }
+}
 
 #[derive(Debug)]
 struct Entry {
@@ -72,7 +88,7 @@ impl TokenCache {
         // nothing fits where nothing may be kept: the bytes bound sees to that
         let tokens = NonZeroUsize::new(bounds.tokens).unwrap_or(NonZeroUsize::MIN);
         Self {
-            tokens: LruCache::new(tokens),
+            tokens: LruCache::with_hasher(tokens, FxBuildHasher),
             admission: Admission::new(bounds.tokens),
             bytes: 0,
             max_bytes: if bounds.tokens == 0 { 0 } else { bounds.bytes },
@@ -110,7 +126,7 @@ impl TokenCache {
     }
 
     fn find(&mut self, token: &[u8]) -> Option<Rc<Verified>> {
-        let tail = tail(token)?;
+        let tail = Tail::of(token)?;
         let entry = self.tokens.get_mut(&tail).filter(|entry| words::same(&entry.token, token))?;
         if entry.verified.key.is_withdrawn() {
             self.remove(&tail);
@@ -123,12 +139,14 @@ impl TokenCache {
         Some(Rc::clone(&entry.verified))
     }
 
-    /// Keeps a verified token, if it is worth a place.
+    /// Whether a token that was verified, and is not here, is worth a place.
+    pub(crate) fn admits(&mut self, token: &[u8]) -> bool {
+        Tail::of(token).is_some_and(|tail| self.admission.admits(&tail))
+    }
+
+    /// Keeps a token that it [`admits`](Self::admits), if it is not too large.
     pub(crate) fn insert(&mut self, token: &[u8], verified: Verified) {
-        let Some(tail) = tail(token) else { return };
-        if !self.admission.admits(&tail) {
-            return;
-        }
+        let Some(tail) = Tail::of(token) else { return };
         let bytes = OVERHEAD + token.len() + verified.caller.bytes() + verified.standing.bytes();
         if bytes > self.max_bytes {
             return;
@@ -147,7 +165,7 @@ impl TokenCache {
 
     /// Forgets a token that has ended.
     pub(crate) fn forget(&mut self, token: &[u8]) {
-        if let Some(tail) = tail(token) {
+        if let Some(tail) = Tail::of(token) {
             self.remove(&tail);
         }
     }
@@ -182,8 +200,4 @@ impl TokenCache {
     pub fn take_counts(&mut self) -> CacheCounts {
         std::mem::take(&mut self.counts)
     }
-}
-
-fn tail(token: &[u8]) -> Option<Tail> {
-    token.last_chunk().copied()
 }

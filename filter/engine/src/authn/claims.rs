@@ -81,15 +81,15 @@ impl<'a> UnverifiedClaims<'a> {
         access_token: bool,
     ) -> Result<(VerifiedClaims<'a>, Standing), Reason> {
         let object = self.0;
-        let date = |name| date(&object, name);
+        let registered = Registered::of(&object);
         let standing = Standing {
-            expires: date("exp")?.map(|(floor, _)| floor).ok_or(Reason::ClaimsMalformed)?,
-            not_before: date("nbf")?.map(|(_, ceiling)| ceiling),
-            issued_at: date("iat")?.map(|(_, ceiling)| ceiling),
+            expires: date(registered.exp)?.map(|(floor, _)| floor).ok_or(Reason::ClaimsMalformed)?,
+            not_before: date(registered.nbf)?.map(|(_, ceiling)| ceiling),
+            issued_at: date(registered.iat)?.map(|(_, ceiling)| ceiling),
             audiences: audiences(&object, provider)?,
-            binding: binding(&object, provider.ignore_binding)?,
+            binding: binding(registered.cnf.filter(|_| !provider.ignore_binding))?,
         };
-        let token_id = match object.get("jti").map(Json::as_str) {
+        let token_id = match registered.jti.map(Json::as_str) {
             None => None,
             Some(Some(id)) if is_name(id) => Some(id.into()),
             Some(_) => return Err(Reason::ClaimsMalformed),
@@ -106,6 +106,35 @@ impl<'a> UnverifiedClaims<'a> {
             return Err(Reason::ClaimMismatch);
         }
         Ok((VerifiedClaims { object, subject, token_id }, standing))
+    }
+}
+
+/// The claims whose names the standards fix (RFC 7519 4.1, RFC 7800 3.1), but for those that a policy may rename.
+#[derive(Default)]
+struct Registered<'o, 'a> {
+    exp: Option<&'o Json<'a>>,
+    nbf: Option<&'o Json<'a>>,
+    iat: Option<&'o Json<'a>>,
+    jti: Option<&'o Json<'a>>,
+    cnf: Option<&'o Json<'a>>,
+}
+
+impl<'o, 'a> Registered<'o, 'a> {
+    /// Finds all of them at once: every new token is asked for each.
+    fn of(object: &'o Object<'a>) -> Self {
+        let mut found = Self::default();
+        for (name, value) in object.members() {
+            let place = match name {
+                "exp" => &mut found.exp,
+                "nbf" => &mut found.nbf,
+                "iat" => &mut found.iat,
+                "jti" => &mut found.jti,
+                "cnf" => &mut found.cnf,
+                _ => continue,
+            };
+            *place = Some(value);
+        }
+        found
     }
 }
 
@@ -179,8 +208,8 @@ impl Standing {
 }
 
 /// `NumericDate` (RFC 7519 2), rounded down and up: fractions never help a token.
-fn date(object: &Object<'_>, name: &str) -> Result<Option<(UnixTime, UnixTime)>, Reason> {
-    match object.get(name) {
+fn date(claim: Option<&Json<'_>>) -> Result<Option<(UnixTime, UnixTime)>, Reason> {
+    match claim {
         None => Ok(None),
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // in range
         Some(Json::Number(date)) if (0.0..=MAX_DATE).contains(date) => {
@@ -211,10 +240,9 @@ fn audiences(object: &Object<'_>, provider: &Provider) -> Result<Option<Box<[Box
     }
 }
 
-fn binding(object: &Object<'_>, ignore: bool) -> Result<Binding, Reason> {
-    let members = match object.get("cnf") {
+fn binding(confirmation: Option<&Json<'_>>) -> Result<Binding, Reason> {
+    let members = match confirmation {
         None => return Ok(Binding::None),
-        Some(_) if ignore => return Ok(Binding::None),
         Some(Json::Object(members)) => members,
         Some(_) => return Err(Reason::ClaimsMalformed),
     };

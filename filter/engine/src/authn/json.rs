@@ -47,6 +47,11 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// All members, in the order of the text.
+    pub(crate) fn members(&self) -> impl Iterator<Item = (&str, &Json<'a>)> {
+        self.0.iter().map(|(name, value)| (&**name, value))
+    }
+
     /// The member of that name.
     pub fn get(&self, name: &str) -> Option<&Json<'a>> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)

@@ -2,16 +2,16 @@
 //! keys are still in use. It fetches nothing; the adapter installs what it fetched and is told what to look for.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
-use hashbrown::HashMap;
 use jsonwebtoken::crypto::CryptoProvider;
 use sha2::{Digest as _, Sha256};
 
 use super::algorithm::Algorithm;
 use super::jwks::{Key, KeyIdentity, KeySet};
 use super::signature::{Proof, Verifiers};
+use crate::lookup::Lookup;
 use crate::policy::{KeySource, Policy, Provider, ProviderId};
 use crate::reason::Reason;
 use crate::time::Steady;
@@ -76,7 +76,7 @@ struct Ring {
 #[derive(Debug)]
 struct Loaded {
     keys: Vec<Rc<LoadedKey>>,
-    by_kid: HashMap<Box<str>, Vec<Rc<LoadedKey>>>,
+    by_kid: Lookup<Vec<Rc<LoadedKey>>>,
     set: KeySet,
     /// When the fetch began that brought them; `None`: inline, never stale.
     begun: Option<Steady>,
@@ -128,9 +128,10 @@ impl Keyring {
             ring.remember(*kid, begun, true);
         }
         let before = ring.loaded.take();
-        let had: Vec<Box<str>> = before.iter().flat_map(|loaded| loaded.by_kid.keys().cloned()).collect();
+        let had = before.iter().flat_map(|loaded| &loaded.keys).filter_map(|key| key.key.kid());
+        let had: Vec<Box<str>> = had.map(Box::from).collect();
         let loaded = Loaded::new(set, Some(begun), before);
-        for kid in had.iter().filter(|kid| !loaded.by_kid.contains_key(*kid)) {
+        for kid in had.iter().filter(|kid| loaded.by_kid.get(kid.as_bytes()).is_none()) {
             ring.remember(KidHash::of(kid), begun, true);
         }
         ring.loaded = Some(loaded);
@@ -181,7 +182,7 @@ impl Keyring {
         let Some(kid) = kid else {
             return only(&loaded.keys, algorithm).ok_or(NoKey::Refused(Reason::KeyAmbiguous));
         };
-        let Some(named) = loaded.by_kid.get(kid) else {
+        let Some(named) = loaded.by_kid.get(kid.as_bytes()) else {
             if loaded.set.ignores(kid) {
                 return Err(NoKey::Refused(Reason::KeyUnsuitable));
             }
@@ -254,10 +255,12 @@ impl Loaded {
         for gone in known.into_values() {
             gone.withdrawn.set(true);
         }
-        let mut by_kid: HashMap<Box<str>, Vec<_>> = HashMap::new();
+        let mut by_kid: Lookup<Vec<_>> = Lookup::default();
         for key in &keys {
-            if let Some(kid) = key.key.kid() {
-                by_kid.entry(kid.into()).or_default().push(Rc::clone(key));
+            let Some(kid) = key.key.kid().map(str::as_bytes) else { continue };
+            match by_kid.get_mut(kid) {
+                Some(named) => named.push(Rc::clone(key)),
+                None => drop(by_kid.insert(kid, vec![Rc::clone(key)])),
             }
         }
         Self { keys, by_kid, set, begun }

@@ -120,7 +120,9 @@ impl<'a> Authentication<'a> {
         let verified = self.verify(credential, findings)?;
         self.judge(&verified)?;
         let caller = Rc::clone(&verified.caller);
-        self.cache.insert(credential.token, verified);
+        if self.cache.admits(credential.token) {
+            self.cache.insert(credential.token, verified);
+        }
         Ok(caller)
     }
 
@@ -130,7 +132,8 @@ impl<'a> Authentication<'a> {
             return Err(Reason::TokenTooLarge.into());
         }
         let (token, header) = self.cache.headers.split(credential.token)?;
-        let claims = UnverifiedClaims::parse(&token.payload)?;
+        let (payload, signature) = (token.payload()?, token.signature()?);
+        let claims = UnverifiedClaims::parse(&payload)?;
         let id = self.policy.provider_of_issuer(claims.issuer()?).ok_or(Reason::IssuerUnknown)?;
         findings.provider = Some(id);
         let provider = self.accepted(id, credential)?;
@@ -144,9 +147,9 @@ impl<'a> Authentication<'a> {
             NoKey::Refused(reason) => Halt::Refused(reason),
             NoKey::Wait(missing) => Halt::Wait(id, missing),
         })?;
-        let proof = self.keyring.verify(&key, algorithm, token.signed, &token.signature);
+        let proof = self.keyring.verify(&key, algorithm, token.signed(), &signature);
         let proof = proof.ok_or(Reason::SignatureInvalid)?;
-        self.cache.headers.keep(&token, &header);
+        self.cache.headers.keep(token, &header);
         let (claims, standing) = claims.verified(proof, provider, header.is_access_token())?;
         let (number, ends) = (self.cache.number(), standing.expires());
         let lately = &mut self.cache.lately;

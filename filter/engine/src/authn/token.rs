@@ -15,39 +15,54 @@ const MAX_KID: usize = 256;
 /// How many headers are kept: as many as a worker's providers have keys in use, mostly.
 const LATELY: usize = 8;
 
-/// The parts of a token. Nothing in it has been verified.
-#[derive(Debug)]
+/// A token, and the two dots between its parts, of which the first is the token's first. Nothing in it has been verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token<'a> {
-    /// What is signed: the first two parts, as they came.
-    pub(crate) signed: &'a [u8],
-    /// As it came.
-    pub(crate) header: &'a [u8],
-    pub(crate) payload: Vec<u8>,
-    pub(crate) signature: Vec<u8>,
+    text: &'a [u8],
+    dots: [usize; 2],
 }
 
 impl<'a> Token<'a> {
-    /// Splits and decodes: exactly three parts, no padding, no stray bits.
+    /// Splits: three parts at least. That there is no fourth is seen when they are decoded.
     ///
     /// # Errors
     /// [`Reason::TokenMalformed`].
-    pub(crate) fn split(token: &'a [u8]) -> Result<Self, Reason> {
-        match (memchr(b'.', token), memrchr(b'.', token)) {
-            (Some(first), Some(second)) if first < second => Self::cut(token, [first, second]),
+    pub(crate) fn split(text: &'a [u8]) -> Result<Self, Reason> {
+        match (memchr(b'.', text), memrchr(b'.', text)) {
+            (Some(first), Some(second)) if first < second => Ok(Self { text, dots: [first, second] }),
             _ => Err(Reason::TokenMalformed),
         }
     }
 
-    /// Cuts at two dots, of which the first is the token's first, and decodes: a third one would stand behind it, where
-    /// base64url has none.
-    fn cut(token: &'a [u8], [first, second]: [usize; 2]) -> Result<Self, Reason> {
-        let part = |from: usize, to: usize| token.get(from..to).ok_or(Reason::TokenMalformed);
-        Ok(Self {
-            signed: part(0, second)?,
-            header: part(0, first)?,
-            payload: decode(part(first + 1, second)?)?,
-            signature: decode(part(second + 1, token.len())?)?,
-        })
+    /// What is signed: the first two parts, as they came.
+    pub(crate) fn signed(self) -> &'a [u8] {
+        self.text.get(..self.dots[1]).unwrap_or_default()
+    }
+
+    /// The first part, as it came.
+    pub(crate) fn header(self) -> &'a [u8] {
+        self.text.get(..self.dots[0]).unwrap_or_default()
+    }
+
+    /// The second part, decoded: no padding, no stray bits, and no third dot, which would stand here, where base64url has none.
+    ///
+    /// # Errors
+    /// [`Reason::TokenMalformed`].
+    pub(crate) fn payload(self) -> Result<Vec<u8>, Reason> {
+        let [first, second] = self.dots;
+        self.text.get(first + 1..second).ok_or(Reason::TokenMalformed).and_then(decode)
+    }
+
+    /// The last part, decoded likewise.
+    ///
+    /// # Errors
+    /// [`Reason::TokenMalformed`].
+    pub(crate) fn signature(self) -> Result<Vec<u8>, Reason> {
+        decode(self.signature_text())
+    }
+
+    fn signature_text(self) -> &'a [u8] {
+        self.text.get(self.dots[1] + 1..).unwrap_or_default()
     }
 }
 
@@ -96,24 +111,23 @@ impl HeadersLately {
     /// [`Reason::TokenMalformed`], and those of [`Header::parse`].
     pub(crate) fn split<'t>(&self, token: &'t [u8]) -> Result<(Token<'t>, Rc<Header>), Reason> {
         if let Some((known, dots)) = self.0.iter().find_map(|known| Some((known, known.dots(token)?))) {
-            return Ok((Token::cut(token, dots)?, Rc::clone(&known.header)));
+            return Ok((Token { text: token, dots }, Rc::clone(&known.header)));
         }
         let token = Token::split(token)?;
-        let header = Header::parse(&decode(token.header)?)?;
+        let header = Header::parse(&decode(token.header())?)?;
         Ok((token, Rc::new(header)))
     }
 
     /// Keeps the header of a token that was verified: what nobody has signed takes no place.
-    pub(crate) fn keep(&mut self, token: &Token<'_>, header: &Rc<Header>) {
+    pub(crate) fn keep(&mut self, token: Token<'_>, header: &Rc<Header>) {
         if self.0.iter().any(|known| Rc::ptr_eq(&known.header, header)) {
             return;
         }
         if self.0.len() == LATELY {
             self.0.remove(0);
         }
-        // base64 without padding (RFC 4648 3.2)
-        let signature = (token.signature.len() * 4).div_ceil(3);
-        self.0.push(Known { text: token.header.into(), signature, header: Rc::clone(header) });
+        let signature = token.signature_text().len();
+        self.0.push(Known { text: token.header().into(), signature, header: Rc::clone(header) });
     }
 }
 
@@ -183,6 +197,11 @@ mod tests {
 
     use super::*;
 
+    /// Everything that a token holds, decoded.
+    fn parts(token: Token<'_>) -> Result<[Vec<u8>; 3], Reason> {
+        Ok([decode(token.header())?, token.payload()?, token.signature()?])
+    }
+
     #[test]
     fn a_token_is_exactly_three_parts_without_padding_or_stray_bits() {
         for (token, good) in [
@@ -202,7 +221,7 @@ mod tests {
             ("e30 .e30.e30", false),
             ("é.e30.e30", false),
         ] {
-            let read = Token::split(token.as_bytes()).and_then(|token| decode(token.header));
+            let read = Token::split(token.as_bytes()).and_then(parts);
             assert_eq!(read.is_ok(), good, "{token}");
             assert!(read.is_ok() || read.is_err_and(|reason| reason == Reason::TokenMalformed));
         }
@@ -251,10 +270,10 @@ mod tests {
                 !Rc::ptr_eq(&unverified, &lately.split(text.as_bytes()).unwrap().1),
                 "nobody has signed it"
             );
-            lately.keep(&token, &unverified);
+            lately.keep(token, &unverified);
             let (_, verified) = lately.split(text.as_bytes()).unwrap();
             assert!(Rc::ptr_eq(&unverified, &verified));
-            lately.keep(&token, &verified);
+            lately.keep(token, &verified);
             assert_eq!(verified.kid(), Some(&*kid.to_string()));
             assert_eq!(lately.0.len(), (kid + 1).min(LATELY), "bounded, and each once");
         }
@@ -291,13 +310,12 @@ mod tests {
     proptest! {
         #[test]
         fn splitting_and_joining_is_the_identity(header: Vec<u8>, payload: Vec<u8>, signature: Vec<u8>) {
-            let parts = [&header, &payload, &signature].map(|part| BASE64URL.encode(part));
-            let joined = parts.join(".");
+            let encoded = [&header, &payload, &signature].map(|part| BASE64URL.encode(part));
+            let joined = encoded.join(".");
             let token = Token::split(joined.as_bytes()).unwrap();
-            let signed = [&*parts[0], &*parts[1]].join(".");
-            prop_assert_eq!(token.signed, signed.as_bytes());
-            let header_again = decode(token.header).unwrap();
-            prop_assert_eq!((header_again, token.payload, token.signature), (header, payload, signature));
+            let signed = [&*encoded[0], &*encoded[1]].join(".");
+            prop_assert_eq!(token.signed(), signed.as_bytes());
+            prop_assert_eq!(parts(token).unwrap(), [header, payload, signature]);
         }
 
         #[test]
@@ -307,20 +325,20 @@ mod tests {
             for signature in ["e30", "e30e", ""] {
                 let known = format!("{header}.e30.{signature}");
                 let (token, header) = lately.split(known.as_bytes()).unwrap();
-                lately.keep(&token, &header);
+                lately.keep(token, &header);
             }
-            let parts = |(token, header): (Token<'_>, Rc<Header>)| format!("{token:?} {header:?}");
             let text = format!("{header}{rest}");
-            let known = lately.split(text.as_bytes()).map(parts);
-            prop_assert_eq!(known, HeadersLately::default().split(text.as_bytes()).map(parts));
+            let read = |lately: &HeadersLately| {
+                let (token, header) = lately.split(text.as_bytes())?;
+                parts(token).map(|parts| (parts, token.signed(), format!("{header:?}")))
+            };
+            prop_assert_eq!(read(&lately), read(&HeadersLately::default()));
         }
 
         #[test]
         fn no_two_texts_split_to_the_same_parts(text in "[A-Za-z0-9_=.-]{0,40}") {
-            let split = Token::split(text.as_bytes());
-            if let Ok((header, token)) = split.and_then(|token| Ok((decode(token.header)?, token))) {
-                let parts = [&header, &token.payload, &token.signature].map(|part| BASE64URL.encode(part));
-                prop_assert_eq!(parts.join("."), text);
+            if let Ok(parts) = Token::split(text.as_bytes()).and_then(parts) {
+                prop_assert_eq!(parts.map(|part| BASE64URL.encode(part)).join("."), text);
             }
         }
     }

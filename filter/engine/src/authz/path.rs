@@ -55,21 +55,35 @@ impl<'a> CanonicalPath<'a> {
     /// # Errors
     /// Says what could be read in two ways. The request is refused with `path-ambiguous`.
     pub fn parse(target: &'a [u8]) -> Result<Self, PathError> {
-        if target.contains(&b'#') {
-            return Err(PathError::Fragment);
+        if target.first() != Some(&b'/') {
+            return Err(PathError::NoSlash);
         }
-        let path = target.split(|b| *b == b'?').next().unwrap_or_default();
-        let segments = path.strip_prefix(b"/").ok_or(PathError::NoSlash)?;
-        let mut segments = segments.split(|b| *b == b'/').peekable();
-        let mut escapes = false;
-        while let Some(segment) = segments.next() {
-            if segment.is_empty() && segments.peek().is_some() {
-                return Err(PathError::EmptySegment);
+        let (mut segment, mut end, mut escapes) = (1, target.len(), false);
+        for (at, byte) in target.iter().enumerate().skip(1) {
+            match Kind::of(*byte) {
+                Kind::Plain => {}
+                Kind::Slash if at == segment => return Err(PathError::EmptySegment),
+                Kind::Slash => {
+                    check_dots(target.get(segment..at))?;
+                    segment = at + 1;
+                }
+                Kind::Escape => {
+                    check_escape(target.get(at + 1), target.get(at + 2))?;
+                    escapes = true;
+                }
+                Kind::Query => {
+                    end = at;
+                    break;
+                }
+                Kind::Separator => return Err(PathError::Separator),
+                Kind::Fragment => return Err(PathError::Fragment),
+                Kind::Unescaped => return Err(PathError::Unescaped),
             }
-            if matches!(segment, b"." | b"..") {
-                return Err(PathError::DotSegment);
-            }
-            escapes |= check_bytes(segment)?;
+        }
+        check_dots(target.get(segment..end))?;
+        let (path, query) = target.split_at_checked(end).unwrap_or_default();
+        if query.contains(&b'#') {
+            return Err(PathError::Fragment);
         }
         // only ASCII has passed
         let path = std::str::from_utf8(path).map_err(|_| PathError::Unescaped)?;
@@ -103,26 +117,57 @@ impl<'a> CanonicalPath<'a> {
     }
 }
 
-/// Says whether something is escaped.
-fn check_bytes(segment: &[u8]) -> Result<bool, PathError> {
-    let mut escapes = false;
-    let mut bytes = segment.iter().copied();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'\\' | b';' => return Err(PathError::Separator),
-            b'%' => {
-                check_escape(bytes.next(), bytes.next())?;
-                escapes = true;
-            }
-            _ if is_pchar(byte) => {}
-            _ => return Err(PathError::Unescaped),
-        }
-    }
-    Ok(escapes)
+/// What a byte is to a path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    Slash,
+    Escape,
+    Query,
+    Separator,
+    Fragment,
+    Unescaped,
 }
 
-fn check_escape(high: Option<u8>, low: Option<u8>) -> Result<(), PathError> {
-    let digit = |b: Option<u8>| b.and_then(|b| char::from(b).to_digit(16)).ok_or(PathError::BadEscape);
+impl Kind {
+    /// Of every byte: looked up, since it is asked for each byte of each request.
+    const ALL: [Self; 256] = {
+        let mut all = [Self::Unescaped; 256];
+        let mut byte = 0;
+        while byte < all.len() {
+            #[allow(clippy::cast_possible_truncation, clippy::indexing_slicing)]
+            // below 256; evaluated by the compiler
+            {
+                all[byte] = Self::read(byte as u8);
+            }
+            byte += 1;
+        }
+        all
+    };
+
+    const fn read(byte: u8) -> Self {
+        match byte {
+            b'/' => Self::Slash,
+            b'%' => Self::Escape,
+            b'?' => Self::Query,
+            b'\\' | b';' => Self::Separator,
+            b'#' => Self::Fragment,
+            _ if is_pchar(byte) => Self::Plain,
+            _ => Self::Unescaped,
+        }
+    }
+
+    fn of(byte: u8) -> Self {
+        Self::ALL.get(usize::from(byte)).copied().unwrap_or(Self::Unescaped)
+    }
+}
+
+fn check_dots(segment: Option<&[u8]>) -> Result<(), PathError> {
+    if matches!(segment, Some(b"." | b"..")) { Err(PathError::DotSegment) } else { Ok(()) }
+}
+
+fn check_escape(high: Option<&u8>, low: Option<&u8>) -> Result<(), PathError> {
+    let digit = |b: Option<&u8>| b.and_then(|b| char::from(*b).to_digit(16)).ok_or(PathError::BadEscape);
     let byte = u8::try_from(digit(high)? * 16 + digit(low)?).map_err(|_| PathError::BadEscape)?;
     match byte {
         b'/' | b'\\' | b'%' | b'?' | b'#' | b';' => Err(PathError::EscapedDelimiter),

@@ -97,13 +97,14 @@ impl TreeBuilder {
 impl Tree {
     /// The template that wins for `path`, which starts with a slash.
     pub fn find(&self, path: &str) -> Option<TemplateId> {
-        self.search(self.nodes.first()?, path.strip_prefix('/')?)
+        self.search(self.nodes.first()?, path.as_bytes().strip_prefix(b"/")?)
     }
 
     /// Depth is bounded by the deepest template, not by the path.
-    fn search(&self, node: &Node, path: &str) -> Option<TemplateId> {
-        let (segment, rest) = match path.split_once('/') {
-            Some((segment, rest)) => (segment, Some(rest)),
+    fn search(&self, node: &Node, path: &[u8]) -> Option<TemplateId> {
+        let slash = path.iter().position(|byte| *byte == b'/');
+        let (segment, rest) = match slash.and_then(|at| path.split_at_checked(at)) {
+            Some((segment, rest)) => (segment, rest.get(1..)),
             None => (path, None),
         };
         let enter = |child: u32| {
@@ -111,7 +112,7 @@ impl Tree {
             rest.map_or(child.template, |rest| self.search(child, rest))
         };
         let literal = || {
-            let found = node.literals.binary_search_by(|(label, _)| label.as_ref().cmp(segment)).ok()?;
+            let found = node.literals.binary_search_by(|(label, _)| label.as_bytes().cmp(segment)).ok()?;
             enter(node.literals.get(found)?.1)
         };
         let parameter = || node.parameter.filter(|_| !segment.is_empty()).and_then(enter);

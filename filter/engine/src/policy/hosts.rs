@@ -1,17 +1,16 @@
-//! From the `:authority` of a request to its service: exact, then the longest `*.suffix`, then `*`. Hash lookups only.
+//! From the `:authority` of a request to its service: exact, then the longest `*.suffix`, then `*`.
 
 use std::borrow::Cow;
 
-use hashbrown::HashMap;
-
 use super::service::ServiceId;
+use crate::lookup::Lookup;
 
 /// The hosts of every service.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hosts {
-    exact: HashMap<Box<[u8]>, ServiceId>,
+    exact: Lookup<ServiceId>,
     /// By what follows the star, its dot included.
-    suffix: HashMap<Box<[u8]>, ServiceId>,
+    suffix: Lookup<ServiceId>,
     any: Option<ServiceId>,
 }
 
@@ -29,7 +28,7 @@ impl Hosts {
         };
         match hosts.get(key.as_bytes()) {
             Some(known) => Some(*known),
-            None => hosts.insert(key.as_bytes().into(), service),
+            None => hosts.insert(key.as_bytes(), service),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The policy: the document as written, and what it compiles to.
 //!
 //! [`document`] is what serde reads, `compile` checks it and makes the [`Policy`], which is made for asking: issuers and
-//! hosts are hash lookups, rows are found in a tree, roles are bits. A policy that exists is whole; whoever has an old one
+//! hosts are binary searches, rows are found in a tree, roles are bits. A policy that exists is whole; whoever has an old one
 //! keeps it until the new one is. Several files become one document in [`merge`].
 
 mod bounds;
@@ -26,8 +26,6 @@ mod testing;
 mod text;
 mod values;
 
-use hashbrown::HashMap;
-
 pub use bounds::{CacheBounds, Limits, Waiting};
 pub use document::Document;
 pub use error::{PolicyError, PolicyErrors, file_and_place};
@@ -44,6 +42,7 @@ pub use values::{Count, Json, Named, Seconds};
 
 use crate::authz::requirement::{RoleBits, RoleNames};
 use crate::authz::roles::Roles;
+use crate::lookup::Lookup;
 use crate::strip::Stripped;
 use hosts::Hosts;
 
@@ -51,7 +50,7 @@ use hosts::Hosts;
 #[derive(Clone, Debug)]
 pub struct Policy {
     providers: Box<[Provider]>,
-    issuers: HashMap<Box<str>, ProviderId>,
+    issuers: Lookup<ProviderId>,
     services: Box<[Service]>,
     hosts: Hosts,
     sources: Box<[TokenSource]>,
@@ -88,7 +87,7 @@ impl Policy {
 
     /// The provider whose issuer this is, byte for byte.
     pub fn provider_of_issuer(&self, issuer: &str) -> Option<ProviderId> {
-        self.issuers.get(issuer).copied()
+        self.issuers.get(issuer.as_bytes()).copied()
     }
 
     /// The services, in order of name.

@@ -1,8 +1,6 @@
 //! All providers together: no issuer twice, and token sources that do not get into each other's way.
 
-use std::collections::BTreeMap;
-
-use hashbrown::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::super::document::ProviderDocument;
 use super::super::error::{Mistakes, Place};
@@ -13,12 +11,13 @@ use super::super::values::Named;
 use super::headers::folded;
 use super::identity::plain;
 use super::{provider, source};
+use crate::lookup::Lookup;
 
 /// The providers of a policy, and how they are found.
 #[derive(Default)]
 pub(super) struct Providers<'a> {
     pub(super) list: Vec<Provider>,
-    pub(super) issuers: HashMap<Box<str>, ProviderId>,
+    pub(super) issuers: Lookup<ProviderId>,
     /// All that the document names, those with mistakes too, so that one mistake is told once.
     pub(super) ids: BTreeMap<&'a str, (ProviderId, SourceId)>,
     pub(super) sources: Vec<TokenSource>,
@@ -68,7 +67,7 @@ pub(super) fn compile<'a>(
                 let help = "keep one: a token's issuer decides whose keys verify it";
                 mistakes.clash(place.field("issuer"), issuer_of(other, origins), message, help);
             }
-            providers.issuers.insert(issuer.into(), id);
+            providers.issuers.insert(issuer.as_bytes(), id);
         }
         providers.list.extend(provider::compile(&place, name, document, source, mistakes));
     }

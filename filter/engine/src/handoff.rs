@@ -6,7 +6,6 @@ mod granted;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;
-use std::ops::Deref;
 use std::rc::Rc;
 
 use lru::LruCache;
@@ -44,8 +43,6 @@ pub(crate) struct Endpoint<'a> {
     pub(crate) service: ServiceId,
     /// The row, if there is one.
     pub(crate) row: Option<RowId>,
-    /// The row's path template.
-    pub(crate) template: &'a str,
     /// The request's method as sent.
     pub(crate) method: &'a str,
 }
@@ -82,26 +79,19 @@ pub enum HandoffError {
     Mint(#[from] MintError),
 }
 
-/// Headers to write: name and value.
-pub type IdentityHeaders<'a> = Vec<(&'a str, HeaderText<'a>)>;
-
-/// A header's value, borrowed where it can be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HeaderText<'a> {
-    /// Plain identity.
-    Plain(Cow<'a, str>),
-    /// The assertion.
-    Assertion(Rc<str>),
+/// Headers to write; none without a verified client.
+#[derive(Clone, Debug, Default)]
+pub struct IdentityHeaders<'a> {
+    /// Subject, roles and issuer.
+    plain: Option<[(&'a str, &'a str); 3]>,
+    assertion: Option<(&'a str, Rc<str>)>,
 }
 
-impl Deref for HeaderText<'_> {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        match self {
-            Self::Plain(text) => text,
-            Self::Assertion(text) => text,
-        }
+impl IdentityHeaders<'_> {
+    /// Names and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let assertion = self.assertion.iter().map(|(name, jws)| (*name, &**jws));
+        self.plain.iter().flatten().copied().chain(assertion)
     }
 }
 
@@ -141,17 +131,17 @@ impl Caller {
     ) -> Result<IdentityHeaders<'a>, HandoffError> {
         let provider = policy.provider(self.provider).ok_or(HandoffError::OtherPolicy)?;
         let identity = policy.identity();
-        let plain = |text: &'a str| HeaderText::Plain(Cow::Borrowed(text));
-        let mut headers = Vec::with_capacity(4);
-        headers
-            .push((&*identity.subject_header, plain(self.subject_header.as_ref().unwrap_or(&self.subject))));
-        headers.push((&*identity.roles_header, plain(&self.roles.header)));
-        headers.push((&*identity.issuer_header, HeaderText::Plain(header_value(&provider.issuer))));
+        let plain = [
+            (&*identity.subject_header, &**self.subject_header.as_ref().unwrap_or(&self.subject)),
+            (&*identity.roles_header, &*self.roles.header),
+            (&*identity.issuer_header, &*provider.issuer_header),
+        ];
+        let mut headers = IdentityHeaders { plain: Some(plain), assertion: None };
         if !identity.assertion.omitted {
             let key = key.ok_or(HandoffError::NoKey)?;
             let jws =
                 assertions.of(self, endpoint, now, || self.mint(policy, provider, key, endpoint, now))?;
-            headers.push((&*identity.assertion.header, HeaderText::Assertion(jws)));
+            headers.assertion = Some((&identity.assertion.header, jws));
         }
         Ok(headers)
     }
@@ -167,6 +157,8 @@ impl Caller {
     ) -> Result<(String, UnixTime), HandoffError> {
         let terms = &policy.identity().assertion;
         let service = policy.service(endpoint.service).ok_or(HandoffError::OtherPolicy)?;
+        // without a row only in shadow mode, or for a preflight: nothing could bind it
+        let row = endpoint.row.and_then(|id| policy.row(id)).map(|(_, row)| row.template.as_str());
         // it ends with the token; one that lives on by the leeway still needs a moment
         let ends = now.plus(terms.ttl.as_secs()).min(self.ends.max(now.plus(1)));
         let assertion = Assertion {
@@ -179,7 +171,7 @@ impl Caller {
             roles: &self.roles,
             token_id: self.token_id.as_deref(),
             method: endpoint.method,
-            row: endpoint.template,
+            row: row.unwrap_or("/{*rest}"),
         };
         Ok((assertion.mint(key)?, ends))
     }

@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use portcullis_principal::SigningKey;
 
-use crate::authn::bearer::{Headers, without_cookie};
 use crate::decide::Trace;
 use crate::handoff::{Assertions, Caller, Endpoint, HandoffError, IdentityHeaders};
 use crate::policy::{Policy, RowId, ServiceId, SourceId, TokenSource};
@@ -49,30 +48,15 @@ impl Permit {
         method: &str,
         now: Now,
     ) -> Result<IdentityHeaders<'a>, HandoffError> {
-        let (Some(caller), Some(service)) = (&self.caller, self.service) else { return Ok(Vec::new()) };
-        let template = match self.row.and_then(|id| policy.row(id)) {
-            Some((_, row)) => row.template.as_str(),
-            // only in shadow mode or of a preflight: the endpoint has no row that could bind it
-            None => "/{*rest}",
+        let (Some(caller), Some(service)) = (&self.caller, self.service) else {
+            return Ok(IdentityHeaders::default());
         };
-        caller.headers(
-            policy,
-            (assertions, key),
-            Endpoint { service, row: self.row, template, method },
-            now.wall,
-        )
+        caller.headers(policy, (assertions, key), Endpoint { service, row: self.row, method }, now.wall)
     }
 
-    /// What must be taken off the request so that the token goes no further: the header's name, and what is left of it.
-    pub fn taken<'p>(&self, policy: &'p Policy, headers: Headers<'_>) -> Option<(&'p str, Vec<Vec<u8>>)> {
+    /// Where the token stands that must be taken off the request, so that it goes no further.
+    pub fn taken<'p>(&self, policy: &'p Policy) -> Option<&'p TokenSource> {
         let source = self.source.filter(|_| !policy.identity().forward_token);
-        let source = source.and_then(|id| policy.source(id))?;
-        let left = match source {
-            TokenSource::Bearer | TokenSource::Header { .. } => Vec::new(),
-            TokenSource::Cookie { name, .. } => {
-                headers.all(source.header()).filter_map(|value| without_cookie(value, name)).collect()
-            }
-        };
-        Some((source.header(), left))
+        source.and_then(|id| policy.source(id))
     }
 }

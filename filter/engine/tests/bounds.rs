@@ -120,7 +120,7 @@ fn assertion(world: &mut World, path: &str, token: &str) -> String {
     let (key, now) = (signing_key(), world.now);
     let headers = permit.headers(&policy, (world.gate.assertions_mut(), Some(&key)), "GET", now).unwrap();
     let assertion = headers.iter().find(|(name, _)| *name == "x-auth-principal");
-    assertion.expect("an assertion").1.to_string()
+    assertion.expect("an assertion").1.to_owned()
 }
 
 #[test]

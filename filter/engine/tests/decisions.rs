@@ -63,9 +63,9 @@ fn wrong(gate: &mut Gate, case: &Case, verdict: &Verdict) -> Option<String> {
                 .headers(&policy, (gate.assertions_mut(), Some(&key)), &case.sent(NOW).method, now)
                 .unwrap();
             if permit.caller().is_none() {
-                return (!headers.is_empty()).then(|| format!("{}: an identity of nobody", case.name));
+                return headers.iter().next().map(|_| format!("{}: an identity of nobody", case.name));
             }
-            headers.into_iter().map(|(name, value)| (name.to_owned(), value.to_string())).collect::<Vec<_>>()
+            headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<Vec<_>>()
         }
         (decision, expected) => return Some(format!("{}: {decision:?} instead of {expected:?}", case.name)),
     };

@@ -130,16 +130,19 @@ fn allow(worker: &Worker, request: &Request<'_>, permit: &Permit, now: Now) -> R
             hostcalls::remove_map_value(MAP, name).map_err(failed)?;
         }
     }
-    if let Some((name, left)) = permit.taken(policy, request.headers) {
-        hostcalls::remove_map_value(MAP, name).map_err(failed)?;
-        for value in left {
-            hostcalls::add_map_value_bytes(MAP, name, &value).map_err(failed)?;
+    if let Some(source) = permit.taken(policy) {
+        hostcalls::remove_map_value(MAP, source.header()).map_err(failed)?;
+        if let Some(left) = source.left(request.headers) {
+            for value in left {
+                hostcalls::add_map_value_bytes(MAP, source.header(), &value).map_err(failed)?;
+            }
         }
     }
     // added, since whatever had these names has been stripped: to replace, Envoy would first index all headers
-    for (name, value) in &identity {
-        hostcalls::add_map_value(MAP, name, value).map_err(failed)?;
-    }
+    identity
+        .iter()
+        .try_for_each(|(name, value)| hostcalls::add_map_value(MAP, name, value))
+        .map_err(failed)?;
     if let Some(reason) = permit.shadow() {
         hostcalls::add_map_value(MAP, SHADOW_HEADER, reason.id()).map_err(failed)?;
     }

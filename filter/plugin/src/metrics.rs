@@ -14,6 +14,7 @@ use hashbrown::HashMap;
 use portcullis_engine::reason::Reason;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MetricType;
+use rustc_hash::FxBuildHasher;
 
 /// Where a decision is counted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,7 +41,7 @@ impl Hash for DecisionKey {
 /// The metrics of one root context.
 #[derive(Default)]
 pub(crate) struct Metrics {
-    decisions: RefCell<HashMap<DecisionKey, u32>>,
+    decisions: RefCell<HashMap<DecisionKey, u32, FxBuildHasher>>,
     others: RefCell<HashMap<String, u32>>,
 }
 

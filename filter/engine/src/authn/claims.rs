@@ -81,15 +81,25 @@ impl<'a> UnverifiedClaims<'a> {
         access_token: bool,
     ) -> Result<(VerifiedClaims<'a>, Standing), Reason> {
         let object = self.0;
-        let registered = Registered::of(&object);
-        let standing = Standing {
-            expires: date(registered.exp)?.map(|(floor, _)| floor).ok_or(Reason::ClaimsMalformed)?,
-            not_before: date(registered.nbf)?.map(|(_, ceiling)| ceiling),
-            issued_at: date(registered.iat)?.map(|(_, ceiling)| ceiling),
-            audiences: audiences(&object, provider)?,
-            binding: binding(registered.cnf.filter(|_| !provider.ignore_binding))?,
-        };
-        let token_id = match registered.jti.map(Json::as_str) {
+        let (mut exp, mut nbf, mut iat, mut jti, mut cnf) = (None, None, None, None, None);
+        // all of them at once: every new token is asked for each
+        for (name, value) in object.members() {
+            let claim = match name {
+                "exp" => &mut exp,
+                "nbf" => &mut nbf,
+                "iat" => &mut iat,
+                "jti" => &mut jti,
+                "cnf" => &mut cnf,
+                _ => continue,
+            };
+            *claim = Some(value);
+        }
+        let expires = date(exp)?.map(|(floor, _)| floor).ok_or(Reason::ClaimsMalformed)?;
+        let not_before = date(nbf)?.map(|(_, ceiling)| ceiling);
+        let issued_at = date(iat)?.map(|(_, ceiling)| ceiling);
+        let audiences = audiences(&object, provider)?;
+        let binding = binding(cnf.filter(|_| !provider.ignore_binding))?;
+        let token_id = match jti.map(Json::as_str) {
             None => None,
             Some(Some(id)) if is_name(id) => Some(id.into()),
             Some(_) => return Err(Reason::ClaimsMalformed),
@@ -105,36 +115,11 @@ impl<'a> UnverifiedClaims<'a> {
         if !required || access_token && !complete() {
             return Err(Reason::ClaimMismatch);
         }
-        Ok((VerifiedClaims { object, subject, token_id }, standing))
-    }
-}
-
-/// The claims whose names the standards fix (RFC 7519 4.1, RFC 7800 3.1), but for those that a policy may rename.
-#[derive(Default)]
-struct Registered<'o, 'a> {
-    exp: Option<&'o Json<'a>>,
-    nbf: Option<&'o Json<'a>>,
-    iat: Option<&'o Json<'a>>,
-    jti: Option<&'o Json<'a>>,
-    cnf: Option<&'o Json<'a>>,
-}
-
-impl<'o, 'a> Registered<'o, 'a> {
-    /// Finds all of them at once: every new token is asked for each.
-    fn of(object: &'o Object<'a>) -> Self {
-        let mut found = Self::default();
-        for (name, value) in object.members() {
-            let place = match name {
-                "exp" => &mut found.exp,
-                "nbf" => &mut found.nbf,
-                "iat" => &mut found.iat,
-                "jti" => &mut found.jti,
-                "cnf" => &mut found.cnf,
-                _ => continue,
-            };
-            *place = Some(value);
-        }
-        found
+        // written where they are returned
+        Ok((
+            VerifiedClaims { object, subject, token_id },
+            Standing { expires, not_before, issued_at, audiences, binding },
+        ))
     }
 }
 

@@ -69,7 +69,7 @@ impl Example {
     fn verifies(&self, token: &str) -> bool {
         let set = KeySet::parse(format!(r#"{{"keys":[{}]}}"#, self.key).as_bytes()).unwrap();
         let (token, header) = HeadersLately::default().split(token.as_bytes()).unwrap();
-        let algorithm = Algorithm::from_name(header.alg()).unwrap();
+        let algorithm = header.algorithm().unwrap();
         let key = &set.keys()[0];
         assert!(header.kid().is_none_or(|kid| key.kid() == Some(kid)), "{}", self.rule);
         let signature = token.signature().unwrap();
@@ -108,7 +108,7 @@ fn the_examples_with_hmac_p521_and_none_name_no_algorithm_that_there_is() {
     ] {
         let token = format!("{header}.{JOE}.");
         let (_, header) = HeadersLately::default().split(token.as_bytes()).unwrap();
-        assert_eq!((header.alg(), Algorithm::from_name(header.alg())), (name, None));
+        assert_eq!((header.algorithm(), Algorithm::from_name(name)), (None, None));
     }
     let p521 = r#"{"keys":[{"kty":"EC","crv":"P-521","x":"AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9tsz4qUxcWceqwQGk","y":"ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2"}]}"#;
     assert_eq!(KeySet::parse(p521.as_bytes()).err(), Some(JwksError::Empty));

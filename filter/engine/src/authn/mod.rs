@@ -31,7 +31,6 @@ use std::rc::Rc;
 
 pub use self::json::{Json, Object};
 
-use self::algorithm::Algorithm;
 use self::bearer::Credential;
 use self::cache::{TokenCache, Verified};
 use self::claims::{Binding, UnverifiedClaims};
@@ -137,7 +136,7 @@ impl<'a> Authentication<'a> {
         let id = self.policy.provider_of_issuer(claims.issuer()?).ok_or(Reason::IssuerUnknown)?;
         findings.provider = Some(id);
         let provider = self.accepted(id, credential)?;
-        let algorithm = Algorithm::from_name(header.alg()).filter(|it| provider.algorithms.contains(*it));
+        let algorithm = header.algorithm().filter(|it| provider.algorithms.contains(*it));
         let algorithm = algorithm.ok_or(Reason::AlgorithmNotAccepted)?;
         if !header.is_of_type(&provider.token_types) {
             return Err(Reason::TypeNotAccepted.into());

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use memchr::{memchr, memrchr};
 
+use super::algorithm::Algorithm;
 use super::json::{Json, Object};
 use super::{base64url, words};
 use crate::reason::Reason;
@@ -73,7 +74,8 @@ fn decode(part: &[u8]) -> Result<Vec<u8>, Reason> {
 /// What is read of the JOSE header. `jku`, `jwk`, `x5u` and `x5c` are never even looked at (RFC 8725 3.10).
 #[derive(Debug)]
 pub(crate) struct Header {
-    alg: Box<str>,
+    /// `None`: it names one that is not known here.
+    algorithm: Option<Algorithm>,
     /// In the normal form of RFC 7515 4.1.9: lower case (media types are case-insensitive), without `application/`.
     typ: Option<Box<str>>,
     kid: Option<Box<str>>,
@@ -149,11 +151,12 @@ impl Header {
             return Err(Reason::HeaderMalformed);
         }
         let typ = typ.map(|typ| normal(typ).to_ascii_lowercase().into());
-        Ok(Self { alg: alg.into(), typ, kid: kid.map(Box::from) })
+        Ok(Self { algorithm: Algorithm::from_name(alg), typ, kid: kid.map(Box::from) })
     }
 
-    pub(crate) fn alg(&self) -> &str {
-        &self.alg
+    /// What `alg` names, if it is known.
+    pub(crate) fn algorithm(&self) -> Option<Algorithm> {
+        self.algorithm
     }
 
     pub(crate) fn kid(&self) -> Option<&str> {

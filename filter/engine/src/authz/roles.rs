@@ -12,6 +12,8 @@ use crate::policy::ClaimPath;
 pub const MAX_ROLES: usize = 256;
 /// Bytes of a role, prefixes included; a longer one is dropped, never cut.
 pub const MAX_ROLE_BYTES: usize = 256;
+/// Hardly any caller has more roles: for those the list grows.
+const MOSTLY: usize = 16;
 
 /// The rules of one provider.
 #[derive(Clone, Debug, Default)]
@@ -64,7 +66,7 @@ impl RoleRules {
 
     /// `claim` finds the value at a path.
     pub(crate) fn collect<'a>(&'a self, claim: impl Fn(&[Box<str>]) -> Option<&'a Json<'a>>) -> Roles<'a> {
-        let mut collector = Collector { rules: self, names: Vec::new(), dropped: 0 };
+        let mut collector = Collector { rules: self, names: Vec::with_capacity(MOSTLY), dropped: 0 };
         let mut anything = false;
         for source in self.sources.iter().filter(|source| !source.fallback) {
             if let Some(value) = claim(&source.path) {

@@ -6,6 +6,7 @@
 //! node at most once, and only a table can make it visit many.
 
 use super::template::{Segment, Template};
+use crate::lookup::Lookup;
 
 /// A template's place in the order of insertion.
 pub type TemplateId = u32;
@@ -18,8 +19,7 @@ pub struct Tree {
 
 #[derive(Clone, Debug, Default)]
 struct Node {
-    /// Sorted by label.
-    literals: Vec<(Box<str>, u32)>,
+    literals: Lookup<u32>,
     parameter: Option<u32>,
     rest: Option<TemplateId>,
     template: Option<TemplateId>,
@@ -69,14 +69,12 @@ impl TreeBuilder {
     fn literal(&mut self, at: u32, label: &str) -> u32 {
         let next = self.next_node();
         let Some(node) = self.nodes.get_mut(at as usize) else { return next };
-        match node.literals.binary_search_by(|(known, _)| known.as_ref().cmp(label)) {
-            Ok(found) => node.literals.get(found).map_or(next, |(_, child)| *child),
-            Err(gap) => {
-                node.literals.insert(gap, (label.into(), next));
-                self.nodes.push(Node::default());
-                next
-            }
+        if let Some(child) = node.literals.get(label.as_bytes()) {
+            return *child;
         }
+        node.literals.insert(label.as_bytes(), next);
+        self.nodes.push(Node::default());
+        next
     }
 
     fn parameter(&mut self, at: u32) -> u32 {
@@ -111,10 +109,7 @@ impl Tree {
             let child = self.nodes.get(child as usize)?;
             rest.map_or(child.template, |rest| self.search(child, rest))
         };
-        let literal = || {
-            let found = node.literals.binary_search_by(|(label, _)| label.as_bytes().cmp(segment)).ok()?;
-            enter(node.literals.get(found)?.1)
-        };
+        let literal = || node.literals.get(segment).copied().and_then(enter);
         let parameter = || node.parameter.filter(|_| !segment.is_empty()).and_then(enter);
         let everything = || node.rest.filter(|_| !path.is_empty());
         literal().or_else(parameter).or_else(everything)

@@ -211,14 +211,14 @@ impl<'a> Teller<'a> {
         let mut written: Vec<_> = written
             .iter()
             .filter(|(name, _)| *name != assertion_header)
-            .map(|(name, value)| ((*name).to_owned(), value.to_string()))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         if let Some(reason) = permit.shadow() {
             written.push((SHADOW_HEADER.to_owned(), reason.id().to_owned()));
         }
         let names = self.request.headers.0.iter().map(|(name, _)| name);
         let mut removed: Vec<_> = names.filter(|name| policy.strips(name)).cloned().collect();
-        removed.extend(permit.taken(policy, self.request.headers).into_iter().map(|(name, _)| name.into()));
+        removed.extend(permit.taken(policy).map(|source| source.header().to_owned()));
         Handoff { written, assertion, removed }
     }
 }

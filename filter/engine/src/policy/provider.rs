@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::authn::algorithm::AlgorithmSet;
+use crate::authn::bearer::{Headers, without_cookie};
 use crate::authn::jwks::KeySet;
 use crate::authz::roles::RoleRules;
 
@@ -51,6 +52,12 @@ impl TokenSource {
             Self::Header { name, .. } => name,
             Self::Cookie { .. } => "cookie",
         }
+    }
+
+    /// What is left of that header once the token is taken off, where it may carry more than the token: its new values.
+    pub fn left<'a>(&'a self, headers: Headers<'a>) -> Option<impl Iterator<Item = Vec<u8>>> {
+        let Self::Cookie { name, .. } = self else { return None };
+        Some(headers.all(self.header()).filter_map(|value| without_cookie(value, name)))
     }
 }
 
@@ -114,6 +121,8 @@ pub struct Provider {
     pub name: Box<str>,
     /// Compared with `iss` byte for byte (RFC 7519 4.1.1).
     pub issuer: Box<str>,
+    /// The issuer as a header has it.
+    pub(crate) issuer_header: Box<str>,
     /// One of these must be in the audience claim. Never empty.
     pub audiences: Box<[Box<str>]>,
     /// The claim that holds the audience: `["aud"]` by default, another where a product's access tokens have no `aud`.

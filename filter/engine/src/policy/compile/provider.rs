@@ -8,6 +8,7 @@ use super::audience::audiences;
 use super::bounds::seconds_within;
 use super::{jwks, roles};
 use crate::authn::algorithm::{Algorithm, AlgorithmSet};
+use crate::handoff::header_value;
 
 /// Seconds.
 const LEEWAY: u64 = 30;
@@ -59,6 +60,7 @@ pub(super) fn compile(
     Some(Provider {
         name: name.into(),
         issuer: issuer.into(),
+        issuer_header: header_value(issuer).into(),
         audiences,
         audience_claim,
         keys,

@@ -109,6 +109,8 @@ pub struct Plan {
     pub parts: BTreeSet<Part>,
     /// Numbers of Envoy's workers that the cost table is measured with; everything else is measured with one.
     pub workers: Vec<u32>,
+    /// So often each gateway of the cost table is started anew, for its share of the rounds.
+    pub lives: usize,
     /// Where each token is used once.
     pub cold: Schedule,
     /// Likewise, for good tokens of the algorithms whose cost a figure is set for, with latencies: more rounds, since the bound is
@@ -150,6 +152,7 @@ impl Plan {
         Self {
             parts: Part::value_variants().iter().copied().collect(),
             workers: vec![1, 2],
+            lives: 7,
             // 20,000 tokens in all
             cold: Schedule { rounds: 21, warm_up: 2040, requests: 695, paced: 0 },
             // 56,000 tokens in all
@@ -188,6 +191,7 @@ impl Plan {
         Self {
             parts,
             workers: vec![1],
+            lives: 1,
             cold,
             cold_judged: cold,
             hot: Schedule { rounds: 7, warm_up: 2000, requests: 800, paced: 60 },
@@ -205,6 +209,7 @@ impl Plan {
         let schedule = Schedule { rounds: 1, warm_up: 20, requests: 100, paced: 20 };
         Self {
             workers: vec![1, 2],
+            lives: 1,
             cold: schedule,
             cold_judged: schedule,
             hot: schedule,

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, Variant};
 use crate::load::{self, Call, Connection, Latencies};
 use crate::plan::Schedule;
 use crate::progress::Steps;
@@ -50,28 +50,47 @@ pub(crate) struct Settings {
 }
 
 /// What one cell gave.
-struct Measured {
+pub(crate) struct Measured {
+    variant: Variant,
+    parameter: Option<usize>,
+    base: usize,
     cpu_us: Vec<f64>,
     latencies: Latencies,
 }
 
-/// Runs all rounds.
+impl Measured {
+    fn nothing(cell: &Cell<'_>) -> Result<Self> {
+        let Cell { gateway, parameter, base, .. } = *cell;
+        let variant = gateway.variant;
+        Ok(Self { variant, parameter, base, cpu_us: Vec::new(), latencies: Latencies::new(3)? })
+    }
+
+    /// Adds what the same cell gave in later rounds.
+    pub(crate) fn add(&mut self, later: Self) -> Result<()> {
+        self.cpu_us.extend(later.cpu_us);
+        self.latencies.add(later.latencies)?;
+        Ok(())
+    }
+}
+
+/// Runs these of the schedule's rounds, after a warm-up.
 pub(crate) async fn run(
     cells: &[Cell<'_>],
     settings: Settings,
+    rounds: Range<usize>,
     random: &mut StdRng,
     steps: &Steps,
-) -> Result<Vec<CellFigures>> {
+) -> Result<Vec<Measured>> {
     let Settings { schedule, .. } = settings;
     let mut clients = Clients::open(cells, settings.connections).await?;
     let mut measured = Vec::new();
     for cell in cells {
         clients.send(cell, cell.share(0..schedule.warm_up)).await?;
-        measured.push(Measured { cpu_us: Vec::new(), latencies: Latencies::new(3)? });
+        measured.push(Measured::nothing(cell)?);
         steps.done();
     }
     let mut order: Vec<usize> = (0..cells.len()).collect();
-    for round in 0..schedule.rounds {
+    for round in rounds {
         let from = schedule.warm_up + round * schedule.round();
         let mut counted = vec![(Duration::ZERO, 0); cells.len()];
         for turn in schedule.each_turn() {
@@ -97,12 +116,17 @@ pub(crate) async fn run(
             steps.done();
         }
     }
-    Ok(cells.iter().zip(&measured).map(|(cell, own)| figures(cell, own, &measured[cell.base])).collect())
+    Ok(measured)
 }
 
-/// How many steps [`run`] tells of.
-pub(crate) fn steps(cells: usize, schedule: Schedule) -> usize {
-    cells * (1 + schedule.rounds * if schedule.paced > 0 { 2 } else { 1 })
+/// What all rounds tell together.
+pub(crate) fn figures(measured: &[Measured]) -> Vec<CellFigures> {
+    measured.iter().map(|own| cell(own, &measured[own.base])).collect()
+}
+
+/// How many steps [`run`] tells of, if it is called so often for all rounds together.
+pub(crate) fn steps(cells: usize, schedule: Schedule, calls: usize) -> usize {
+    cells * (calls + schedule.rounds * if schedule.paced > 0 { 2 } else { 1 })
 }
 
 /// Connections to every gateway of an experiment, which stay open: opening and closing them is nobody's request.
@@ -138,14 +162,14 @@ impl Clients {
     }
 }
 
-fn figures(cell: &Cell<'_>, own: &Measured, base: &Measured) -> CellFigures {
+fn cell(own: &Measured, base: &Measured) -> CellFigures {
     let net_us: Vec<f64> = own.cpu_us.iter().zip(&base.cpu_us).map(|(own, base)| own - base).collect();
     let at = |quantile| Duration::from_nanos(own.latencies.value_at_quantile(quantile)).as_secs_f64() * 1e6;
     CellFigures {
-        variant: cell.gateway.variant,
-        parameter: cell.parameter,
+        variant: own.variant,
+        parameter: own.parameter,
         cpu: Summary::of(&own.cpu_us),
-        net: (!cell.gateway.variant.is_base()).then(|| Summary::of(&net_us)),
+        net: (!own.variant.is_base()).then(|| Summary::of(&net_us)),
         latency: (!own.latencies.is_empty()).then(|| Latency { p50_us: at(0.5), p99_us: at(0.99) }),
         cpu_us: own.cpu_us.clone(),
         net_us,

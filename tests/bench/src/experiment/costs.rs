@@ -1,36 +1,85 @@
 //! The cost table: what each kind of request costs each variant.
 use anyhow::Result;
 
+use super::Ground;
 use super::traffic::{Kind, Traffic};
-use super::{Ground, Setup};
-use crate::gateway::Variant;
+use crate::gateway::{Gateway, Variant};
+use crate::plan::{Part, Plan};
+use crate::progress::Steps;
 use crate::report::Experiment;
-use crate::rounds::Cell;
+use crate::rounds::{self, Cell, Measured};
 use crate::rules::{self, Provider, Rules};
 use crate::tokens::Algorithm;
 
-/// What the parts of the table do, in their order: those that are wanted.
+/// What the parts of the table do, in their order: those that are wanted. All gateways live several times, and the rounds are
+/// spread over their lives: where a process's memory happens to lie decides over more than a round does.
 pub(crate) async fn costs(ground: &mut Ground, workers: u32) -> Result<Vec<Experiment>> {
     let parts: Vec<_> = ground.plan.parts.iter().filter_map(|part| Some((*part, Kind::of(*part)?))).collect();
-    let mut experiments = Vec::new();
     if parts.is_empty() {
-        return Ok(experiments);
+        return Ok(Vec::new());
     }
     let provider = [Provider::new(0, &Algorithm::ALL)];
     let table = rules::table(10);
     let rules = Rules { providers: &provider, table: &table };
-    let gateways = ground.start(&Variant::ALL, rules, workers).await?;
-    for (part, kind) in parts {
-        let traffic = Traffic::of(kind, &provider[0], &table, &ground.plan)?;
-        let taking_part = gateways.iter().filter(|gateway| kind.concerns(gateway.variant));
-        let setup = Setup {
-            name: part.name(),
+    let row = |(part, kind): (Part, Kind)| Row::of(part, kind, &provider[0], &table, &ground.plan);
+    let mut rows: Vec<Row> = parts.into_iter().map(row).collect::<Result<_>>()?;
+    let lives = ground.plan.lives;
+    let title = if workers == 1 { "costs".to_owned() } else { format!("costs, {workers} workers") };
+    let steps = Steps::new(&title, rows.iter().map(|row| row.steps(lives)).sum());
+    for life in 0..lives {
+        let gateways = ground.start(&Variant::ALL, rules, workers).await?;
+        for row in &mut rows {
+            let cells: Vec<_> = row.cells(&gateways).collect();
+            let schedule = row.traffic.schedule;
+            let rounds = schedule.rounds * life / lives..schedule.rounds * (life + 1) / lives;
+            let settings = ground.settings(schedule, workers)?;
+            row.add(rounds::run(&cells, settings, rounds, &mut ground.random, &steps).await?)?;
+        }
+    }
+    Ok(rows.into_iter().map(|row| row.experiment(workers)).collect())
+}
+
+/// A row of the table while it is measured.
+struct Row {
+    part: Part,
+    kind: Kind,
+    traffic: Traffic,
+    measured: Vec<Measured>,
+}
+
+impl Row {
+    fn of(part: Part, kind: Kind, provider: &Provider, table: &[rules::Row], plan: &Plan) -> Result<Self> {
+        let traffic = Traffic::of(kind, provider, table, plan)?;
+        Ok(Self { part, kind, traffic, measured: Vec::new() })
+    }
+
+    fn steps(&self, lives: usize) -> usize {
+        let cells = Variant::ALL.into_iter().filter(|variant| self.kind.concerns(*variant)).count();
+        rounds::steps(cells, self.traffic.schedule, lives)
+    }
+
+    /// The gateways that take part.
+    fn cells<'g>(&self, gateways: &'g [Gateway]) -> impl Iterator<Item = Cell<'g>> {
+        let taking_part = gateways.iter().filter(|gateway| self.kind.concerns(gateway.variant));
+        taking_part.map(|gateway| Cell::of(gateway, &self.traffic.to(gateway.variant)))
+    }
+
+    /// Adds what the gateways gave in one of their lives.
+    fn add(&mut self, life: Vec<Measured>) -> Result<()> {
+        if self.measured.is_empty() {
+            self.measured = life;
+            return Ok(());
+        }
+        self.measured.iter_mut().zip(life).try_for_each(|(all, life)| all.add(life))
+    }
+
+    fn experiment(self, workers: u32) -> Experiment {
+        Experiment {
+            name: self.part.name(),
             varies: None,
             workers,
-            schedule: traffic.schedule,
-            cells: taking_part.map(|it| Cell::of(it, &traffic.to(it.variant))).collect(),
-        };
-        experiments.push(ground.measure(setup).await?);
+            requests: self.traffic.schedule.requests,
+            cells: rounds::figures(&self.measured),
+        }
     }
-    Ok(experiments)
 }

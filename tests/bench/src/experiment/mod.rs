@@ -64,11 +64,16 @@ impl Ground {
     async fn measure(&mut self, setup: Setup<'_>) -> Result<Experiment> {
         let Setup { name, varies, workers, schedule, cells } = setup;
         let title = if workers == 1 { name.clone() } else { format!("{name}, {workers} workers") };
-        let steps = Steps::new(&title, rounds::steps(cells.len(), schedule));
-        let connections = self.plan.connections * usize::try_from(workers)?;
-        let settings = Settings { schedule, connections, rate: self.plan.rate };
-        let cells = rounds::run(&cells, settings, &mut self.random, &steps).await?;
+        let steps = Steps::new(&title, rounds::steps(cells.len(), schedule, 1));
+        let settings = self.settings(schedule, workers)?;
+        let measured = rounds::run(&cells, settings, 0..schedule.rounds, &mut self.random, &steps).await?;
+        let cells = rounds::figures(&measured);
         Ok(Experiment { name, varies, workers, requests: schedule.requests, cells })
+    }
+
+    fn settings(&self, schedule: Schedule, workers: u32) -> Result<Settings> {
+        let connections = self.plan.connections * usize::try_from(workers)?;
+        Ok(Settings { schedule, connections, rate: self.plan.rate })
     }
 }
 

@@ -124,9 +124,9 @@ pub(crate) fn figures(measured: &[Measured]) -> Vec<CellFigures> {
     measured.iter().map(|own| cell(own, &measured[own.base])).collect()
 }
 
-/// How many steps [`run`] tells of, if it is called so often for all rounds together.
-pub(crate) fn steps(cells: usize, schedule: Schedule, calls: usize) -> usize {
-    cells * (calls + schedule.rounds * if schedule.paced > 0 { 2 } else { 1 })
+/// How many steps [`run`] tells of, if it is called for so many lives of the gateways.
+pub(crate) fn steps(cells: usize, schedule: Schedule, lives: usize) -> usize {
+    cells * (lives + schedule.rounds * if schedule.paced > 0 { 2 } else { 1 })
 }
 
 /// Connections to every gateway of an experiment, which stay open: opening and closing them is nobody's request.

@@ -20,8 +20,8 @@
 //! `target/bench/counts` what `callgrind_annotate` shows, a file for each kind of request and variant. There a function of the
 //! sandbox has an address and no name: they call each other through a table of eight bytes for each, in the order of the
 //! module, which has its names if it is linked with `strip = false`. What is not as in life: the cryptography, whose best
-//! instructions valgrind does not know, and the allocator. Only counts that differ between two modules, and times of the same
-//! sign, are a gain.
+//! instructions valgrind does not know, and the allocator; and one connection, which leaves the caches as no other requests do.
+//! Only counts that differ between two modules, and times of the same sign over several lives of both, are a gain.
 #![allow(clippy::cast_precision_loss, reason = "counts and times are far below 2^52")]
 
 mod callgrind;

@@ -1,8 +1,8 @@
 //! The cost table: what each kind of request costs each variant.
 use anyhow::Result;
 
-use super::Ground;
 use super::traffic::{Kind, Traffic};
+use super::{Ground, title};
 use crate::gateway::{Gateway, Variant};
 use crate::plan::{Part, Plan};
 use crate::progress::Steps;
@@ -24,8 +24,7 @@ pub(crate) async fn costs(ground: &mut Ground, workers: u32) -> Result<Vec<Exper
     let row = |(part, kind): (Part, Kind)| Row::of(part, kind, &provider[0], &table, &ground.plan);
     let mut rows: Vec<Row> = parts.into_iter().map(row).collect::<Result<_>>()?;
     let lives = ground.plan.lives;
-    let title = if workers == 1 { "costs".to_owned() } else { format!("costs, {workers} workers") };
-    let steps = Steps::new(&title, rows.iter().map(|row| row.steps(lives)).sum());
+    let steps = Steps::new(&title("costs", workers), rows.iter().map(|row| row.steps(lives)).sum());
     for life in 0..lives {
         let gateways = ground.start(&Variant::ALL, rules, workers).await?;
         for row in &mut rows {

@@ -63,8 +63,7 @@ impl Ground {
     /// Runs one experiment.
     async fn measure(&mut self, setup: Setup<'_>) -> Result<Experiment> {
         let Setup { name, varies, workers, schedule, cells } = setup;
-        let title = if workers == 1 { name.clone() } else { format!("{name}, {workers} workers") };
-        let steps = Steps::new(&title, rounds::steps(cells.len(), schedule, 1));
+        let steps = Steps::new(&title(&name, workers), rounds::steps(cells.len(), schedule, 1));
         let settings = self.settings(schedule, workers)?;
         let measured = rounds::run(&cells, settings, 0..schedule.rounds, &mut self.random, &steps).await?;
         let cells = rounds::figures(&measured);
@@ -75,6 +74,11 @@ impl Ground {
         let connections = self.plan.connections * usize::try_from(workers)?;
         Ok(Settings { schedule, connections, rate: self.plan.rate })
     }
+}
+
+/// What the progress is called.
+fn title(name: &str, workers: u32) -> String {
+    if workers == 1 { name.to_owned() } else { format!("{name}, {workers} workers") }
 }
 
 /// One experiment, ready to run.

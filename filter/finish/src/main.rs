@@ -9,7 +9,7 @@ fn main() -> ExitCode {
     };
     let done = std::fs::read(&linked)
         .map_err(|error| error.to_string())
-        .and_then(|module| portcullis_finish::finish(&module).map_err(|error| error.to_string()))
+        .and_then(|module| portcullis_finish::ship(&module).map_err(|error| error.to_string()))
         .and_then(|module| std::fs::write(&finished, module).map_err(|error| error.to_string()));
     match done {
         Ok(()) => ExitCode::SUCCESS,

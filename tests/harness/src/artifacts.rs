@@ -27,7 +27,7 @@ pub fn plugin() -> Result<PathBuf> {
     let age = |path: &Path| path.metadata().and_then(|it| it.modified()).ok();
     if age(&finished).is_none_or(|finished| age(&linked).is_none_or(|linked| linked >= finished)) {
         let read = fs::read(&linked).map_err(Error::io(format!("read {}", linked.display())))?;
-        let module = portcullis_finish::finish(&read);
+        let module = portcullis_finish::ship(&read);
         let module = module.map_err(|error| Error::Form(format!("{}: {error}", linked.display())))?;
         // others may do the same, or read it, at this moment
         let own = target().join(format!("portcullis.{}.wasm", std::process::id()));

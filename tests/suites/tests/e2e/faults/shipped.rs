@@ -1,4 +1,4 @@
-//! What ships has no traps.
+//! What ships has no traps, and is laid out by its training.
 use std::fs;
 
 use e2e::Shared;
@@ -9,15 +9,26 @@ static SHOP: Shared = Shared::named("faults-shipped");
 /// What a module with traps has in it: what it says when it dies, and the name of a variable.
 const SIGNS: [&str; 3] = ["a trap in a request", "a trap with the lease in hand", "PORTCULLIS_TRAP_HOST"];
 
+fn holds(module: &[u8], name: &str) -> bool {
+    module.windows(name.len()).any(|part| part == name.as_bytes())
+}
+
 #[test]
 fn the_module_that_ships_has_no_trap() {
-    let holds = |module: &[u8], name: &str| module.windows(name.len()).any(|part| part == name.as_bytes());
     let shipped = fs::read(artifacts::plugin().unwrap()).unwrap();
     let trapped = fs::read(artifacts::plugin_with_traps().unwrap()).unwrap();
     for name in SIGNS {
         assert!(holds(&trapped, name), "{name} is no trap any more");
         assert!(!holds(&shipped, name), "{name} ships");
     }
+}
+
+#[test]
+fn the_module_that_ships_is_laid_out_by_its_training_in_one_way() {
+    let shipped = fs::read(artifacts::plugin().unwrap()).unwrap();
+    assert!(holds(&shipped, "metadata.code.branch_hint"), "no hints");
+    let linked = fs::read(artifacts::target().join("wasm32-wasip1/wasm/portcullis.wasm")).unwrap();
+    assert_eq!(portcullis_finish::ship(&linked).unwrap(), shipped);
 }
 
 #[test]

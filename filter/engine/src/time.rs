@@ -47,3 +47,54 @@ pub struct Now {
     /// For ages: of keys, leases and waits.
     pub steady: Steady,
 }
+
+/// Both clocks as they were read at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// The wall clock, in nanoseconds since 1970.
+    pub wall: u64,
+    /// The monotonic clock.
+    pub steady: Steady,
+}
+
+impl Reading {
+    /// For how long the wall clock is trusted to go as the monotonic one does, in nanoseconds.
+    const TRUSTED: u64 = 100_000_000;
+
+    /// What the monotonic clock shows when the wall clock shows `wall`; `None` if that is not soon after this reading, and both
+    /// must be read again. So a request asks for one clock, and a step of the wall clock moves an age by a tenth of a second at
+    /// most.
+    pub fn steady_at(self, wall: u64) -> Option<Steady> {
+        let since = wall.checked_sub(self.wall).filter(|since| *since < Self::TRUSTED)?;
+        Some(self.steady.plus(Duration::from_nanos(since)))
+    }
+
+    /// The reading in the engine's units. A wall clock that shows the first second of 1970 is none: every token has ended.
+    pub fn now(self) -> Now {
+        let seconds = self.wall / 1_000_000_000;
+        Now { wall: UnixTime(if seconds == 0 { u64::MAX } else { seconds }), steady: self.steady }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wall_clock_stands_for_the_steady_one_for_a_tenth_of_a_second() {
+        let read = Reading { wall: 1_700_000_000_900_000_000, steady: Steady(50) };
+        for (later, expected) in
+            [(0, Some(50)), (1, Some(51)), (99_999_999, Some(100_000_049)), (100_000_000, None)]
+        {
+            assert_eq!(read.steady_at(read.wall + later), expected.map(Steady), "{later}");
+        }
+        assert_eq!(read.steady_at(read.wall - 1), None, "set back");
+    }
+
+    #[test]
+    fn without_a_wall_clock_every_token_has_ended() {
+        let now = |wall| Reading { wall, steady: Steady(7) }.now();
+        assert_eq!(now(0), Now { wall: UnixTime(u64::MAX), steady: Steady(7) });
+        assert_eq!(now(1_700_000_000_900_000_000), Now { wall: UnixTime(1_700_000_000), steady: Steady(7) });
+    }
+}

@@ -34,7 +34,7 @@ pub(crate) enum Then {
 /// Decides a request under the stream's context, and carries the decision out. `until`: it has waited already, and may
 /// wait until then.
 pub(crate) fn decide(worker: &Worker, context: u32, received: &Rc<Received>, until: Option<Steady>) -> Then {
-    let now = host::now();
+    let now = host::about_now();
     let request = Request::new(received.headers());
     let mut verdict = worker.gate.borrow_mut().decide(&request, &Host, now);
     if let Decision::Wait(provider, _) = verdict.decision

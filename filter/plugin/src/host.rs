@@ -1,24 +1,48 @@
 //! The host's clocks, its shared data and its randomness: the only file that asks for them.
 
+use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
-use portcullis_engine::time::{Now, Steady, UnixTime};
+use portcullis_engine::time::{Now, Reading, Steady};
 use proxy_wasm::hostcalls;
 
 /// A compare-and-swap value that no entry has. Envoy ignores the compare while a key is absent, and reads 0 as
 /// "overwrite": only with this one does exactly one of two workers create an entry.
 const ABSENT: u32 = u32::MAX;
 
+thread_local! {
+    /// When both clocks were read last.
+    static READ: Cell<Reading> = const { Cell::new(Reading { wall: 0, steady: Steady(0) }) };
+}
+
 /// Both clocks. A host without a wall clock gives a time at which every token has ended.
 pub(crate) fn now() -> Now {
-    let wall = hostcalls::get_current_time().unwrap_or(SystemTime::UNIX_EPOCH);
-    let wall = wall.duration_since(UNIX_EPOCH).map_or(u64::MAX, |since| since.as_secs());
-    let ticks = coarsetime::Instant::now().as_ticks();
-    Now {
-        wall: UnixTime(if wall == 0 { u64::MAX } else { wall }),
-        steady: Steady(coarsetime::Duration::from_ticks(ticks).as_nanos()),
+    read(wall())
+}
+
+/// Both clocks for a request, which mostly asks for one of them: the steady one has gone on since it was read last as the wall
+/// clock has.
+pub(crate) fn about_now() -> Now {
+    let wall = wall();
+    match READ.get().steady_at(wall) {
+        Some(steady) => Reading { wall, steady }.now(),
+        None => read(wall),
     }
+}
+
+fn read(wall: u64) -> Now {
+    let ticks = coarsetime::Instant::now().as_ticks();
+    let reading = Reading { wall, steady: Steady(coarsetime::Duration::from_ticks(ticks).as_nanos()) };
+    READ.set(reading);
+    reading.now()
+}
+
+/// Nanoseconds since 1970; zero if the host has no such clock.
+fn wall() -> u64 {
+    let wall = hostcalls::get_current_time().unwrap_or(UNIX_EPOCH);
+    wall.duration_since(UNIX_EPOCH)
+        .map_or(0, |it| it.as_secs().saturating_mul(1_000_000_000).saturating_add(it.subsec_nanos().into()))
 }
 
 /// A random number: for jitter and for telling workers apart, not for secrets.

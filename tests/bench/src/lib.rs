@@ -88,7 +88,7 @@ async fn measure(plan: Plan, instead: Option<&Path>) -> Result<Report> {
         experiments.extend(experiment::rows(ground).await.context("rows")?);
     }
     if wanted(Part::Providers) {
-        experiments.push(experiment::providers(ground).await.context("providers")?);
+        experiments.extend(experiment::providers(ground).await.context("providers")?);
     }
     let counts =
         if wanted(Part::Counts) { experiment::counts(ground).await.context("counts")? } else { Vec::new() };

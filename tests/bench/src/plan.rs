@@ -1,5 +1,6 @@
 //! How much is measured: the parts of a run, and how often each is repeated.
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -96,6 +97,11 @@ impl Schedule {
         })
     }
 
+    /// The rounds that one of the gateways' lives has.
+    pub(crate) fn of_life(&self, life: usize, lives: usize) -> Range<usize> {
+        self.rounds * life / lives..self.rounds * (life + 1) / lives
+    }
+
     /// Without latencies.
     pub(crate) fn unpaced(self) -> Self {
         Self { paced: 0, ..self }
@@ -109,7 +115,8 @@ pub struct Plan {
     pub parts: BTreeSet<Part>,
     /// Numbers of Envoy's workers that the cost table is measured with; everything else is measured with one.
     pub workers: Vec<u32>,
-    /// So often each gateway of the cost table is started anew, for its share of the rounds.
+    /// So often each gateway of the cost table, and of those over rows and providers, is started anew, for its share of the
+    /// rounds.
     pub lives: usize,
     /// Where each token is used once.
     pub cold: Schedule,

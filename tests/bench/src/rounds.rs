@@ -66,11 +66,20 @@ impl Measured {
     }
 
     /// Adds what the same cell gave in later rounds.
-    pub(crate) fn add(&mut self, later: Self) -> Result<()> {
+    fn add(&mut self, later: Self) -> Result<()> {
         self.cpu_us.extend(later.cpu_us);
         self.latencies.add(later.latencies)?;
         Ok(())
     }
+}
+
+/// Adds what the same cells gave in another life of their gateways.
+pub(crate) fn add(measured: &mut Vec<Measured>, life: Vec<Measured>) -> Result<()> {
+    if measured.is_empty() {
+        *measured = life;
+        return Ok(());
+    }
+    measured.iter_mut().zip(life).try_for_each(|(all, life)| all.add(life))
 }
 
 /// Runs these of the schedule's rounds, after a warm-up.

@@ -30,9 +30,10 @@ pub(crate) async fn costs(ground: &mut Ground, workers: u32) -> Result<Vec<Exper
         for row in &mut rows {
             let cells: Vec<_> = row.cells(&gateways).collect();
             let schedule = row.traffic.schedule;
-            let rounds = schedule.rounds * life / lives..schedule.rounds * (life + 1) / lives;
+            let rounds = schedule.of_life(life, lives);
             let settings = ground.settings(schedule, workers)?;
-            row.add(rounds::run(&cells, settings, rounds, &mut ground.random, &steps).await?)?;
+            let measured = rounds::run(&cells, settings, rounds, &mut ground.random, &steps).await?;
+            rounds::add(&mut row.measured, measured)?;
         }
     }
     Ok(rows.into_iter().map(|row| row.experiment(workers)).collect())
@@ -61,15 +62,6 @@ impl Row {
     fn cells<'g>(&self, gateways: &'g [Gateway]) -> impl Iterator<Item = Cell<'g>> {
         let taking_part = gateways.iter().filter(|gateway| self.kind.concerns(gateway.variant));
         taking_part.map(|gateway| Cell::of(gateway, &self.traffic.to(gateway.variant)))
-    }
-
-    /// Adds what the gateways gave in one of their lives.
-    fn add(&mut self, life: Vec<Measured>) -> Result<()> {
-        if self.measured.is_empty() {
-            self.measured = life;
-            return Ok(());
-        }
-        self.measured.iter_mut().zip(life).try_for_each(|(all, life)| all.add(life))
     }
 
     fn experiment(self, workers: u32) -> Experiment {

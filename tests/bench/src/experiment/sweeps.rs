@@ -5,12 +5,13 @@ use std::sync::Arc;
 use anyhow::Result;
 use hyper::StatusCode;
 
-use super::{Ground, HOT, Setup, again, calls, in_turn, once, spread};
+use super::{Ground, HOT, Setup, again, calls, in_turn, once, spread, title};
 use crate::gateway::{Gateway, Variant};
 use crate::load::Call;
 use crate::plan::Schedule;
+use crate::progress::Steps;
 use crate::report::Experiment;
-use crate::rounds::Cell;
+use crate::rounds::{self, Cell, Measured};
 use crate::rules::{self, Provider, Rules};
 use crate::tokens::{Algorithm, Claims, Tokens};
 
@@ -41,8 +42,9 @@ pub(crate) async fn sizes(ground: &mut Ground) -> Result<Vec<Experiment>> {
     Ok(experiments)
 }
 
-/// Role tables of several sizes, a hundred rows a host, with hot tokens: all that differs is finding the row. First ten endpoints are called, whatever
-/// the size of the table; then every row, in turn, each once before anything is counted, so that no row is near at hand.
+/// Role tables of several sizes, a hundred rows a host, with hot tokens: all that differs is finding the row. First ten endpoints
+/// are called, whatever the size of the table; then every row, in turn, each once before anything is counted, so that no row is
+/// near at hand.
 pub(crate) async fn rows(ground: &mut Ground) -> Result<Vec<Experiment>> {
     let provider = [Provider::new(0, &[Algorithm::Rs256])];
     let most = ground.plan.rows.iter().copied().max().unwrap_or(0);
@@ -50,22 +52,19 @@ pub(crate) async fn rows(ground: &mut Ground) -> Result<Vec<Experiment>> {
     let schedule = Schedule { warm_up: hot.warm_up.max(most), rounds: 2 * hot.rounds, ..hot };
     let claims = Claims::good("hot", &provider[0]);
     let tokens = Tokens::of(provider[0].key(Algorithm::Rs256), &claims, HOT)?;
-    let mut sweep = Sweep::default();
-    for rows in ground.plan.rows.clone() {
-        let table = rules::table(rows);
-        sweep
-            .start(ground, rows, Variant::NativeCached, Rules { providers: &provider, table: &table })
-            .await?;
-    }
-    let mut experiments = Vec::new();
+    let tables: Vec<_> = ground.plan.rows.iter().map(|rows| rules::table(*rows)).collect();
+    let all_rules: Vec<_> = tables.iter().map(|table| Rules { providers: &provider, table }).collect();
+    let mut sweeps = Vec::new();
     for (name, all) in [("rows", false), ("rows-all", true)] {
-        let of = |rows| {
-            let row = |number| if all { in_turn(number) } else { one_of_ten(number, rows) };
-            calls(&rules::table(rows), schedule.total(), StatusCode::OK, row, again(&tokens))
+        let asked = |table: &[rules::Row]| {
+            let row = |number| if all { in_turn(number) } else { one_of_ten(number, table.len()) };
+            calls(table, schedule.total(), StatusCode::OK, row, again(&tokens))
         };
-        experiments.push(sweep.measure(ground, name, "rows", schedule, of).await?);
+        let points = tables.iter().map(|table| Ok((table.len(), asked(table)?)));
+        sweeps.push(Sweep::new(name, "rows", schedule, points.collect::<Result<_>>()?));
     }
-    Ok(experiments)
+    live(ground, &mut sweeps, Variant::NativeCached, &all_rules).await?;
+    Ok(sweeps.into_iter().map(Sweep::experiment).collect())
 }
 
 /// Ten rows, evenly spread over a table and of the same kinds in every table; all of them in a table of ten.
@@ -77,63 +76,94 @@ fn one_of_ten(number: usize, rows: usize) -> usize {
 }
 
 /// One provider or many, whose tokens come in turn, each used once: all that differs is finding the provider and its key.
-pub(crate) async fn providers(ground: &mut Ground) -> Result<Experiment> {
+pub(crate) async fn providers(ground: &mut Ground) -> Result<Vec<Experiment>> {
     let cold = ground.plan.cold.unpaced();
     let schedule = Schedule { rounds: 2 * cold.rounds, ..cold };
     let most = ground.plan.providers.iter().copied().max().unwrap_or(0);
     let all: Vec<_> = (0..most).map(|number| Provider::new(number, &[Algorithm::Es256])).collect();
     let table = rules::table(10);
-    let mut sweep = Sweep::default();
-    for count in ground.plan.providers.clone() {
-        let rules = Rules { providers: &all[..count], table: &table };
-        sweep.start(ground, count, Variant::Native, rules).await?;
-    }
-    let of = |count| {
-        let signers = all[..count].iter().map(|it| (it.key(Algorithm::Es256), Claims::good("providers", it)));
+    let asked = |providers: &[Provider]| {
+        let signers = providers.iter().map(|it| (it.key(Algorithm::Es256), Claims::good("providers", it)));
         let tokens = Tokens::each_of(&signers.collect::<Vec<_>>(), schedule.total())?;
         calls(&table, schedule.total(), StatusCode::OK, spread, once(&tokens))
     };
-    sweep.measure(ground, "providers", "providers", schedule, of).await
+    let of = |count: &usize| Rules { providers: &all[..*count], table: &table };
+    let all_rules: Vec<_> = ground.plan.providers.iter().map(of).collect();
+    let points = all_rules.iter().map(|it| Ok((it.providers.len(), asked(it.providers)?)));
+    let mut sweeps = [Sweep::new("providers", "providers", schedule, points.collect::<Result<_>>()?)];
+    live(ground, &mut sweeps, Variant::Native, &all_rules).await?;
+    Ok(sweeps.into_iter().map(Sweep::experiment).collect())
 }
 
-/// Gateways whose rules grow, each with its parameter. The first is the bare proxy, which has no rules.
-#[derive(Default)]
-struct Sweep(Vec<(Gateway, usize)>);
+/// A figure over a parameter, while it is measured.
+struct Sweep {
+    name: &'static str,
+    varies: &'static str,
+    schedule: Schedule,
+    /// What is asked at each parameter.
+    points: Vec<(usize, Arc<[Call]>)>,
+    measured: Vec<Measured>,
+}
+
+/// Measures the sweeps with the bare proxy, and with Portcullis and the `native` filters with each of the rules. All of these
+/// live several times, as for the cost table: a tenth is to be seen, and that much two lives of one process differ by.
+async fn live(
+    ground: &mut Ground,
+    sweeps: &mut [Sweep],
+    native: Variant,
+    all_rules: &[Rules<'_>],
+) -> Result<()> {
+    let lives = ground.plan.lives;
+    let cells = 1 + 2 * all_rules.len();
+    let names: Vec<_> = sweeps.iter().map(|sweep| sweep.name).collect();
+    let total = sweeps.iter().map(|sweep| rounds::steps(cells, sweep.schedule, lives)).sum();
+    let steps = Steps::new(&title(&names.join(", "), 1), total);
+    for life in 0..lives {
+        let mut gateways = Vec::new();
+        for (number, rules) in all_rules.iter().enumerate() {
+            let variants = [Variant::Bare, native, Variant::Headers];
+            // the bare proxy has no rules
+            let variants = if number == 0 { &variants[..] } else { &variants[1..] };
+            let started = ground.start(variants, *rules, 1).await?;
+            gateways.extend(started.into_iter().map(|gateway| (gateway, number)));
+        }
+        for sweep in &mut *sweeps {
+            let cells: Vec<_> =
+                gateways.iter().map(|(gateway, number)| sweep.cell(gateway, *number)).collect();
+            let settings = ground.settings(sweep.schedule, 1)?;
+            let rounds = sweep.schedule.of_life(life, lives);
+            let measured = rounds::run(&cells, settings, rounds, &mut ground.random, &steps).await?;
+            rounds::add(&mut sweep.measured, measured)?;
+        }
+    }
+    Ok(())
+}
 
 impl Sweep {
-    /// Adds Portcullis and the `native` filters with these rules.
-    async fn start(
-        &mut self,
-        ground: &Ground,
-        parameter: usize,
-        native: Variant,
-        rules: Rules<'_>,
-    ) -> Result<()> {
-        let variants = [Variant::Bare, native, Variant::Headers];
-        let variants = if self.0.is_empty() { &variants[..] } else { &variants[1..] };
-        let started = ground.start(variants, rules, 1).await?;
-        self.0.extend(started.into_iter().map(|gateway| (gateway, parameter)));
-        Ok(())
-    }
-
-    /// Measures them with what `asked` tells for each parameter.
-    async fn measure(
-        &self,
-        ground: &mut Ground,
-        name: &str,
+    fn new(
+        name: &'static str,
         varies: &'static str,
         schedule: Schedule,
-        asked: impl Fn(usize) -> Result<Arc<[Call]>>,
-    ) -> Result<Experiment> {
-        let mut cells: Vec<Cell<'_>> = Vec::new();
-        for (gateway, parameter) in &self.0 {
-            let known = cells.iter().find(|cell| cell.parameter == Some(*parameter));
-            let asked = known.map_or_else(|| asked(*parameter), |cell| Ok(Arc::clone(&cell.calls)))?;
-            let one_of = one_of(gateway.variant, *parameter);
-            cells.push(Cell { parameter: Some(*parameter), one_of, ..Cell::of(gateway, &asked) });
+        points: Vec<(usize, Arc<[Call]>)>,
+    ) -> Self {
+        Self { name, varies, schedule, points, measured: Vec::new() }
+    }
+
+    /// A gateway at the point of that number.
+    fn cell<'g>(&self, gateway: &'g Gateway, number: usize) -> Cell<'g> {
+        let (parameter, asked) = &self.points[number];
+        let one_of = one_of(gateway.variant, *parameter);
+        Cell { parameter: Some(*parameter), one_of, ..Cell::of(gateway, asked) }
+    }
+
+    fn experiment(self) -> Experiment {
+        Experiment {
+            name: self.name.to_owned(),
+            varies: Some(self.varies),
+            workers: 1,
+            requests: self.schedule.requests,
+            cells: rounds::figures(&self.measured),
         }
-        let setup = Setup { name: name.to_owned(), varies: Some(varies), workers: 1, schedule, cells };
-        ground.measure(setup).await
     }
 }
 

@@ -28,9 +28,7 @@ pub(crate) fn profile(counting: &[u8], functions: &[Vec<u32>]) -> Result<Profile
         call(&mut store, instance, "proxy_on_context_create", &[root(policy), 0])?;
         call(&mut store, instance, "proxy_on_vm_start", &[root(policy), 0])?;
         if call(&mut store, instance, "proxy_on_configure", &[root(policy), size])? != Some(1) {
-            return Err(Error::new(format!(
-                "the policy {policy:?} of filter/finish/src/workload.rs is not taken"
-            )));
+            return Err(Error::new(format!("its policy {policy:?} is not taken")));
         }
     }
     let before = read(&store, instance, functions);
@@ -38,9 +36,7 @@ pub(crate) fn profile(counting: &[u8], functions: &[Vec<u32>]) -> Result<Profile
         let action = send(&mut store, instance, length(number) + FIRST_STREAM, &request)?;
         if (action == Some(CONTINUE)) != (request.expected == Expected::Passes) {
             let expected = request.expected;
-            return Err(Error::new(format!(
-                "the request {number} of filter/finish/src/workload.rs should be {expected:?}"
-            )));
+            return Err(Error::new(format!("request {number}, which should be {expected:?}, is not")));
         }
     }
     let after = read(&store, instance, functions);

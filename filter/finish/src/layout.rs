@@ -2,8 +2,8 @@
 //! many of their lines a request needs: what is used lies together, and what hardly ever happens behind it.
 use std::convert::Infallible;
 
-use wasm_encoder::reencode::{Error, Reencode, utils};
-use wasm_encoder::{BranchHint, BranchHints, CodeSection, Function as Code, FunctionSection, Module};
+use wasm_encoder::reencode::{Error, Reencode};
+use wasm_encoder::{BranchHint, BranchHints, CodeSection, FunctionSection, Module};
 use wasmparser::Parser;
 
 use crate::FinishError;
@@ -12,10 +12,13 @@ use crate::profile::{self, Branch, Profile};
 /// In so many requests, a branch that goes the other way once still has a usual way.
 const USUAL: u64 = 16;
 
-/// The module and its profile with the functions that are used numbered first: V8 enters all of them through a table in the
+/// The module, which imports so many functions, and its profile with the functions that are used numbered first: V8 enters all of them through a table in the
 /// order of their numbers.
-pub(crate) fn numbered(module: &[u8], profile: &Profile) -> Result<(Vec<u8>, Profile), FinishError> {
-    let (imported, _) = profile::branches(module)?;
+pub(crate) fn numbered(
+    module: &[u8],
+    imported: u32,
+    profile: &Profile,
+) -> Result<(Vec<u8>, Profile), FinishError> {
     let mut order: Vec<usize> = (0..profile.len()).collect();
     order.sort_by_key(|function| std::cmp::Reverse(profile.get(*function).map_or(0, |it| it.entered)));
     let mut numbers = vec![0; order.len()];
@@ -37,10 +40,10 @@ struct Numbering {
 
 impl Numbering {
     /// What comes function by function, in the new order.
-    fn in_order<T>(&self, items: Vec<T>) -> impl Iterator<Item = T> {
+    fn in_order<T>(&self, items: Vec<T>) -> Vec<T> {
         let mut items: Vec<_> = self.numbers.iter().zip(items).collect();
         items.sort_by_key(|(number, _)| **number);
-        items.into_iter().map(|(_, item)| item)
+        items.into_iter().map(|(_, item)| item).collect()
     }
 }
 
@@ -69,18 +72,9 @@ impl Reencode for Numbering {
         code: &mut CodeSection,
         section: wasmparser::CodeSectionReader<'_>,
     ) -> Result<(), Error<Infallible>> {
-        let mut bodies = Vec::new();
-        for body in section {
-            let body = body?;
-            let mut function: Code = utils::new_function_with_parsed_locals(self, &body)?;
-            let mut operators = body.get_operators_reader()?;
-            while !operators.eof() {
-                function.instruction(&utils::parse_instruction(self, &mut operators)?);
-            }
-            bodies.push(function);
-        }
+        let bodies = section.into_iter().collect::<Result<Vec<_>, _>>()?;
         for body in self.in_order(bodies) {
-            code.function(&body);
+            self.parse_function_body(code, body)?;
         }
         Ok(())
     }
@@ -88,9 +82,8 @@ impl Reencode for Numbering {
 
 /// The usual way of each branch that has one, in that many requests, as V8 reads it (`metadata.code.branch_hint`, the
 /// WebAssembly proposal "Branch Hinting").
-pub(crate) fn hints(module: &[u8], profile: &Profile, requests: usize) -> Result<BranchHints, FinishError> {
+pub(crate) fn hints(module: &[u8], profile: &Profile, requests: u64) -> Result<BranchHints, FinishError> {
     let (imported, functions) = profile::branches(module)?;
-    let requests = requests as u64;
     let mut hints = BranchHints::new();
     for (number, (places, function)) in (imported..).zip(functions.iter().zip(profile)) {
         let hint = |(place, branch): (&u32, &Branch)| {
@@ -119,8 +112,9 @@ const fn usual(branch: Branch, requests: u64) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use wasm_encoder::{
-        BlockType, ConstExpr, ElementSection, Elements, EntityType, ExportKind, ExportSection, GlobalSection,
-        GlobalType, ImportSection, InstructionSink, RefType, TableSection, TableType, TypeSection, ValType,
+        BlockType, ConstExpr, ElementSection, Elements, EntityType, ExportKind, ExportSection,
+        Function as Code, GlobalSection, GlobalType, ImportSection, InstructionSink, RefType, TableSection,
+        TableType, TypeSection, ValType,
     };
     use wasmi::{Engine, Instance, Linker, Store, Val};
     use wasmparser::{KnownCustom, Payload};
@@ -214,7 +208,7 @@ mod tests {
 
     #[test]
     fn what_is_used_is_numbered_first_and_does_the_same() {
-        let (numbered, profile) = numbered(&module(), &profile_of(&[1, 2, 3, 10])).unwrap();
+        let (numbered, profile) = numbered(&module(), 1, &profile_of(&[1, 2, 3, 10])).unwrap();
         assert_eq!(profile.iter().map(|it| it.entered).collect::<Vec<_>>(), [4, 4, 3, 0]);
         let (mut before, mut after) = (run(&module()), run(&numbered));
         for (number, function) in (-3..13).flat_map(|number| [0, 1, 2].map(|function| (number, function))) {

@@ -72,11 +72,11 @@ pub fn finish(linked: &[u8]) -> Result<Vec<u8>, FinishError> {
 /// # Errors
 /// Those of [`finish`], and if it does not decide the requests that it is trained with as it should.
 pub fn ship(linked: &[u8]) -> Result<Vec<u8>, FinishError> {
-    let (_, functions) = profile::branches(linked)?;
+    let (imported, functions) = profile::branches(linked)?;
     let counting = profile::counting(linked, &functions)?;
     let profile = train::profile(&counting, &functions)?;
-    let (numbered, profile) = layout::numbered(linked, &profile)?;
-    let hints = layout::hints(&numbered, &profile, workload::requests().count())?;
+    let (numbered, profile) = layout::numbered(linked, imported, &profile)?;
+    let hints = layout::hints(&numbered, &profile, workload::REQUESTS)?;
     with_hints(&numbered, &hints)
 }
 

@@ -87,20 +87,26 @@ impl Policy {
     }
 }
 
+const PLAIN: u64 = 1280;
+/// To sign takes long here.
+const WITH_ASSERTION: u64 = 256;
+/// How many requests there are.
+pub(crate) const REQUESTS: u64 = PLAIN + WITH_ASSERTION;
+
 /// The requests, in their order.
 pub(crate) fn requests() -> impl Iterator<Item = Request> {
-    let plain = (0..1280).map(|number| request(Policy::Plain, number, number % 10 < 2));
-    // to sign takes long here
-    let with_assertion = (0..256).map(|number| request(Policy::WithAssertion, number, number % 16 > 0));
+    let plain = (0..PLAIN).map(|number| request(Policy::Plain, number, number % 10 < 2));
+    let with_assertion =
+        (0..WITH_ASSERTION).map(|number| request(Policy::WithAssertion, number, number % 16 > 0));
     plain.chain(with_assertion)
 }
 
 /// The request `number`, with a token that was `known` before or a new one.
-fn request(policy: Policy, number: usize, known: bool) -> Request {
+fn request(policy: Policy, number: u64, known: bool) -> Request {
     use Expected::{Passes, Refused};
-    let (method, path) = CALLS[number % CALLS.len()];
+    let (method, path) = CALLS[place(number, CALLS.len())];
     // one of two, or one a request
-    let token = |role| Some(token(number % 2, if known { number % 2 } else { number + 2 }, role));
+    let token = |role| Some(token(number, if known { number % 2 } else { number + 2 }, role));
     let (path, token, expected) = match number % 64 {
         5 => (path, None, Refused),
         25 => (path, token("guest"), Refused),
@@ -122,9 +128,14 @@ fn request(policy: Policy, number: usize, known: bool) -> Request {
     Request { policy, headers, has_body: method == "POST", expected }
 }
 
+/// Takes the places of a list in turn.
+fn place(number: u64, length: usize) -> usize {
+    usize::try_from(number).unwrap_or(0) % length
+}
+
 /// A token as Keycloak writes it, with a signature that nobody made: the host takes it.
-fn token(algorithm: usize, number: usize, role: &str) -> String {
-    let (algorithm, kid, length) = [("RS256", "rsa", 256), ("ES256", "ec", 64)][algorithm % 2];
+fn token(algorithm: u64, number: u64, role: &str) -> String {
+    let (algorithm, kid, length) = [("RS256", "rsa", 256_u64), ("ES256", "ec", 64)][place(algorithm, 2)];
     let groups: Vec<_> = (0..20).map(|group| format!("/group-{group:04}")).collect();
     let header = json!({ "alg": algorithm, "typ": "JWT", "kid": kid });
     let payload = json!({

@@ -162,8 +162,8 @@ impl Plan {
             lives: 7,
             // 20,000 tokens in all
             cold: Schedule { rounds: 21, warm_up: 2040, requests: 695, paced: 0 },
-            // 56,000 tokens in all
-            cold_judged: Schedule { rounds: 63, warm_up: 2040, requests: 615, paced: 80 },
+            // 92,000 tokens in all
+            cold_judged: Schedule { rounds: 105, warm_up: 2040, requests: 615, paced: 80 },
             hot: Schedule { rounds: 21, warm_up: 4000, requests: 2500, paced: 100 },
             // an assertion is kept for each token and row: all of them must have come
             counts: Schedule { rounds: 3, warm_up: 6000, requests: 100, paced: 0 },

@@ -10,7 +10,7 @@ pub(super) struct ByVariant {
 }
 
 impl ByVariant {
-    /// Times and latencies.
+    /// Times.
     pub(super) fn of_experiments(
         experiments: &[&Experiment],
         show: impl Fn(&CellFigures) -> Option<String>,
@@ -18,6 +18,15 @@ impl ByVariant {
         let shown = |cell: &CellFigures| Some((cell.variant, show(cell)?));
         let line = |it: &&Experiment| (it.name.clone(), it.cells.iter().filter_map(shown).collect());
         Self::of(&experiments.iter().map(line).collect::<Vec<_>>())
+    }
+
+    /// Latencies in microseconds, p50 and p99, of what was also measured at the fixed rate.
+    pub(super) fn of_latencies(experiments: &[&Experiment]) -> Self {
+        let paced = |it: &&&Experiment| it.cells.iter().any(|cell| cell.latency.is_some());
+        let experiments: Vec<_> = experiments.iter().filter(paced).copied().collect();
+        Self::of_experiments(&experiments, |cell| {
+            cell.latency.map(|it| format!("{:.0} / {:.0}", it.p50_us, it.p99_us))
+        })
     }
 
     /// Instructions or misses.

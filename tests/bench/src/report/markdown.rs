@@ -31,12 +31,22 @@ pub(super) fn render(report: &Report) -> String {
         "`{}` on {}, {}; Envoy {}, {}; commit {}; {}.\n",
         about.command, about.machine, about.kernel, about.envoy, about.rustc, about.commit, about.date
     );
-    let costs: Vec<_> =
-        report.experiments.iter().filter(|it| it.varies.is_none() && it.workers == 1).collect();
-    if !costs.is_empty() {
-        text += "\nCPU time of the Envoy process for one request, in us above the bare proxy of the same round (refusals: above a bare \
-                 refusal): median, and the interval that holds it with 95 %.\n\n";
-        table(&mut text, &ByVariant::of_experiments(&costs, |cell| cell.net.as_ref().map(interval)));
+    for (workers, experiments) in report.costs() {
+        let _ = writeln!(
+            text,
+            "\nCPU time of the Envoy process for one request with {workers} worker(s), in us above the bare proxy of the same round \
+             (refusals: above a bare refusal): median, and the interval that holds it with 95 %.\n"
+        );
+        table(&mut text, &ByVariant::of_experiments(&experiments, |cell| cell.net.as_ref().map(interval)));
+        let latencies = ByVariant::of_latencies(&experiments);
+        if !latencies.lines.is_empty() {
+            let _ = writeln!(
+                text,
+                "\nLatency at {} requests a second with {workers} worker(s), in us from when each was due: p50 / p99.\n",
+                report.plan.rate
+            );
+            table(&mut text, &latencies);
+        }
     }
     if !report.counts.is_empty() {
         text += "\nInstructions of the Envoy process for one request, in thousands above the bare proxy (refusals: above a bare refusal), \

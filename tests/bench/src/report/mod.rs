@@ -5,6 +5,7 @@ mod markdown;
 mod plot;
 mod terminal;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -59,6 +60,15 @@ impl Report {
     /// The parameters of an experiment, ascending; none if it was not measured.
     pub fn parameters(&self, name: &str) -> Vec<usize> {
         self.experiments.iter().find(|it| it.name == name).map_or_else(Vec::new, Experiment::parameters)
+    }
+
+    /// What the cost table holds for each number of workers, ascending.
+    fn costs(&self) -> BTreeMap<u32, Vec<&Experiment>> {
+        let mut costs: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for experiment in self.experiments.iter().filter(|it| it.varies.is_none()) {
+            costs.entry(experiment.workers).or_default().push(experiment);
+        }
+        costs
     }
 
     /// For the terminal.

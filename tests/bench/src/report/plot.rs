@@ -38,7 +38,7 @@ pub(super) fn write(report: &Report, folder: &Path) -> Result<Vec<&'static str>>
 }
 
 fn costs(report: &Report) -> Vec<&Experiment> {
-    report.experiments.iter().filter(|it| it.varies.is_none() && it.workers == 1).collect()
+    report.costs().remove(&1).unwrap_or_default()
 }
 
 fn color(variant: Variant) -> RGBColor {

@@ -11,22 +11,15 @@ use crate::targets::{Unit, Verdict};
 /// Everything, in the order of the issue: costs, sweeps, the other figures, and what is to be reached.
 pub(crate) fn render(report: &Report) -> String {
     let mut parts = vec![head(report)];
-    let mut workers: Vec<_> = report.experiments.iter().map(|it| it.workers).collect();
-    workers.sort_unstable();
-    workers.dedup();
-    for workers in workers {
-        let of = |it: &&Experiment| it.varies.is_none() && it.workers == workers;
-        let experiments: Vec<_> = report.experiments.iter().filter(of).collect();
-        if !experiments.is_empty() {
-            let title = format!(
-                "CPU time of Envoy for one request, {workers} worker(s), in us above the bare proxy: median (95 % interval)"
-            );
-            parts.push(format!("{title}\n{}", costs(&experiments)));
-            parts.push(format!(
-                "Latency at {} requests/s, in us: p50 / p99\n{}",
-                report.plan.rate,
-                latencies(&experiments)
-            ));
+    for (workers, experiments) in report.costs() {
+        parts.push(format!(
+            "CPU time of Envoy for one request, {workers} worker(s), in us above the bare proxy: median (95 % interval)\n{}",
+            costs(&experiments)
+        ));
+        let latencies = ByVariant::of_latencies(&experiments);
+        if !latencies.lines.is_empty() {
+            let title = format!("Latency at {} requests/s, in us: p50 / p99", report.plan.rate);
+            parts.push(format!("{title}\n{}", by_variant(&latencies)));
         }
     }
     if !report.counts.is_empty() {
@@ -67,13 +60,6 @@ fn costs(experiments: &[&Experiment]) -> Table {
         Some(cell.net.as_ref().map_or_else(|| format!("[{:.1}]", cell.cpu.median), interval))
     };
     by_variant(&ByVariant::of_experiments(experiments, show))
-}
-
-fn latencies(experiments: &[&Experiment]) -> Table {
-    let paced = |it: &&&Experiment| it.cells.iter().any(|cell| cell.latency.is_some());
-    let experiments: Vec<_> = experiments.iter().filter(paced).copied().collect();
-    let show = |cell: &CellFigures| cell.latency.map(|it| format!("{:.0} / {:.0}", it.p50_us, it.p99_us));
-    by_variant(&ByVariant::of_experiments(&experiments, show))
 }
 
 fn counts(counts: &[Counts], of: impl Fn(&CountedCell) -> Counted) -> Table {

@@ -161,7 +161,7 @@ impl Plan {
             workers: vec![1, 2],
             lives: 7,
             // 20,000 tokens in all
-            cold: Schedule { rounds: 21, warm_up: 2040, requests: 695, paced: 0 },
+            cold: Schedule { rounds: 21, warm_up: 2045, requests: 695, paced: 0 },
             // 92,000 tokens in all
             cold_judged: Schedule { rounds: 105, warm_up: 2040, requests: 615, paced: 80 },
             hot: Schedule { rounds: 21, warm_up: 4000, requests: 2500, paced: 100 },

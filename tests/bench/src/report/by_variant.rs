@@ -20,13 +20,12 @@ impl ByVariant {
         Self::of(&experiments.iter().map(line).collect::<Vec<_>>())
     }
 
-    /// Latencies in microseconds, p50 and p99, of what was also measured at the fixed rate.
-    pub(super) fn of_latencies(experiments: &[&Experiment]) -> Self {
+    /// Latencies in microseconds, p50 and p99, of what was also measured at the fixed rate; none if nothing was.
+    pub(super) fn of_latencies(experiments: &[&Experiment]) -> Option<Self> {
         let paced = |it: &&&Experiment| it.cells.iter().any(|cell| cell.latency.is_some());
         let experiments: Vec<_> = experiments.iter().filter(paced).copied().collect();
-        Self::of_experiments(&experiments, |cell| {
-            cell.latency.map(|it| format!("{:.0} / {:.0}", it.p50_us, it.p99_us))
-        })
+        let show = |cell: &CellFigures| cell.latency.map(|it| format!("{:.0} / {:.0}", it.p50_us, it.p99_us));
+        (!experiments.is_empty()).then(|| Self::of_experiments(&experiments, show))
     }
 
     /// Instructions or misses.

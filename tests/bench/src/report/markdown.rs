@@ -31,15 +31,14 @@ pub(super) fn render(report: &Report) -> String {
         "`{}` on {}, {}; Envoy {}, {}; commit {}; {}.\n",
         about.command, about.machine, about.kernel, about.envoy, about.rustc, about.commit, about.date
     );
-    for (workers, experiments) in report.costs() {
+    for (workers, experiments) in report.cost_tables() {
         let _ = writeln!(
             text,
             "\nCPU time of the Envoy process for one request with {workers} worker(s), in us above the bare proxy of the same round \
              (refusals: above a bare refusal): median, and the interval that holds it with 95 %.\n"
         );
         table(&mut text, &ByVariant::of_experiments(&experiments, |cell| cell.net.as_ref().map(interval)));
-        let latencies = ByVariant::of_latencies(&experiments);
-        if !latencies.lines.is_empty() {
+        if let Some(latencies) = ByVariant::of_latencies(&experiments) {
             let _ = writeln!(
                 text,
                 "\nLatency at {} requests a second with {workers} worker(s), in us from when each was due: p50 / p99.\n",

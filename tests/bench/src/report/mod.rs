@@ -62,13 +62,13 @@ impl Report {
         self.experiments.iter().find(|it| it.name == name).map_or_else(Vec::new, Experiment::parameters)
     }
 
-    /// What the cost table holds for each number of workers, ascending.
-    fn costs(&self) -> BTreeMap<u32, Vec<&Experiment>> {
-        let mut costs: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    /// The lines of the cost table for each number of workers, ascending.
+    fn cost_tables(&self) -> BTreeMap<u32, Vec<&Experiment>> {
+        let mut tables: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for experiment in self.experiments.iter().filter(|it| it.varies.is_none()) {
-            costs.entry(experiment.workers).or_default().push(experiment);
+            tables.entry(experiment.workers).or_default().push(experiment);
         }
-        costs
+        tables
     }
 
     /// For the terminal.

@@ -38,7 +38,7 @@ pub(super) fn write(report: &Report, folder: &Path) -> Result<Vec<&'static str>>
 }
 
 fn costs(report: &Report) -> Vec<&Experiment> {
-    report.costs().remove(&1).unwrap_or_default()
+    report.cost_tables().remove(&1).unwrap_or_default()
 }
 
 fn color(variant: Variant) -> RGBColor {

@@ -11,13 +11,12 @@ use crate::targets::{Unit, Verdict};
 /// Everything, in the order of the issue: costs, sweeps, the other figures, and what is to be reached.
 pub(crate) fn render(report: &Report) -> String {
     let mut parts = vec![head(report)];
-    for (workers, experiments) in report.costs() {
+    for (workers, experiments) in report.cost_tables() {
         parts.push(format!(
             "CPU time of Envoy for one request, {workers} worker(s), in us above the bare proxy: median (95 % interval)\n{}",
             costs(&experiments)
         ));
-        let latencies = ByVariant::of_latencies(&experiments);
-        if !latencies.lines.is_empty() {
+        if let Some(latencies) = ByVariant::of_latencies(&experiments) {
             let title = format!("Latency at {} requests/s, in us: p50 / p99", report.plan.rate);
             parts.push(format!("{title}\n{}", by_variant(&latencies)));
         }

@@ -131,14 +131,13 @@ fn the_list_of_reasons_imports_nothing() {
 }
 
 #[test]
-fn every_file_says_what_it_is_in_its_first_line_and_is_no_longer_than_it_must() {
+fn every_file_says_what_it_is_in_its_first_line() {
     let folders = ["filter", "backend/src", "tests"].map(|folder| root().join(folder));
     for file in folders.iter().flat_map(|folder| sources(folder)) {
         let text = fs::read_to_string(&file).unwrap();
         let first = text.lines().next().unwrap_or_default();
         let is_told = first.starts_with("//!") || first.starts_with("#!");
         assert!(is_told, "{}: {first}", file.display());
-        assert!(text.lines().count() <= 400, "{} has {} lines", file.display(), text.lines().count());
     }
 }
 

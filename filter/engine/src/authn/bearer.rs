@@ -79,15 +79,17 @@ fn bearer(headers: Headers<'_>) -> Result<Option<&[u8]>, Reason> {
     if value.contains(&b',') && value.split(|b| *b == b',').any(|part| after_scheme(part).is_some()) {
         return Err(Reason::CredentialsAmbiguous);
     }
-    after_scheme(value).map(single).transpose()
+    after_scheme(value).map(|token| single(token.trim_ascii_end())).transpose()
 }
 
-/// What follows `Bearer`.
+/// What follows `Bearer` and its spaces (RFC 9110 11.4: `auth-scheme 1*SP token68`). Other white space stays, and makes
+/// it no single token: it is neither another scheme nor a credential.
 fn after_scheme(value: &[u8]) -> Option<&[u8]> {
     let value = value.trim_ascii();
     let (scheme, rest) = value.split_at_checked("bearer".len())?;
     let separated = rest.first().is_none_or(u8::is_ascii_whitespace);
-    (scheme.eq_ignore_ascii_case(b"bearer") && separated).then(|| rest.trim_ascii())
+    let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
+    (scheme.eq_ignore_ascii_case(b"bearer") && separated).then(|| rest.get(spaces..).unwrap_or_default())
 }
 
 fn named_header<'a>(headers: Headers<'a>, name: &str, prefix: &str) -> Result<Option<&'a [u8]>, Reason> {
@@ -152,6 +154,9 @@ mod tests {
             (&[("authorization", "Bearer")], Err(Reason::CredentialsAmbiguous)),
             (&[("authorization", "Bearer ")], Err(Reason::CredentialsAmbiguous)),
             (&[("authorization", "Bearer a b")], Err(Reason::CredentialsAmbiguous)),
+            (&[("authorization", "Bearer\ta.b.c")], Err(Reason::CredentialsAmbiguous)),
+            (&[("authorization", "Bearer \ta.b.c")], Err(Reason::CredentialsAmbiguous)),
+            (&[("authorization", "Bearer a.b.c\t")], Ok(Some("a.b.c"))),
             (&[("authorization", "Bearer a, Bearer b")], Err(Reason::CredentialsAmbiguous)),
             (&[("authorization", "Bearer a,b")], Err(Reason::CredentialsAmbiguous)),
             (&[("authorization", "Basic YTpi,bearer a")], Err(Reason::CredentialsAmbiguous)),

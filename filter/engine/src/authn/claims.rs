@@ -13,6 +13,8 @@ use crate::time::UnixTime;
 const MAX_NAME: usize = 256;
 /// Of a payload, in bytes, however large a token may be.
 const MAX_PAYLOAD: usize = 64 * 1024;
+/// JSON values of a payload: every entry of a list of roles or groups is one.
+const MAX_VALUES: usize = 1024;
 /// Later than any date: year 9999.
 const MAX_DATE: f64 = 253_402_300_799.0;
 
@@ -58,7 +60,7 @@ impl<'a> UnverifiedClaims<'a> {
     /// [`Reason::ClaimsMalformed`].
     pub(crate) fn parse(payload: &'a [u8]) -> Result<Self, Reason> {
         let payload = Some(payload).filter(|it| it.len() <= MAX_PAYLOAD);
-        payload.and_then(Object::parse).map(Self).ok_or(Reason::ClaimsMalformed)
+        payload.and_then(|it| Object::parse(it, MAX_VALUES)).map(Self).ok_or(Reason::ClaimsMalformed)
     }
 
     /// The issuer that they name.

@@ -1,16 +1,17 @@
 //! JSON as a token may hold it: an object in UTF-8, no member twice at any depth (RFC 7515 4, RFC 7519 4, RFC 8725 2.4),
-//! bounded in depth and in number of values. What is read borrows from the text.
+//! bounded in depth and in number of values. What is read borrows from the text. The time to read is linear in the bytes.
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 /// Objects and lists inside each other.
 const MAX_DEPTH: usize = 16;
-/// Values of one document, nested ones included.
-const MAX_VALUES: usize = 1024;
+/// Up to so many members of an object are compared with each other; beyond it the names are hashed.
+const COMPARED: usize = 16;
 
 /// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,12 +35,12 @@ pub enum Json<'a> {
 pub struct Object<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
 
 impl<'a> Object<'a> {
-    /// Reads a text that is one object.
-    pub fn parse(text: &'a [u8]) -> Option<Self> {
+    /// Parses a text that is one object, of at most `max_values` values, nested ones included.
+    pub fn parse(text: &'a [u8], max_values: usize) -> Option<Self> {
         // the visitors borrow from a text that is known to be UTF-8
         let mut deserializer = serde_json::Deserializer::from_str(std::str::from_utf8(text).ok()?);
-        let values = Cell::new(0);
-        let value = Value { depth: 0, values: &values }.deserialize(&mut deserializer).ok()?;
+        let left = Cell::new(max_values);
+        let value = Value { depth: 0, left: &left }.deserialize(&mut deserializer).ok()?;
         deserializer.end().ok()?;
         match value {
             Json::Object(object) => Some(object),
@@ -83,7 +84,8 @@ impl Json<'_> {
 #[derive(Clone, Copy)]
 struct Value<'c> {
     depth: usize,
-    values: &'c Cell<usize>,
+    /// Values that may still come.
+    left: &'c Cell<usize>,
 }
 
 impl Value<'_> {
@@ -98,10 +100,8 @@ impl<'de> DeserializeSeed<'de> for Value<'_> {
     type Value = Json<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json<'de>, D::Error> {
-        self.values.set(self.values.get() + 1);
-        if self.values.get() > MAX_VALUES {
-            return Err(D::Error::custom("too many values"));
-        }
+        let left = self.left.get().checked_sub(1).ok_or_else(|| D::Error::custom("too many values"))?;
+        self.left.set(left);
         deserializer.deserialize_any(self)
     }
 }
@@ -156,9 +156,17 @@ impl<'de> Visitor<'de> for Value<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json<'de>, A::Error> {
         let inside = self.inside()?;
         let mut members: Vec<(Cow<'de, str>, Json<'de>)> = Vec::with_capacity(16);
+        // of many members; its keys are random, so that nobody can choose names that collide
+        let mut names: HashSet<Cow<'de, str>> = HashSet::new();
         while let Some(name) = map.next_key_seed(Name)? {
-            // the number of values bounds this comparison
-            if members.iter().any(|(known, _)| *known == name) {
+            if members.len() == COMPARED {
+                names.extend(members.iter().map(|(known, _)| known.clone()));
+            }
+            let is_new = match members.len() {
+                0..COMPARED => members.iter().all(|(known, _)| *known != name),
+                _ => names.insert(name.clone()),
+            };
+            if !is_new {
                 return Err(A::Error::custom("a member comes twice"));
             }
             members.push((name, map.next_value_seed(inside)?));
@@ -196,7 +204,11 @@ impl<'de> Visitor<'de> for Name {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    const MAX_VALUES: usize = 1024;
 
     #[test]
     fn what_is_not_one_bounded_object_without_duplicates_is_refused() {
@@ -230,15 +242,20 @@ mod tests {
             (r#"{"a":"\ud800"}"#, false),
             ("\u{feff}{}", false),
         ] {
-            assert_eq!(Object::parse(text.as_bytes()).is_some(), good, "{}", text.get(..60).unwrap_or(text));
+            assert_eq!(
+                Object::parse(text.as_bytes(), MAX_VALUES).is_some(),
+                good,
+                "{}",
+                text.get(..60).unwrap_or(text)
+            );
         }
-        assert_eq!(Object::parse(b"{\"a\":\"\xff\"}"), None);
+        assert_eq!(Object::parse(b"{\"a\":\"\xff\"}", MAX_VALUES), None);
     }
 
     #[test]
     fn a_path_is_literal_and_ends_where_there_is_no_object() {
         let text = br#"{"a":{"b.c":"x"},"a.b":"y","s":"z"}"#;
-        let object = Object::parse(text).unwrap();
+        let object = Object::parse(text, MAX_VALUES).unwrap();
         for (path, expected) in [
             (&["a", "b.c"][..], Some("x")),
             (&["a.b"], Some("y")),
@@ -247,6 +264,24 @@ mod tests {
             (&[], None),
         ] {
             assert_eq!(object.at(path).and_then(Json::as_str), expected, "{path:?}");
+        }
+    }
+
+    proptest! {
+        /// Below and above the number of members from which on names are hashed, escaped or not.
+        #[test]
+        fn a_name_that_comes_twice_is_refused_wherever_the_two_stand(
+            members in 2..100_usize, first in 0..100_usize, second in 0..100_usize, is_escaped: bool,
+        ) {
+            let (first, second) = (first % members, second % members);
+            let name = |at: usize| match (at == second, is_escaped) {
+                (true, true) => format!("\\u006e{first}"),
+                (true, false) => format!("n{first}"),
+                (false, _) => format!("n{at}"),
+            };
+            let text: Vec<_> = (0..members).map(|at| format!("\"{}\":0", name(at))).collect();
+            let text = format!("{{{}}}", text.join(","));
+            prop_assert_eq!(Object::parse(text.as_bytes(), MAX_VALUES).is_some(), first == second, "{}", text);
         }
     }
 }

@@ -17,6 +17,8 @@ const MIN_RSA_BITS: usize = 2048;
 pub(crate) const MAX_RSA_BITS: usize = 8192;
 /// Keys of one document.
 const MAX_KEYS: usize = 1000;
+/// JSON values of one key; a certificate chain has a handful.
+const MAX_KEY_VALUES: usize = 64;
 /// Of a key id, in bytes: as in a token.
 const MAX_KID: usize = 256;
 
@@ -86,7 +88,7 @@ impl KeySet {
         }
         let mut set = Self { keys: Vec::new(), ignored: Vec::new() };
         for key in document.keys {
-            let key = Object::parse(key.get().as_bytes()).unwrap_or_default();
+            let key = Object::parse(key.get().as_bytes(), MAX_KEY_VALUES).unwrap_or_default();
             match Key::read(&key) {
                 Some(key) => set.keys.push(key),
                 None => set.ignored.push(text(&key, "kid").map(Box::from)),

@@ -7,6 +7,7 @@ use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};
 use jsonwebtoken::signature::{Error as SignatureError, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
+use rsa::traits::PublicKeyParts as _;
 use rsa::{BigUint, Pkcs1v15Sign, Pss, RsaPublicKey};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
@@ -93,13 +94,17 @@ impl JwtVerifier for Own {
     }
 }
 
-/// RFC 7518 3.3 and 3.5: with PSS the salt is as long as the hash, and the mask is made with the same hash.
+/// RFC 7518 3.3 and 3.5: with PSS the salt is as long as the hash, and the mask is made with the same hash. A signature
+/// is below the modulus (RFC 8017 5.2.2): `s + n` would verify as `s` does, and be a second token with the same content.
 fn rsa(
     key: &RsaPublicKey,
     algorithm: Algorithm,
     message: &[u8],
     signature: &[u8],
 ) -> std::result::Result<(), SignatureError> {
+    if BigUint::from_bytes_be(signature) >= *key.n() {
+        return Err(SignatureError::new());
+    }
     let verified = match algorithm {
         Algorithm::RS256 => key.verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message), signature),
         Algorithm::RS384 => key.verify(Pkcs1v15Sign::new::<Sha384>(), &Sha384::digest(message), signature),
@@ -140,6 +145,24 @@ mod tests {
             "XKG5IaVQMu-rfjWpiyxqrJBkairEEZrNbTdTI9WCMZvhdZENTLegMpteG2ypVXqUjS41lfmQFd114Xz6EWMi1YI-93WOEjtrPQP9s-NxXZ2kRG9zPsQMekSyVFI3fnvt5bawQYk7kiXidp17AqMEQRa-2xHDDk0hcFwc8D5rGEfwXyl5G1x3U61lRTi92kfVNl9xdIXFpHUBxlszmlAHBE-WPHTu3ZH17VS19xhtvNAHCr9c2lpqBUDFWUsDabfp28n0OS-3tPCi2tcnJ94yR3rCSInZr-e6MX9oU9aSp4TAXlsLls6gge6bQjHM1yqKmXzWuyQJ-4B5TdQE9c-NYTBchZtkbuw2ViJe4BnZ39-58Bz8W_DZKbgE95bNTs-wJWePoZx0Du80YKKv6-soCF50O9sB_ee5a2lKylO-yBqRaDxTW6e1YWE3KDJkHrWM3prHqYD8TNSVgtzIgyYRtweMQeZdXDF3BL_FVA4QPhlKYqeJzkPyRe6iapth-vkdL1x1v-yj93CT921L9xcjT0Dhhoxy40YMQDdSFWkQUsUASXPUDikmG1sPwPXGaI8ThoollUgS80ZPRf81VBBtb4dMkPjlvBdi7ru6R5fVSwau5N2Db5eTZ9dnq4trc3Ag-4gh_EtIEMcORgedi4rOgFh4REXWzhhGbofyJ38dAPc-ajqM_2zqVz4LRmN700XsCVkdK9Tr98Ctfr-6iIngUjokBgqtdfn8j-Ro6B0ysNRaKsUsFzTOLT6Wd6cPWEal",
         ),
     ];
+
+    #[test]
+    fn a_signature_that_is_not_below_the_modulus_is_refused() {
+        let bytes = |text| BASE64URL.decode(text).unwrap();
+        let modulus = bytes(MODULUS);
+        let key = DecodingKey::from_rsa_raw_components(&modulus, &[1, 0, 1]);
+        let shifted = |signature| {
+            let sum = BigUint::from_bytes_be(&bytes(signature)) + BigUint::from_bytes_be(&modulus);
+            sum.to_bytes_be()
+        };
+        let shifted = SIGNATURES.map(|(algorithm, signature)| (algorithm, shifted(signature)));
+        let as_long: Vec<_> = shifted.iter().filter(|(_, sum)| sum.len() == modulus.len()).collect();
+        assert_eq!(as_long.len(), 3, "as long as a signature is");
+        for (algorithm, shifted) in as_long {
+            let verifier = rust_crypto_verifier(algorithm, &key).unwrap();
+            assert!(verifier.verify(MESSAGE, shifted).is_err(), "{algorithm:?}");
+        }
+    }
 
     #[test]
     fn rsa_keys_above_4096_bits_verify_as_smaller_ones_do() {

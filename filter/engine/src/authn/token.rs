@@ -11,6 +11,8 @@ use crate::reason::Reason;
 
 /// Of a header, in bytes: more than any needs, a certificate chain that nobody reads included.
 const MAX_HEADER: usize = 8 * 1024;
+/// JSON values of a header: RFC 7515 registers eleven parameters, and a certificate chain has a handful.
+const MAX_VALUES: usize = 64;
 /// Of a key id, in bytes.
 const MAX_KID: usize = 256;
 /// How many headers are kept: as many as a worker's providers have keys in use, mostly.
@@ -140,7 +142,7 @@ impl Header {
     /// [`Reason::HeaderMalformed`], or [`Reason::CriticalHeader`]: no extension is understood here, so none may be critical.
     pub(crate) fn parse(json: &[u8]) -> Result<Self, Reason> {
         let json = Some(json).filter(|it| it.len() <= MAX_HEADER);
-        let object = json.and_then(Object::parse).ok_or(Reason::HeaderMalformed)?;
+        let object = json.and_then(|it| Object::parse(it, MAX_VALUES)).ok_or(Reason::HeaderMalformed)?;
         if object.get("crit").is_some() || object.get("b64").is_some() {
             return Err(Reason::CriticalHeader);
         }
@@ -251,6 +253,11 @@ mod tests {
             ("", Some(HeaderMalformed)),
         ] {
             assert_eq!(Header::parse(json.as_bytes()).err(), expected, "{json}");
+        }
+        for (members, expected) in [(MAX_VALUES - 2, None), (MAX_VALUES - 1, Some(HeaderMalformed))] {
+            let others: String = (0..members).map(|n| format!(r#","x{n}":0"#)).collect();
+            let many = format!(r#"{{"alg":"RS256"{others}}}"#);
+            assert_eq!(Header::parse(many.as_bytes()).err(), expected, "{members} unknown parameters");
         }
         for (padding, expected) in [(MAX_HEADER - 22, None), (MAX_HEADER - 21, Some(HeaderMalformed))] {
             let padded = format!(r#"{{"alg":"RS256","x":"{}"}}"#, "x".repeat(padding));

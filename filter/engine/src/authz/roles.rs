@@ -164,7 +164,7 @@ mod tests {
     /// The roles, and how many were dropped.
     fn of(rules: &RoleRules, claims: &Value) -> (Vec<String>, usize) {
         let text = claims.to_string();
-        let object = crate::authn::Object::parse(text.as_bytes()).unwrap();
+        let object = crate::authn::Object::parse(text.as_bytes(), 1024).unwrap();
         let found = rules.collect(|path| object.at(path));
         (found.iter().map(str::to_owned).collect(), found.dropped())
     }

@@ -142,8 +142,10 @@ impl Gate {
                 trace.source = Some(credential.source);
                 judge_origin(policy, credential, request)?;
                 let mut findings = Findings::default();
-                let (keyring, cache) = (&mut self.keyring, &mut self.cache);
-                let mut authentication = Authentication { policy, keyring, cache, service, connection, now };
+                let (keyring, cache) = (&self.keyring, &mut self.cache);
+                let arrived = request.arrived.unwrap_or(now.steady);
+                let mut authentication =
+                    Authentication { policy, keyring, cache, service, connection, now, arrived };
                 let caller = authentication.run(credential, &mut findings);
                 trace.provider = findings.provider;
                 trace.cached = findings.cached;

@@ -50,7 +50,7 @@ reasons! {
     IssuerUnknown = "issuer-unknown",
     /// The provider is known, but this service does not accept it, or not from where the token came.
     IssuerNotAccepted = "issuer-not-accepted",
-    /// The provider has no key with the token's `kid`, and a fetch begun after the `kid` was first seen did not bring it.
+    /// The provider has no key with the token's `kid`, and a fetch that began after the request arrived did not bring it.
     KeyUnknown = "key-unknown",
     /// The token has no `kid`, and not exactly one key fits.
     KeyAmbiguous = "key-ambiguous",
@@ -88,9 +88,9 @@ reasons! {
     KeysUnavailable = "keys-unavailable",
     /// The last good keys are older than `max_stale`.
     KeysStale = "keys-stale",
-    /// The token's `kid` is new, and no fetch has been allowed to look for it yet.
+    /// The token's `kid` is unknown, and no fetch may look for it yet: look-ups are limited to one per interval.
     KeyNotYetFetched = "key-not-yet-fetched",
-    /// Too many requests wait for keys already.
+    /// Too many requests, or too many bytes of their bodies, wait for keys already.
     QueueFull = "queue-full",
     /// The hand-off could not be made: a fault of ours, never a pass.
     HandoffFailed = "handoff-failed",

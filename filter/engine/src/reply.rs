@@ -4,6 +4,7 @@
 //! Bodies are RFC 9457 problem documents, challenges follow RFC 6750 3. Nothing of a token, a claim or an error of ours
 //! is ever in a reply: only the reason's id and its fixed words.
 
+use crate::authn::bearer::Headers;
 use crate::reason::Reason;
 
 /// Which question a reason answers.
@@ -15,6 +16,8 @@ pub enum Level {
     Authentication,
     /// 2: may this client call this endpoint at all?
     RoleTable,
+    /// The look-ups of unknown key ids are limited: no fault of ours, and no answer to the question who this is.
+    LookupLimit,
     /// Something is wrong on our side.
     Ours,
 }
@@ -26,6 +29,7 @@ impl Level {
             Self::Request => "request",
             Self::Authentication => "authentication",
             Self::RoleTable => "role-table",
+            Self::LookupLimit => "lookup-limit",
             Self::Ours => "ours",
         }
     }
@@ -90,7 +94,7 @@ impl Reason {
     #[allow(clippy::match_same_arms)] // likewise
     pub const fn terms(self) -> Terms {
         use Challenge::{InsufficientScope, InvalidRequest, InvalidToken, None, Realm};
-        use Level::{Authentication, Ours, Request, RoleTable};
+        use Level::{Authentication, LookupLimit, Ours, Request, RoleTable};
         match self {
             Self::PathAmbiguous => terms(400, None, Request, "RFC 9110 7.1, RFC 3986 6.2.2"),
             Self::CredentialsAmbiguous => terms(400, InvalidRequest, Request, "RFC 6750 2, 3.1"),
@@ -123,9 +127,10 @@ impl Reason {
             Self::RouteElsewhere => terms(403, None, RoleTable, "RFC 9110 15.5.4"),
             Self::RoleMissing => terms(403, InsufficientScope, RoleTable, "RFC 6750 3.1"),
 
+            Self::KeyNotYetFetched => terms(429, None, LookupLimit, "RFC 6585 4"),
+
             Self::KeysUnavailable => terms(503, None, Ours, "RFC 9110 15.6.4"),
             Self::KeysStale => terms(503, None, Ours, "RFC 9110 15.6.4"),
-            Self::KeyNotYetFetched => terms(503, None, Ours, "RFC 9110 15.6.4"),
             Self::QueueFull => terms(503, None, Ours, "RFC 9110 15.6.4"),
             Self::HandoffFailed => terms(500, None, Ours, "RFC 9110 15.6.1"),
         }
@@ -140,7 +145,7 @@ pub const fn grpc_status(reason: Reason) -> u8 {
         Reason::PathAmbiguous => 7,
         _ => match reason.terms().status {
             401 => 16,
-            500..=599 => 14,
+            429 | 500..=599 => 14,
             _ => 7,
         },
     }
@@ -148,7 +153,7 @@ pub const fn grpc_status(reason: Reason) -> u8 {
 
 /// A reply, ready to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply<'a> {
+pub struct Reply {
     /// HTTP status.
     pub status: u16,
     /// `WWW-Authenticate`, if any.
@@ -156,13 +161,25 @@ pub struct Reply<'a> {
     /// `Retry-After` in seconds, if any.
     pub retry_after: Option<u32>,
     /// The problem document; its content type is [`PROBLEM_JSON`].
-    pub body: &'a str,
+    pub body: String,
+}
+
+/// Names a request in the log, in the reply and in its problem document, so that a refusal can be traced.
+pub const REQUEST_ID: &str = "x-request-id";
+/// Of a request id, in bytes.
+const MAX_REQUEST_ID: usize = 128;
+
+/// The request's id, if there is exactly one, of a form that needs no escape in a log, a header or JSON.
+pub fn request_id<'a>(headers: Headers<'a>) -> Option<&'a str> {
+    let id = std::str::from_utf8(headers.only(REQUEST_ID)?).ok()?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:=+/".contains(&byte);
+    ((1..=MAX_REQUEST_ID).contains(&id.len()) && id.bytes().all(is_plain)).then_some(id)
 }
 
 /// RFC 9457 3.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// The problem documents of a policy, written once for all requests: a flood is made of refusals.
+/// The problem documents of a policy up to the request's id, written once for all requests: a flood is made of refusals.
 #[derive(Clone, Debug)]
 pub struct Problems(Vec<String>);
 
@@ -172,15 +189,16 @@ impl Problems {
         Self(Reason::ALL.iter().map(|reason| problem(*reason, base)).collect())
     }
 
-    /// The reply to `reason`. `realm` is the service's name.
-    /// A 503 always says when to come back; `retry_after` is 1 s where nothing better is known.
-    pub fn reply(&self, reason: Reason, realm: &str, retry_after: Option<u32>) -> Reply<'_> {
+    /// The reply to `reason`. `realm` is the service's name, `id` the request's id.
+    /// A 429 and a 503 always say when to come back; `retry_after` is 1 s where nothing better is known.
+    pub fn reply(&self, reason: Reason, realm: &str, id: &str, retry_after: Option<u32>) -> Reply {
         let terms = reason.terms();
+        let document = self.0.get(reason as usize).map_or("", String::as_str);
         Reply {
             status: terms.status,
             challenge: terms.challenge.header(realm),
-            retry_after: (terms.status == 503).then(|| retry_after.unwrap_or(1).max(1)),
-            body: self.0.get(reason as usize).map_or("", String::as_str),
+            retry_after: matches!(terms.status, 429 | 503).then(|| retry_after.unwrap_or(1).max(1)),
+            body: [document, id, r#""}"#].concat(),
         }
     }
 }
@@ -193,6 +211,7 @@ fn problem(reason: Reason, base: Option<&str>) -> String {
         400 => ("400", "Bad Request"),
         401 => ("401", "Unauthorized"),
         403 => ("403", "Forbidden"),
+        429 => ("429", "Too Many Requests"),
         503 => ("503", "Service Unavailable"),
         _ => ("500", "Internal Server Error"),
     };
@@ -208,7 +227,7 @@ fn problem(reason: Reason, base: Option<&str>) -> String {
         id,
         r#"","detail":""#,
         reason.when().trim(),
-        r#""}"#,
+        r#"","request_id":""#,
     ]
     .concat()
 }
@@ -231,7 +250,7 @@ mod tests {
             match terms.status {
                 401 => assert_ne!(terms.challenge, Challenge::None, "{reason}"),
                 403 => assert_ne!(terms.challenge, Challenge::InvalidToken, "{reason}"),
-                400 | 500 | 503 => {}
+                400 | 429 | 500 | 503 => {}
                 other => panic!("{reason} has the unexpected status {other}"),
             }
             assert_eq!(terms.level == Level::Authentication, terms.status == 401, "{reason}");
@@ -241,7 +260,7 @@ mod tests {
     #[test]
     fn a_missing_token_is_challenged_with_a_realm_and_no_error() {
         let problems = Problems::new(None);
-        let reply = problems.reply(Reason::TokenMissing, "shop", None);
+        let reply = problems.reply(Reason::TokenMissing, "shop", "r-1", None);
         assert_eq!(reply.challenge.as_deref(), Some("Bearer realm=\"shop\""));
     }
 
@@ -251,8 +270,9 @@ mod tests {
             for base in [None, Some("https://errors.example/portcullis#")] {
                 let problems = Problems::new(base);
                 let body: serde_json::Value =
-                    serde_json::from_str(problems.reply(reason, "shop", None).body).unwrap();
+                    serde_json::from_str(&problems.reply(reason, "shop", "r-1", None).body).unwrap();
                 assert_eq!(body["reason"], reason.id());
+                assert_eq!(body["request_id"], "r-1");
                 assert_eq!(body["status"], reason.terms().status);
                 let id = base.map_or("about:blank".to_owned(), |b| format!("{b}{reason}"));
                 assert_eq!(body["type"], id);
@@ -266,11 +286,36 @@ mod tests {
         for &reason in Reason::ALL.iter().filter(|r| r.terms().level == Level::Ours) {
             assert!(reason.terms().status >= 500);
             assert_eq!(
-                problems.reply(reason, "shop", None).retry_after.is_some(),
+                problems.reply(reason, "shop", "r-1", None).retry_after.is_some(),
                 reason.terms().status == 503
             );
         }
-        assert_eq!(problems.reply(Reason::KeyNotYetFetched, "shop", Some(29)).retry_after, Some(29));
+        // anybody can send unknown key ids: it must not look like a fault
+        let limited = problems.reply(Reason::KeyNotYetFetched, "shop", "r-1", Some(29));
+        assert_eq!((limited.status, limited.challenge, limited.retry_after), (429, None, Some(29)));
+    }
+
+    #[test]
+    fn a_request_id_that_could_be_read_as_more_than_an_id_is_none() {
+        let long = "x".repeat(MAX_REQUEST_ID + 1);
+        for (sent, expected) in [
+            (&["0b8f3c3e-5a5e-4b0e-9d7f-7d3f7e6d1c2a"][..], true),
+            (&["Root=1-67891233-abcdef012345678912345678"], true),
+            (&[&long[1..]], true),
+            (&[&long], false),
+            (&[], false),
+            (&[""], false),
+            (&["a", "b"], false),
+            (&["a,b"], false),
+            (&["a b"], false),
+            (&["a\"b"], false),
+            (&["a\\b"], false),
+            (&["a\u{e9}"], false),
+        ] {
+            let headers: Vec<_> =
+                sent.iter().map(|id| (REQUEST_ID.to_owned(), id.as_bytes().to_vec())).collect();
+            assert_eq!(request_id(Headers(&headers)).is_some(), expected, "{sent:?}");
+        }
     }
 
     #[test]
@@ -281,5 +326,6 @@ mod tests {
         assert_eq!(grpc_status(Reason::TokenExpired), 16);
         assert_eq!(grpc_status(Reason::RoleMissing), 7);
         assert_eq!(grpc_status(Reason::KeysStale), 14);
+        assert_eq!(grpc_status(Reason::KeyNotYetFetched), 14);
     }
 }

@@ -2,6 +2,7 @@
 //! decoded, lower-cased or copied.
 
 use crate::authn::bearer::Headers;
+use crate::time::Steady;
 
 /// What a decision may look at besides the clock.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +15,8 @@ pub struct Request<'a> {
     pub authority: &'a [u8],
     /// All headers, pseudo-headers included, in the order of arrival.
     pub headers: Headers<'a>,
+    /// When it arrived, if it has waited for keys; `None`: now.
+    pub arrived: Option<Steady>,
 }
 
 impl<'a> Request<'a> {
@@ -34,6 +37,7 @@ impl<'a> Request<'a> {
             target: target.unwrap_or_default(),
             authority: authority.unwrap_or_default(),
             headers,
+            arrived: None,
         }
     }
 

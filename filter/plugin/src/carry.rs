@@ -1,15 +1,17 @@
 //! Carries a decision out: the headers that the service gets, or the reply that the client gets.
 
+use std::borrow::Cow;
 use std::rc::Rc;
+use std::time::Duration;
 
 use portcullis_engine::authn::keyring::Missing;
 use portcullis_engine::decide::{Decision, Permit, Trace, conclude};
-use portcullis_engine::policy::{Policy, ProviderId};
+use portcullis_engine::policy::Policy;
 use portcullis_engine::reason::Reason;
-use portcullis_engine::reply::{PROBLEM_JSON, Problems, grpc_status};
+use portcullis_engine::reply::{PROBLEM_JSON, Problems, REQUEST_ID, grpc_status, request_id};
 use portcullis_engine::request::{Connection, Request};
 use portcullis_engine::strip::SHADOW_HEADER;
-use portcullis_engine::time::{Now, Steady};
+use portcullis_engine::time::Now;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{GrpcStatusCode, MapType};
 
@@ -31,11 +33,12 @@ pub(crate) enum Then {
     Waits,
 }
 
-/// Decides a request under the stream's context, and carries the decision out. `until`: it has waited already, and may
-/// wait until then.
-pub(crate) fn decide(worker: &Worker, context: u32, received: &Rc<Received>, until: Option<Steady>) -> Then {
+/// Decides a request under the stream's context, and carries the decision out. `waited`: it has waited already, and may
+/// wait until the end of that wait.
+pub(crate) fn decide(worker: &Worker, context: u32, received: &Rc<Received>, waited: Option<Waiter>) -> Then {
     let now = host::about_now();
-    let request = Request::new(received.headers());
+    let mut request = Request::new(received.headers());
+    request.arrived = waited.as_ref().map(|waiter| waiter.arrived);
     let mut verdict = worker.gate.borrow_mut().decide(&request, &Host, now);
     if let Decision::Wait(provider, _) = verdict.decision
         && worker.provision.borrow_mut().catch_up(worker, provider)
@@ -48,36 +51,45 @@ pub(crate) fn decide(worker: &Worker, context: u32, received: &Rc<Received>, unt
     let Decision::Wait(provider, missing) = verdict.decision else {
         return out(worker, received, &request, verdict.decision, trace, None, now);
     };
-    received.trace.replace(trace.clone());
-    let (reason, retry_after) = match wait(worker, context, received, (provider, missing), until, now) {
-        Ok(()) => return Then::Waits,
-        Err(reason) => reason,
+    let waiter = match waited {
+        Some(waiter) => Waiter { provider, missing, ..waiter },
+        None => Waiter {
+            context,
+            request: Rc::clone(received),
+            provider,
+            missing,
+            arrived: now.steady,
+            until: worker.queue.borrow().end_of_wait(now.steady),
+        },
     };
+    let Err((reason, retry_after)) = wait(worker, waiter, now) else { return Then::Waits };
     let decision = conclude(&worker.policy, trace, reason, now);
     out(worker, received, &request, decision, trace, retry_after, now)
 }
 
 /// Lets the request wait, if waiting can help and there is room.
-fn wait(
-    worker: &Worker,
-    context: u32,
-    received: &Rc<Received>,
-    (provider, missing): (ProviderId, Missing),
-    until: Option<Steady>,
-    now: Now,
-) -> Result<(), (Reason, Option<u32>)> {
-    if missing == Missing::Kid {
-        let may_come = worker.provision.borrow_mut().want_kid(provider, now.steady);
-        may_come.map_err(|seconds| (Reason::KeyNotYetFetched, Some(seconds)))?;
-        Worker::hurry();
-    }
-    let mut queue = worker.queue.borrow_mut();
-    let until = until.unwrap_or_else(|| queue.end_of_wait(now.steady));
-    let waiter = Waiter { context, request: Rc::clone(received), provider, missing, until };
-    let admitted = queue.admit(waiter);
-    drop(queue);
+///
+/// # Errors
+/// Why the request ends, and in how many seconds it may come again.
+fn wait(worker: &Worker, waiter: Waiter, now: Now) -> Result<(), (Reason, Option<u32>)> {
+    let full = match waiter.missing {
+        Missing::AllKeys if now.steady >= waiter.until => return Err((Reason::KeysUnavailable, None)),
+        Missing::AllKeys => Reason::QueueFull,
+        Missing::Kid => {
+            let fetch = worker.provision.borrow_mut().want_kid(waiter.provider, waiter.until, now.steady);
+            let not_yet = |wait: Duration| u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX);
+            fetch.map_err(|wait| (Reason::KeyNotYetFetched, Some(not_yet(wait))))?;
+            if now.steady >= waiter.until {
+                return Err((Reason::KeyNotYetFetched, None));
+            }
+            Worker::hurry();
+            // anybody can fill these places: that is no fault of ours either
+            Reason::KeyNotYetFetched
+        }
+    };
+    let has_room = worker.queue.borrow_mut().admit(waiter);
     worker.report_waiting();
-    if admitted { Ok(()) } else { Err((Reason::QueueFull, None)) }
+    if has_room { Ok(()) } else { Err((full, None)) }
 }
 
 /// Carries out a decision that is not to wait.
@@ -95,7 +107,7 @@ pub(crate) fn out(
             Ok(()) => {
                 tell(worker, trace, permit.shadow(), true);
                 if let Some(reason) = permit.shadow() {
-                    say(worker, trace, reason, true);
+                    say(worker, trace, reason, request_id(request.headers).unwrap_or("-"), true);
                 }
                 received.allowed.set(true);
                 return Then::Goes;
@@ -108,8 +120,9 @@ pub(crate) fn out(
     };
     // before the reply, after which the stream may be gone
     tell(worker, trace, Some(reason), false);
-    say(worker, trace, reason, false);
-    refuse(worker, request, trace, reason, retry_after);
+    let id = request_id(request.headers).map_or_else(new_request_id, Cow::Borrowed);
+    say(worker, trace, reason, &id, false);
+    refuse(worker, request, trace, reason, &id, retry_after);
     Then::Ended
 }
 
@@ -149,11 +162,27 @@ fn allow(worker: &Worker, request: &Request<'_>, permit: &Permit, now: Now) -> R
     Ok(())
 }
 
+/// Names a request that has no id, or none that can be repeated, for the reply and for Envoy's access log.
+fn new_request_id<'a>() -> Cow<'a, str> {
+    let id = format!("{:016x}{:016x}", host::random(), host::random());
+    // without it the log has the client's own
+    let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, REQUEST_ID, Some(&id));
+    Cow::Owned(id)
+}
+
 /// Answers the client. Nothing of the token or of our errors is in the reply.
-fn refuse(worker: &Worker, request: &Request<'_>, trace: &Trace, reason: Reason, retry_after: Option<u32>) {
-    let reply = worker.problems.reply(reason, realm(&worker.policy, trace), retry_after);
+fn refuse(
+    worker: &Worker,
+    request: &Request<'_>,
+    trace: &Trace,
+    reason: Reason,
+    id: &str,
+    retry_after: Option<u32>,
+) {
+    let reply = worker.problems.reply(reason, realm(&worker.policy, trace), id, retry_after);
     let seconds = reply.retry_after.map(|seconds| seconds.to_string());
-    let mut headers = Vec::with_capacity(4);
+    let mut headers = Vec::with_capacity(5);
+    headers.push((REQUEST_ID, id));
     if let Some(challenge) = &reply.challenge {
         headers.push(("www-authenticate", challenge.as_str()));
     }
@@ -179,8 +208,9 @@ fn refuse(worker: &Worker, request: &Request<'_>, trace: &Trace, reason: Reason,
 /// The answer where there is not even a policy.
 pub(crate) fn broken() {
     let problems = Problems::new(None);
-    let reply = problems.reply(Reason::HandoffFailed, "portcullis", None);
-    let headers = vec![("content-type", PROBLEM_JSON)];
+    let id = new_request_id();
+    let reply = problems.reply(Reason::HandoffFailed, "portcullis", &id, None);
+    let headers = vec![(REQUEST_ID, &*id), ("content-type", PROBLEM_JSON)];
     let _ = hostcalls::send_http_response(reply.status.into(), headers, Some(reply.body.as_bytes()));
 }
 
@@ -201,10 +231,10 @@ fn tell(worker: &Worker, trace: &Trace, reason: Option<Reason>, passed: bool) {
 
 /// The line in the log about a request that is refused, or would be if shadow mode did not let it pass: the same but for its
 /// first words, so that what is looked for before a trial is found during it.
-fn say(worker: &Worker, trace: &Trace, reason: Reason, passed: bool) {
+fn say(worker: &Worker, trace: &Trace, reason: Reason, id: &str, passed: bool) {
     let policy = &*worker.policy;
     log::debug!(
-        "{}: reason={reason} level={} service={} row={:?} provider={:?}{}",
+        "{}: reason={reason} level={} service={} row={:?} provider={:?} request_id={id}{}",
         if passed { "would be refused" } else { "refused" },
         reason.terms().level.id(),
         realm(policy, trace),

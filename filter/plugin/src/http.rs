@@ -1,10 +1,9 @@
 //! One request. Until it is allowed nothing of it goes on: headers, body and trailers wait.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 
 use portcullis_engine::authn::bearer::Headers;
-use portcullis_engine::decide::Trace;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, Bytes, MapType};
@@ -15,8 +14,8 @@ use crate::root::Worker;
 /// A request as it was received, before anything was changed.
 pub(crate) struct Received {
     headers: Vec<(String, Bytes)>,
-    /// What the last decision saw.
-    pub(crate) trace: RefCell<Trace>,
+    /// Bytes of the body that Envoy keeps at most while the request waits.
+    pub(crate) body: usize,
     /// Whether it may go on.
     pub(crate) allowed: Cell<bool>,
 }
@@ -25,6 +24,16 @@ impl Received {
     pub(crate) fn headers(&self) -> Headers<'_> {
         Headers(&self.headers)
     }
+}
+
+/// Envoy reads no more of a body than this while a request is paused (`per_connection_buffer_limit_bytes` by default).
+const MAX_BUFFERED: usize = 1024 * 1024;
+
+/// How many bytes of its body Envoy may keep: the declared length, or as many as it keeps at all.
+fn buffered_body(headers: Headers<'_>) -> usize {
+    let length =
+        headers.only("content-length").and_then(|length| std::str::from_utf8(length).ok()?.parse().ok());
+    length.unwrap_or(MAX_BUFFERED).min(MAX_BUFFERED)
 }
 
 /// A stream.
@@ -64,7 +73,7 @@ impl Http {
 impl Context for Http {}
 
 impl HttpContext for Http {
-    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
+    fn on_http_request_headers(&mut self, _: usize, has_no_body: bool) -> Action {
         let headers = hostcalls::get_map_bytes(MapType::HttpRequestHeaders);
         let (Some(worker), Ok(headers)) = (&self.worker, headers) else {
             carry::broken();
@@ -72,7 +81,8 @@ impl HttpContext for Http {
         };
         #[cfg(feature = "trap")]
         crate::trap::spring(&headers);
-        let received = Rc::new(Received { headers, trace: RefCell::default(), allowed: Cell::new(false) });
+        let body = if has_no_body { 0 } else { buffered_body(Headers(&headers)) };
+        let received = Rc::new(Received { headers, body, allowed: Cell::new(false) });
         self.stage = match carry::decide(worker, self.context, &received, None) {
             Then::Goes => Stage::Allowed,
             Then::Ended => Stage::Stopped,

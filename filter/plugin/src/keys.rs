@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use portcullis_engine::authn::jwks::KeySet;
-use portcullis_engine::authn::keyring::KidHash;
+use portcullis_engine::keylife::EntryNames;
 use portcullis_engine::keylife::lease::{Denied, Lease};
 use portcullis_engine::keylife::record::Record;
 use portcullis_engine::keylife::schedule::{backoff, next_refresh};
@@ -17,15 +17,6 @@ use proxy_wasm::hostcalls;
 use crate::host::{self, Entry};
 use crate::reply::{self, Asked, Reply};
 use crate::root::Worker;
-
-/// What waiting requests must be told.
-#[derive(Clone, Copy)]
-pub(crate) enum News {
-    /// A provider's keys have come.
-    Installed(ProviderId),
-    /// No fetch will look for an unknown key id so soon, but in so many seconds if known.
-    NoExtra(ProviderId, Option<u32>),
-}
 
 /// The keys of all providers that are fetched.
 pub(crate) struct Provision {
@@ -42,16 +33,15 @@ struct Source {
     first: Endpoint,
     discovers: bool,
     seal: SealKey,
-    record_name: String,
-    lease_name: String,
+    names: EntryNames,
     /// The shared record as this worker has seen it last.
     seen: Option<u32>,
     /// When the next refresh is due.
     due: Steady,
-    /// Somebody waits for a key with an unknown id.
+    /// A request waits for a key with an unknown id.
     wanted: bool,
-    /// Keys were installed between two ticks: those who wait have not been told.
-    untold: bool,
+    /// Keys were installed between two ticks: the requests that wait for them have not been woken.
+    unreported: bool,
     flight: Option<Flight>,
 }
 
@@ -59,8 +49,6 @@ struct Source {
 struct Flight {
     token: u32,
     begun: Steady,
-    looked_for: Vec<KidHash>,
-    extra: bool,
     endpoint: Endpoint,
     discovering: bool,
 }
@@ -78,110 +66,118 @@ impl Provision {
                 KeySource::Discovery(endpoint) => (endpoint.clone(), true),
                 KeySource::Inline(_) => return None,
             };
-            // the same provider under another policy, or under another name, has the same keys
-            let place = format!("{}\n{}\n{}", provider.issuer, first.uri, first.cluster);
-            let place = format!("{:032x}", u128::from_be_bytes(KidHash::of(&place).0));
             Some(Source {
                 id,
                 name: provider.name.clone(),
                 issuer: provider.issuer.clone(),
                 times: provider.key_times,
+                names: EntryNames::new(&provider.issuer, &first),
                 first,
                 discovers,
                 seal: seal.clone(),
-                record_name: format!("portcullis.record.{place}"),
-                lease_name: format!("portcullis.lease.{place}"),
                 seen: None,
                 due: Steady::default(),
                 wanted: false,
-                untold: false,
+                unreported: false,
                 flight: None,
             })
         });
         Self { sources: sources.collect() }
     }
 
-    /// Looks at every provider.
-    pub(crate) fn tick(&mut self, worker: &Worker) -> Vec<News> {
-        self.sources.iter_mut().filter_map(|source| source.look(worker)).collect()
+    /// Looks at every provider. Returns those whose keys have come.
+    pub(crate) fn tick(&mut self, worker: &Worker) -> Vec<ProviderId> {
+        self.sources.iter_mut().filter_map(|source| source.look(worker).then_some(source.id)).collect()
     }
 
     /// Installs what another worker has fetched and this one has not looked at yet. Says whether there was anything.
     pub(crate) fn catch_up(&mut self, worker: &Worker, provider: ProviderId) -> bool {
         let source = self.sources.iter_mut().find(|source| source.id == provider);
         let Some(source) = source else { return false };
-        source.untold |= source.read_shared(worker).is_some();
-        source.untold
+        source.unreported |= source.read_shared(worker);
+        source.unreported
     }
 
-    /// Notes that a request waits for an unknown key id, if a fetch may look for it soon.
+    /// Notes that a request would wait until `until` for a key with an unknown id, if a fetch may look for it by then.
     ///
     /// # Errors
-    /// In how many seconds one may.
-    pub(crate) fn want_kid(&mut self, provider: ProviderId, now: Steady) -> Result<(), u32> {
-        let Some(source) = self.sources.iter_mut().find(|source| source.id == provider) else {
-            return Err(1);
-        };
+    /// How long no fetch may look for it.
+    pub(crate) fn want_kid(
+        &mut self,
+        provider: ProviderId,
+        until: Steady,
+        now: Steady,
+    ) -> Result<(), Duration> {
+        let source = self.sources.iter_mut().find(|source| source.id == provider);
+        let source = source.ok_or(Duration::ZERO)?;
         let (lease, _) = source.lease(now);
         if source.flight.is_none() && lease.idle(now).is_ok() {
-            lease.extra_allowed(now, source.times.unknown_kid_interval).map_err(seconds)?;
+            let allowed = match lease.extra_allowed(now, source.times.unknown_kid_interval) {
+                Err(Denied::NotFor(wait)) => now.plus(wait),
+                _ => now,
+            };
+            // a refresh looks for every id
+            let next = allowed.min(source.due.max(lease.not_before));
+            if next >= until {
+                return Err(next.since(now));
+            }
         }
         source.wanted = true;
         Ok(())
     }
 
-    /// The reply to a fetch.
-    pub(crate) fn arrived(&mut self, worker: &Worker, token: u32, headers: usize, body: usize) -> Vec<News> {
+    /// Handles the reply to a fetch. Returns the provider if its keys have come.
+    pub(crate) fn arrived(
+        &mut self,
+        worker: &Worker,
+        token: u32,
+        headers: usize,
+        body: usize,
+    ) -> Option<ProviderId> {
         let is_its =
             |source: &&mut Source| source.flight.as_ref().is_some_and(|flight| flight.token == token);
-        let Some(source) = self.sources.iter_mut().find(is_its) else { return Vec::new() };
-        source.arrived(worker, headers, body).into_iter().collect()
+        let source = self.sources.iter_mut().find(is_its)?;
+        source.arrived(worker, headers, body).then_some(source.id)
     }
 }
 
 impl Source {
-    fn look(&mut self, worker: &Worker) -> Option<News> {
+    /// Reads what other workers have stored, and fetches if a fetch is due or wanted. Says whether keys have come.
+    fn look(&mut self, worker: &Worker) -> bool {
         let now = host::now().steady;
-        let untold = std::mem::take(&mut self.untold).then_some(News::Installed(self.id));
-        let installed = self.read_shared(worker).or(untold);
+        let unreported = std::mem::take(&mut self.unreported);
+        let has_come = self.read_shared(worker) || unreported;
         if self.flight.as_ref().is_some_and(|flight| now >= flight.begun.plus(self.patience())) {
             // Envoy answers every call, so this is the end of one that it forgot
-            return self.failed(worker, "timeout", "no answer came").or(installed);
+            self.failed(worker, "timeout", "no answer came");
+            return has_come;
         }
-        if self.flight.is_some() || !self.wanted && now < self.due {
-            return installed;
+        let is_due = now >= self.due;
+        if self.flight.is_some() || !self.wanted && !is_due {
+            return has_come;
         }
         let (lease, entry) = self.lease(now);
-        if entry.as_ref().is_some_and(|it| self.seal.open(&self.lease_name, &it.value).is_none()) {
+        if entry.as_ref().is_some_and(|it| self.seal.open(&self.names.lease, &it.value).is_none()) {
             self.ignored(worker);
         }
-        let extra = self.wanted;
-        let taken = if extra {
-            lease.extra(now, self.patience(), self.times.unknown_kid_interval)
-        } else {
-            lease.refresh(now, self.patience())
-        };
-        match taken {
-            Ok(taken) => {
-                if !self.swap_lease(taken, entry.as_ref()) {
-                    return installed;
-                }
-                #[cfg(feature = "trap")]
-                crate::trap::after_the_lease();
-                // another worker may have been faster between our look and our lease
-                if let Some(news) = self.read_shared(worker) {
-                    self.give_back(Lease::succeeded);
-                    self.wanted &= extra;
-                    return Some(news);
-                }
-                self.fetch(worker, now, extra).or(installed)
-            }
-            Err(Denied::NotFor(wait)) if extra => {
-                self.wanted = false;
-                Some(News::NoExtra(self.id, Some(seconds(Denied::NotFor(wait)))))
-            }
-            Err(_) => installed,
+        // a refresh that is due looks for every key id, too, and does not count against the limit of extra fetches
+        let refresh = if is_due { lease.refresh(now, self.patience()).ok() } else { None };
+        let extra = || lease.extra(now, self.patience(), self.times.unknown_kid_interval).ok();
+        let Some(taken) = refresh.or_else(|| extra().filter(|_| self.wanted)) else { return has_come };
+        if !self.swap_lease(taken, entry.as_ref()) {
+            return has_come;
         }
+        #[cfg(feature = "trap")]
+        crate::trap::after_the_lease();
+        // another worker may have been faster between our look and our lease
+        if self.read_shared(worker) {
+            self.give_back(|taken| Lease { last_extra: lease.last_extra, ..taken.succeeded() });
+            return true;
+        }
+        self.wanted = false;
+        let endpoint = self.first.clone();
+        self.call(worker, Flight { token: 0, begun: now, endpoint, discovering: self.discovers });
+        has_come
     }
 
     fn patience(&self) -> Duration {
@@ -189,46 +185,32 @@ impl Source {
         self.times.timeout * if self.discovers { 2 } else { 1 } + GRACE
     }
 
-    /// Installs what another worker, or this one, has stored since the last look.
-    fn read_shared(&mut self, worker: &Worker) -> Option<News> {
-        let Entry { value, seen } = host::shared(&self.record_name)?;
+    /// Installs what another worker, or this one, has stored since the last look. Says whether there was anything.
+    fn read_shared(&mut self, worker: &Worker) -> bool {
+        let Some(Entry { value, seen }) = host::shared(&self.names.record) else { return false };
         if self.seen == Some(seen) {
-            return None;
+            return false;
         }
         self.seen = Some(seen);
-        let Some(record) = self.seal.open(&self.record_name, &value).and_then(Record::decode) else {
+        let Some(record) = self.seal.open(&self.names.record, &value).and_then(Record::decode) else {
             self.ignored(worker);
-            return None;
+            return false;
         };
         // a clock that is behind the record is not the record's
         if record.begun > host::now().steady {
-            return None;
+            return false;
         }
         // it was checked before it was stored; what cannot be read now is not installed
-        let set = KeySet::parse(&record.jwks).ok()?;
+        let Ok(set) = KeySet::parse(&record.jwks) else { return false };
         let random = host::random();
         self.due = record.begun.plus(next_refresh(self.times.refresh, record.fresh_for, random));
         self.wanted = false;
         let mut gate = worker.gate.borrow_mut();
-        gate.keyring_mut().install(self.id, set, record.begun, &record.looked_for);
-        Some(News::Installed(self.id))
+        gate.keyring_mut().install(self.id, set, record.begun);
+        true
     }
 
-    fn fetch(&mut self, worker: &Worker, now: Steady, extra: bool) -> Option<News> {
-        let looked_for = worker.gate.borrow().keyring().wanted(self.id).collect();
-        let flight = Flight {
-            token: 0,
-            begun: now,
-            looked_for,
-            extra,
-            endpoint: self.first.clone(),
-            discovering: self.discovers,
-        };
-        self.wanted = false;
-        self.call(worker, flight)
-    }
-
-    fn call(&mut self, worker: &Worker, flight: Flight) -> Option<News> {
+    fn call(&mut self, worker: &Worker, flight: Flight) {
         let Endpoint { cluster, scheme, authority, path, .. } = &flight.endpoint;
         let headers = vec![
             (":method", "GET"),
@@ -240,15 +222,14 @@ impl Source {
         let call = hostcalls::dispatch_http_call(cluster, headers, None, vec![], self.times.timeout);
         if let Ok(token) = call {
             self.flight = Some(Flight { token, ..flight });
-            return None;
+            return;
         }
         let cause = format!("Envoy has no cluster `{cluster}`, or no host in it");
-        self.flight = Some(flight);
-        self.failed(worker, "no-cluster", &cause)
+        self.failed(worker, "no-cluster", &cause);
     }
 
-    fn arrived(&mut self, worker: &Worker, headers: usize, body: usize) -> Option<News> {
-        let flight = self.flight.take()?;
+    fn arrived(&mut self, worker: &Worker, headers: usize, body: usize) -> bool {
+        let Some(flight) = self.flight.take() else { return false };
         let asked = Asked {
             issuer: &self.issuer,
             endpoint: &flight.endpoint,
@@ -257,26 +238,27 @@ impl Source {
         };
         match reply::read(&asked, headers, body) {
             Ok(Reply::Keys(jwks, fresh_for)) => {
-                let record = Record { begun: flight.begun, fresh_for, looked_for: flight.looked_for, jwks };
-                host::share(&self.record_name, &self.seal.seal(&self.record_name, &record.encode()));
+                let record = Record { begun: flight.begun, fresh_for, jwks };
+                host::share(&self.names.record, &self.seal.seal(&self.names.record, &record.encode()));
                 self.give_back(Lease::succeeded);
                 self.count(worker, "ok");
                 log::debug!("the keys of provider {} have been fetched", self.name);
                 self.read_shared(worker)
             }
             Ok(Reply::Place(endpoint)) => {
-                self.call(worker, Flight { endpoint, discovering: false, ..flight })
+                self.call(worker, Flight { endpoint, discovering: false, ..flight });
+                false
             }
             Err((outcome, cause)) => {
-                self.flight = Some(flight);
-                self.failed(worker, outcome, &cause)
+                self.failed(worker, outcome, &cause);
+                false
             }
         }
     }
 
     /// The last good keys stay; all workers wait for the backoff.
-    fn failed(&mut self, worker: &Worker, outcome: &str, cause: &str) -> Option<News> {
-        let extra = self.flight.take().is_some_and(|flight| flight.extra);
+    fn failed(&mut self, worker: &Worker, outcome: &str, cause: &str) {
+        self.flight = None;
         self.count(worker, outcome);
         let what = if self.discovers { "discovery or keys" } else { "keys" };
         log::warn!("the {what} of provider {} could not be fetched: {cause}", self.name);
@@ -284,20 +266,19 @@ impl Source {
         let (lease, _) = self.lease(now);
         let wait = backoff(lease.failures.saturating_add(1), self.times.refresh, host::random());
         self.give_back(|lease| lease.failed(now.plus(wait)));
-        extra.then_some(News::NoExtra(self.id, None))
     }
 
     /// The lease as it is, and the entry to compare with when changing it. One that is not ours is none.
     fn lease(&self, now: Steady) -> (Lease, Option<Entry>) {
-        let entry = host::shared(&self.lease_name);
+        let entry = host::shared(&self.names.lease);
         let lease = entry
             .as_ref()
-            .and_then(|entry| Lease::decode(self.seal.open(&self.lease_name, &entry.value)?, now));
+            .and_then(|entry| Lease::decode(self.seal.open(&self.names.lease, &entry.value)?, now));
         (lease.unwrap_or_default(), entry)
     }
 
     fn swap_lease(&self, lease: Lease, entry: Option<&Entry>) -> bool {
-        host::swap(&self.lease_name, &self.seal.seal(&self.lease_name, &lease.encode()), entry)
+        host::swap(&self.names.lease, &self.seal.seal(&self.names.lease, &lease.encode()), entry)
     }
 
     /// Changes the lease that this worker holds.
@@ -320,12 +301,5 @@ impl Source {
 
     fn count(&self, worker: &Worker, outcome: &str) {
         worker.metrics.count(&format!("portcullis.jwks_fetches;provider={};outcome={outcome}", self.name), 1);
-    }
-}
-
-fn seconds(denied: Denied) -> u32 {
-    match denied {
-        Denied::Flying => 1,
-        Denied::NotFor(wait) => u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX),
     }
 }

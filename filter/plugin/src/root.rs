@@ -5,22 +5,19 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use portcullis_engine::authn::keyring::Missing;
-use portcullis_engine::decide::{Gate, conclude};
-use portcullis_engine::policy::Policy;
-use portcullis_engine::reason::Reason;
+use portcullis_engine::decide::Gate;
+use portcullis_engine::policy::{Policy, ProviderId};
 use portcullis_engine::reply::Problems;
-use portcullis_engine::request::Request;
 use portcullis_principal::SigningKey;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType, LogLevel};
 
 use crate::http::Http;
-use crate::keys::{News, Provision};
+use crate::keys::Provision;
 use crate::metrics::Metrics;
 use crate::roster::Roster;
-use crate::waiting::{Bounds, Queue, Waiter};
+use crate::waiting::{Queue, Waiter};
 use crate::{carry, configuration, crypto, host, remember};
 
 /// A withdrawn key is out of use within one tick, so this is at most a second.
@@ -61,17 +58,11 @@ impl Root {
         let policy = policy.map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         let signing_key = signing_key(&policy).map_err(one)?;
         let policy = Rc::new(policy);
-        let waiting = policy.waiting();
-        let bounds = Bounds {
-            requests: waiting.requests,
-            unknown_kids: waiting.unknown_kid_requests,
-            time: waiting.time,
-        };
         Ok(Worker {
             context: self.context,
             problems: Problems::new(policy.problem_base()),
             gate: RefCell::new(Gate::new(Rc::clone(&policy), crypto::provider())),
-            queue: RefCell::new(Queue::new(bounds)),
+            queue: RefCell::new(Queue::new(policy.waiting())),
             provision: RefCell::new(Provision::new(&policy, signing_key.as_ref())),
             metrics: Metrics::default(),
             roster: Roster::new(policy.hash()),
@@ -103,8 +94,9 @@ fn signing_key(policy: &Policy) -> Result<Option<SigningKey>, String> {
 impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _: usize) {
         if let Some(worker) = &self.worker {
-            let news = worker.provision.borrow_mut().arrived(worker, token, headers, body);
-            worker.tell(news);
+            let has_keys = worker.provision.borrow_mut().arrived(worker, token, headers, body);
+            worker.wake(has_keys);
+            worker.answer_ready();
         }
     }
 }
@@ -162,59 +154,37 @@ impl Worker {
     }
 
     fn tick(&self) {
-        let news = self.provision.borrow_mut().tick(self);
-        self.tell(news);
+        let have_keys = self.provision.borrow_mut().tick(self);
+        self.wake(have_keys);
         let now = host::now();
-        let ended = self.queue.borrow_mut().take_ended(now.steady);
-        for waiter in ended {
-            let reason = match waiter.missing {
-                Missing::AllKeys => Reason::KeysUnavailable,
-                Missing::Kid => Reason::KeyNotYetFetched,
-            };
-            self.end_wait(&waiter, reason, None);
-        }
+        self.queue.borrow_mut().wake_ended(now.steady);
+        self.answer_ready();
         self.report(now);
     }
 
-    /// Decides again, or refuses, those who waited for what has happened.
-    fn tell(&self, news: Vec<News>) {
-        for item in news {
-            let provider = match item {
-                News::Installed(provider) | News::NoExtra(provider, _) => provider,
-            };
-            let waiters = self.queue.borrow_mut().take(provider);
-            for waiter in waiters {
-                match (item, waiter.missing) {
-                    (News::NoExtra(_, retry_after), Missing::Kid) => {
-                        self.end_wait(&waiter, Reason::KeyNotYetFetched, retry_after);
-                    }
-                    (News::NoExtra(..), Missing::AllKeys) => self.queue.borrow_mut().put_back(waiter),
-                    (News::Installed(_), _) => self.decide_again(&waiter),
-                }
-            }
+    /// The requests that wait for these providers are ready.
+    fn wake(&self, providers: impl IntoIterator<Item = ProviderId>) {
+        let mut queue = self.queue.borrow_mut();
+        providers.into_iter().for_each(|provider| queue.wake(provider));
+    }
+
+    /// Decides as many ready requests as one VM call may answer, and leaves the others to the next tick.
+    fn answer_ready(&self) {
+        let batch = self.queue.borrow_mut().take_batch();
+        for waiter in batch {
+            self.decide_again(waiter);
+        }
+        if self.queue.borrow().has_ready() {
+            Self::hurry();
         }
     }
 
-    /// From the beginning, as if it came now.
-    fn decide_again(&self, waiter: &Waiter) {
+    /// Decides a request from the beginning, as if it came now.
+    fn decide_again(&self, waiter: Waiter) {
         if hostcalls::set_effective_context(waiter.context).is_ok() {
-            let waits = carry::decide(self, waiter.context, &waiter.request, Some(waiter.until));
-            if waits == carry::Then::Goes {
+            let received = Rc::clone(&waiter.request);
+            if carry::decide(self, waiter.context, &received, Some(waiter)) == carry::Then::Goes {
                 // the stream goes on where it was stopped
-                let _ = hostcalls::resume_http_request();
-            }
-        }
-        self.back_to_root();
-    }
-
-    fn end_wait(&self, waiter: &Waiter, reason: Reason, retry_after: Option<u32>) {
-        if hostcalls::set_effective_context(waiter.context).is_ok() {
-            let mut trace = waiter.request.trace.borrow().clone();
-            let now = host::now();
-            let decision = conclude(&self.policy, &mut trace, reason, now);
-            let request = Request::new(waiter.request.headers());
-            let then = carry::out(self, &waiter.request, &request, decision, &trace, retry_after, now);
-            if then == carry::Then::Goes {
                 let _ = hostcalls::resume_http_request();
             }
         }

@@ -1,16 +1,20 @@
-//! Requests that wait for keys, bounded in count and time. When the keys come, each is decided again and only then goes
-//! on or is refused; whoever still waits at the end of the wait is refused. Nobody passes by waiting.
+//! Requests that wait for keys, bounded in count, in bytes and in time. A request whose wait is over is decided again from the
+//! beginning, and only then goes on or is refused. Nobody passes by waiting.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
-use std::time::Duration;
 
 use portcullis_engine::authn::keyring::Missing;
-use portcullis_engine::policy::ProviderId;
+use portcullis_engine::policy::{ProviderId, Waiting};
 use portcullis_engine::time::Steady;
 
 use crate::http::Received;
 
-/// One request that waits.
+/// Requests that are resumed or refused in one VM call. Envoy deletes the streams of one call's replies inside each
+/// other: about 310 of them exhaust the VM's call stack, and end the VM with all of its requests.
+const BATCH: usize = 32;
+
+/// A request that waits.
 pub(crate) struct Waiter {
     /// The stream's context id.
     pub(crate) context: u32,
@@ -18,75 +22,87 @@ pub(crate) struct Waiter {
     pub(crate) request: Rc<Received>,
     /// Whose keys it waits for.
     pub(crate) provider: ProviderId,
-    /// Which keys: any at all, or one that no fetch has looked for yet.
+    /// Which keys: any at all, or one with an unknown id.
     pub(crate) missing: Missing,
+    /// When it began to wait.
+    pub(crate) arrived: Steady,
     /// When the wait ends.
     pub(crate) until: Steady,
 }
 
-/// How many may wait, and how long.
-#[derive(Clone, Copy)]
-pub(crate) struct Bounds {
-    /// For a provider's first keys.
-    pub(crate) requests: usize,
-    /// For keys with an unknown id: a bound of their own, so that random ids cannot fill the queue of honest requests.
-    pub(crate) unknown_kids: usize,
-    /// How long one waits.
-    pub(crate) time: Duration,
+impl Waiter {
+    /// Bytes of its body that Envoy keeps at most.
+    fn body(&self) -> usize {
+        self.request.body
+    }
 }
 
 /// The queue of one root context.
 pub(crate) struct Queue {
-    waiters: Vec<Waiter>,
-    bounds: Bounds,
+    bounds: Waiting,
+    waiting: Vec<Waiter>,
+    /// Those whose wait is over, in the order in which they are decided again.
+    ready: VecDeque<Waiter>,
 }
 
 impl Queue {
-    pub(crate) fn new(bounds: Bounds) -> Self {
-        Self { waiters: Vec::new(), bounds }
+    pub(crate) fn new(bounds: Waiting) -> Self {
+        Self { bounds, waiting: Vec::new(), ready: VecDeque::new() }
     }
 
-    /// How many wait.
+    /// How many requests are in the queue.
     pub(crate) fn len(&self) -> usize {
-        self.waiters.len()
+        self.waiting.len() + self.ready.len()
     }
 
-    /// When a wait that begins now ends.
+    /// Whether requests are ready to be decided again.
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// When a wait that begins at `now` ends.
     pub(crate) fn end_of_wait(&self, now: Steady) -> Steady {
         now.plus(self.bounds.time)
     }
 
-    /// Lets a request wait, if there is room.
+    /// Lets a request wait. Says whether there was room for it and for its body.
     pub(crate) fn admit(&mut self, waiter: Waiter) -> bool {
-        let waiting = self.waiters.iter().filter(|it| it.missing == waiter.missing).count();
         let bound = match waiter.missing {
             Missing::AllKeys => self.bounds.requests,
-            Missing::Kid => self.bounds.unknown_kids,
+            Missing::Kid => self.bounds.unknown_kid_requests,
         };
-        let room = waiting < bound;
-        if room {
-            self.waiters.push(waiter);
+        let has_room = self.alike(waiter.missing).count() < bound
+            && self.alike(waiter.missing).map(Waiter::body).sum::<usize>() + waiter.body()
+                <= self.bounds.body_bytes;
+        if has_room {
+            self.waiting.push(waiter);
         }
-        room
+        has_room
     }
 
-    /// Lets one wait on that was taken out.
-    pub(crate) fn put_back(&mut self, waiter: Waiter) {
-        self.waiters.push(waiter);
+    /// Requests that wait for `provider` are ready.
+    pub(crate) fn wake(&mut self, provider: ProviderId) {
+        self.ready.extend(self.waiting.extract_if(.., |waiter| waiter.provider == provider));
     }
 
-    /// Takes out those that wait for `provider`.
-    pub(crate) fn take(&mut self, provider: ProviderId) -> Vec<Waiter> {
-        self.waiters.extract_if(.., |waiter| waiter.provider == provider).collect()
+    /// Requests whose time is over are ready.
+    pub(crate) fn wake_ended(&mut self, now: Steady) {
+        self.ready.extend(self.waiting.extract_if(.., |waiter| now >= waiter.until));
     }
 
-    /// Takes out those whose wait has ended.
-    pub(crate) fn take_ended(&mut self, now: Steady) -> Vec<Waiter> {
-        self.waiters.extract_if(.., |waiter| now >= waiter.until).collect()
+    /// Takes as many ready requests as one VM call may answer.
+    pub(crate) fn take_batch(&mut self) -> Vec<Waiter> {
+        self.ready.drain(..self.ready.len().min(BATCH)).collect()
     }
 
     /// Forgets a stream that has gone.
     pub(crate) fn forget(&mut self, context: u32) {
-        self.waiters.retain(|waiter| waiter.context != context);
+        self.waiting.retain(|waiter| waiter.context != context);
+        self.ready.retain(|waiter| waiter.context != context);
+    }
+
+    /// Requests that share a bound.
+    fn alike(&self, missing: Missing) -> impl Iterator<Item = &Waiter> {
+        self.waiting.iter().chain(&self.ready).filter(move |it| it.missing == missing)
     }
 }

@@ -30,7 +30,7 @@ pub fn jwks(input: &[u8]) {
     let keys: Vec<_> = set.keys().iter().take(KEYS).cloned().collect();
     POLICY.with(|(policy, main)| {
         let mut gate = Gate::new(Rc::clone(policy), RUST_CRYPTO);
-        gate.keyring_mut().install(*main, set, Steady(1), &[]);
+        gate.keyring_mut().install(*main, set, Steady(1));
         assert!(gate.keyring().state(*main).is_some_and(|state| state.usable > 0));
         for key in keys {
             assert!(key.kid().is_none_or(|kid| (1..=256).contains(&kid.len())));

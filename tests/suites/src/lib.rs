@@ -35,7 +35,9 @@ pub use ask::Ask;
 pub use echo::{an_echo, in_front_of_an_echo, serve};
 pub use goods::{lines, product};
 pub use raw_h2::{RawH2Reply, raw_h2};
-pub use refusal::{NO_TOKEN, Refusal, insufficient_scope, invalid_request, invalid_token, unavailable};
+pub use refusal::{
+    KEY_NOT_YET_FETCHED, NO_TOKEN, Refusal, insufficient_scope, invalid_request, invalid_token, unavailable,
+};
 pub use shared::{Shared, run};
 pub use shop::Shop;
 pub use tokens::Tokens;

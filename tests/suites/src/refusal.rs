@@ -45,6 +45,10 @@ pub const fn unavailable(reason: &'static str) -> Refusal {
     Refusal { status: 503, reason, challenge: None, retry_after: true }
 }
 
+/// No fetch may look for the token's key id yet: neither a fault nor a 401.
+pub const KEY_NOT_YET_FETCHED: Refusal =
+    Refusal { status: 429, reason: "key-not-yet-fetched", challenge: None, retry_after: true };
+
 impl Refusal {
     /// Asserts that `answer` is this refusal.
     #[track_caller]
@@ -52,6 +56,8 @@ impl Refusal {
         let answer = answer.is_problem(self.status, self.reason);
         assert_eq!(answer.header("www-authenticate"), self.challenge, "{answer}");
         assert_eq!(answer.header("retry-after").is_some(), self.retry_after, "{answer}");
+        let id = answer.header("x-request-id").unwrap_or_default();
+        assert!(!id.is_empty() && answer.body["request_id"] == id, "it can be traced: {answer}");
         answer
     }
 }

@@ -81,7 +81,7 @@ const fn shown_by(reason: Reason) -> &'static str {
         | Reason::ClaimMismatch
         | Reason::BindingMismatch => BAD_TOKENS,
         Reason::IssuerNotAccepted | Reason::KeyAmbiguous | Reason::TokenTooOld | Reason::OriginNotAllowed => CORPUS,
-        Reason::KeyUnknown => "keys::unknown_kid::a_kid_that_a_fetch_did_not_bring_is_401_and_fetched_for_no_more",
+        Reason::KeyUnknown => "keys::unknown_kid::a_kid_that_a_fetch_did_not_bring_is_401_and_fetched_for_once_in_an_interval",
 
         Reason::RouteUndeclared => "mistakes::mistake_4_an_endpoint_without_declared_roles",
         Reason::RouteElsewhere => "clusters::what_envoy_would_send_elsewhere_is_refused_and_says_so",
@@ -89,7 +89,7 @@ const fn shown_by(reason: Reason) -> &'static str {
 
         Reason::KeysUnavailable => "keys::start::a_wait_ends_with_503_and_what_needs_no_key_does_not_wait",
         Reason::KeysStale => "keys::outages::the_last_good_keys_serve_through_every_fault_until_they_are_too_old_then_503",
-        Reason::KeyNotYetFetched => "keys::unknown_kid::a_kid_that_no_fetch_may_look_for_yet_is_503_that_says_when",
+        Reason::KeyNotYetFetched => "keys::unknown_kid::a_kid_that_no_fetch_may_look_for_yet_is_429_that_says_when",
         Reason::QueueFull => "keys::start::the_queue_is_bounded_and_its_end_is_503",
         Reason::HandoffFailed => "handoff_failed::what_cannot_be_handed_over_never_passes_in_shadow_mode_neither",
     }

@@ -133,7 +133,7 @@ fn install(stage: &mut Stage, token: &str, file: &Path) -> Result<(), Trouble> {
             let message = format!("the keys of `{}` stand in the policy itself", provider.name);
             return Err(Trouble::helped(message, "leave `--jwks` out"));
         }
-        stage.gate.keyring_mut().install(id, keys, Steady(0), &[]);
+        stage.gate.keyring_mut().install(id, keys, Steady(0));
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
-//! The keys of every provider as one worker knows them: which key verifies a token, which key ids nobody has, and which
-//! keys are still in use. It fetches nothing; the adapter installs what it fetched and is told what to look for.
+//! The keys of every provider as one worker knows them: which key verifies a token, and which keys are still in use. It
+//! fetches nothing; the adapter installs what it fetched.
 
 use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
+use std::time::Duration;
 
 use jsonwebtoken::crypto::CryptoProvider;
-use sha2::{Digest as _, Sha256};
 
 use super::algorithm::Algorithm;
 use super::jwks::{Key, KeyIdentity, KeySet};
@@ -16,15 +16,15 @@ use crate::policy::{KeySource, Policy, Provider, ProviderId};
 use crate::reason::Reason;
 use crate::time::Steady;
 
-/// Key ids remembered for one provider: beyond it the oldest goes, so that random ids fill no memory.
-const REMEMBERED: usize = 64;
+/// Withdrawn key ids remembered for one provider. Beyond it the oldest is forgotten.
+const MAX_WITHDRAWN: usize = 64;
 
 /// What a request waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Missing {
     /// The provider's first keys.
     AllKeys,
-    /// A key whose id no fetch has looked for yet.
+    /// A key whose id no fetch has looked for since the request arrived.
     Kid,
 }
 
@@ -35,20 +35,6 @@ pub(crate) enum NoKey {
     Refused(Reason),
     /// A fetch may bring it.
     Wait(Missing),
-}
-
-/// A key id, cut to a size that many can be kept of: half of its SHA-256.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct KidHash(pub [u8; 16]);
-
-impl KidHash {
-    /// Of a key id.
-    pub fn of(kid: &str) -> Self {
-        let hash: [u8; 32] = Sha256::digest(kid).into();
-        let mut half = [0; 16];
-        half.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
-        Self(half)
-    }
 }
 
 /// A key in use. Cached tokens hold on to theirs, and see when it is withdrawn.
@@ -70,7 +56,7 @@ pub struct Keyring {
 #[derive(Debug, Default)]
 struct Ring {
     loaded: Option<Loaded>,
-    unknown: VecDeque<Unknown>,
+    withdrawn: VecDeque<WithdrawnKid>,
 }
 
 #[derive(Debug)]
@@ -82,13 +68,12 @@ struct Loaded {
     begun: Option<Steady>,
 }
 
-/// A key id that the keys do not have.
+/// The id of a key that the provider has withdrawn.
 #[derive(Debug)]
-struct Unknown {
-    kid: KidHash,
-    seen: Steady,
-    /// A fetch begun after it was seen did not bring it.
-    absent: bool,
+struct WithdrawnKid {
+    kid: Box<str>,
+    /// When the fetch began whose document no longer had the key.
+    since: Steady,
 }
 
 /// What is known of a provider's keys, for gauges.
@@ -114,25 +99,20 @@ impl Keyring {
         Self { crypto, rings: policy.providers().iter().map(ring).collect() }
     }
 
-    /// Puts keys in use that a fetch brought which began at `begun`; those that it did not bring are withdrawn, and end
-    /// the tokens that they signed. `looked_for`: key ids that the fetch was made for, by this worker or another one.
-    pub fn install(&mut self, provider: ProviderId, set: KeySet, begun: Steady, looked_for: &[KidHash]) {
+    /// Puts the keys in use that a fetch brought which began at `begun`. Keys that the fetch did not bring are withdrawn,
+    /// and end the tokens that they signed.
+    pub fn install(&mut self, provider: ProviderId, set: KeySet, begun: Steady) {
         let Some(ring) = self.ring_mut(provider) else { return };
         // an older document never replaces a newer one
         if ring.loaded.as_ref().is_some_and(|loaded| loaded.begun.is_none_or(|newer| newer >= begun)) {
             return;
         }
-        // what a fetch did not bring that began after it was seen is nobody's
-        ring.unknown.iter_mut().for_each(|unknown| unknown.absent |= unknown.seen < begun);
-        for kid in looked_for {
-            ring.remember(*kid, begun, true);
-        }
         let before = ring.loaded.take();
         let had = before.iter().flat_map(|loaded| &loaded.keys).filter_map(|key| key.key.kid());
         let had: Vec<Box<str>> = had.map(Box::from).collect();
         let loaded = Loaded::new(set, Some(begun), before);
-        for kid in had.iter().filter(|kid| loaded.by_kid.get(kid.as_bytes()).is_none()) {
-            ring.remember(KidHash::of(kid), begun, true);
+        for kid in had.into_iter().filter(|kid| loaded.by_kid.get(kid.as_bytes()).is_none()) {
+            ring.withdraw(kid, begun);
         }
         ring.loaded = Some(loaded);
     }
@@ -141,12 +121,6 @@ impl Keyring {
     pub fn state(&self, provider: ProviderId) -> Option<KeyState> {
         let loaded = self.ring(provider)?.loaded.as_ref()?;
         Some(KeyState { usable: loaded.keys.len(), ignored: loaded.set.ignored(), begun: loaded.begun })
-    }
-
-    /// The key ids that a fetch should look for, the newest last.
-    pub fn wanted(&self, provider: ProviderId) -> impl Iterator<Item = KidHash> {
-        let ring = self.ring(provider);
-        ring.into_iter().flat_map(|ring| ring.unknown.iter().filter(|it| !it.absent).map(|it| it.kid))
     }
 
     /// Whether the provider's keys are fresh enough to be used.
@@ -166,18 +140,20 @@ impl Keyring {
 
     /// The one key for a token's `kid` and `alg` (RFC 7515 4.1.4), among this provider's alone.
     ///
+    /// A key id that the keys do not have is refused only if a fetch that began after `arrived` did not bring it: any
+    /// fetch before may have been too early for a key that the provider has published since.
+    ///
     /// # Errors
     /// Why there is none, or not one.
     pub(crate) fn find(
-        &mut self,
+        &self,
         id: ProviderId,
         provider: &Provider,
-        kid: Option<&str>,
-        algorithm: Algorithm,
-        now: Steady,
+        (kid, algorithm): (Option<&str>, Algorithm),
+        (arrived, now): (Steady, Steady),
     ) -> Result<Rc<LoadedKey>, NoKey> {
         self.fresh(id, provider, now)?;
-        let ring = self.ring_mut(id).ok_or(NoKey::Wait(Missing::AllKeys))?;
+        let ring = self.ring(id).ok_or(NoKey::Wait(Missing::AllKeys))?;
         let loaded = ring.loaded.as_ref().ok_or(NoKey::Wait(Missing::AllKeys))?;
         let Some(kid) = kid else {
             return only(&loaded.keys, algorithm).ok_or(NoKey::Refused(Reason::KeyAmbiguous));
@@ -186,9 +162,14 @@ impl Keyring {
             if loaded.set.ignores(kid) {
                 return Err(NoKey::Refused(Reason::KeyUnsuitable));
             }
-            let inline = loaded.begun.is_none();
-            let absent = inline || ring.remember(KidHash::of(kid), now, false);
-            return Err(if absent { NoKey::Refused(Reason::KeyUnknown) } else { NoKey::Wait(Missing::Kid) });
+            let memory = provider.key_times.unknown_kid_interval;
+            let is_absent =
+                loaded.begun.is_none_or(|begun| begun > arrived) || ring.withdrew(kid, now, memory);
+            return Err(if is_absent {
+                NoKey::Refused(Reason::KeyUnknown)
+            } else {
+                NoKey::Wait(Missing::Kid)
+            });
         };
         only(named, algorithm).ok_or_else(|| {
             let several = named.iter().any(|key| key.key.fits(algorithm));
@@ -224,17 +205,17 @@ impl LoadedKey {
 }
 
 impl Ring {
-    /// Remembers a key id that the keys do not have. Says whether it is known to be nobody's.
-    fn remember(&mut self, kid: KidHash, seen: Steady, absent: bool) -> bool {
-        if let Some(known) = self.unknown.iter_mut().find(|known| known.kid == kid) {
-            known.absent |= absent;
-            return known.absent;
+    fn withdraw(&mut self, kid: Box<str>, since: Steady) {
+        if self.withdrawn.len() >= MAX_WITHDRAWN {
+            self.withdrawn.pop_front();
         }
-        if self.unknown.len() >= REMEMBERED {
-            self.unknown.pop_front();
-        }
-        self.unknown.push_back(Unknown { kid, seen, absent });
-        absent
+        self.withdrawn.push_back(WithdrawnKid { kid, since });
+    }
+
+    /// Whether the provider withdrew a key of this id within the last `memory`. The provider may publish the id again,
+    /// so this is not remembered for ever.
+    fn withdrew(&self, kid: &str, now: Steady, memory: Duration) -> bool {
+        self.withdrawn.iter().any(|it| *it.kid == *kid && now.since(it.since) < memory)
     }
 }
 

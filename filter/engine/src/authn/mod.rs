@@ -39,7 +39,7 @@ use crate::handoff::Caller;
 use crate::policy::{Policy, Provider, ProviderId, Service};
 use crate::reason::Reason;
 use crate::request::Connection;
-use crate::time::Now;
+use crate::time::{Now, Steady};
 
 /// What level 1 found out before it came to its end, for whoever must be told.
 #[derive(Clone, Debug, Default)]
@@ -70,12 +70,14 @@ impl From<Reason> for Halt {
 /// What level 1 works with.
 pub(crate) struct Authentication<'a> {
     pub(crate) policy: &'a Policy,
-    pub(crate) keyring: &'a mut Keyring,
+    pub(crate) keyring: &'a Keyring,
     pub(crate) cache: &'a mut TokenCache,
     /// The service asked for, if the host is known: what it accepts narrows what the provider does.
     pub(crate) service: Option<&'a Service>,
     pub(crate) connection: &'a dyn Connection,
     pub(crate) now: Now,
+    /// When the request arrived: before `now` if it has waited for keys.
+    pub(crate) arrived: Steady,
 }
 
 impl<'a> Authentication<'a> {
@@ -141,7 +143,8 @@ impl<'a> Authentication<'a> {
         if !header.is_of_type(&provider.token_types) {
             return Err(Reason::TypeNotAccepted.into());
         }
-        let key = self.keyring.find(id, provider, header.kid(), algorithm, self.now.steady);
+        let wanted = (header.kid(), algorithm);
+        let key = self.keyring.find(id, provider, wanted, (self.arrived, self.now.steady));
         let key = key.map_err(|none| match none {
             NoKey::Refused(reason) => Halt::Refused(reason),
             NoKey::Wait(missing) => Halt::Wait(id, missing),

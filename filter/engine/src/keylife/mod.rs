@@ -16,3 +16,26 @@ pub mod lease;
 pub mod record;
 pub mod schedule;
 pub mod seal;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::policy::Endpoint;
+
+/// The names of a provider's entries in shared data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryNames {
+    /// Of its [`record::Record`].
+    pub record: String,
+    /// Of its [`lease::Lease`].
+    pub lease: String,
+}
+
+impl EntryNames {
+    /// The names for an issuer whose keys, or whose discovery document, are at `uri` behind `cluster`. The same provider under another
+    /// policy, or under another name, has the same keys and so the same entries.
+    pub fn new(issuer: &str, Endpoint { uri, cluster, .. }: &Endpoint) -> Self {
+        let hash = Sha256::digest(format!("{issuer}\n{uri}\n{cluster}"));
+        let place: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        Self { record: format!("portcullis.record.{place}"), lease: format!("portcullis.lease.{place}") }
+    }
+}

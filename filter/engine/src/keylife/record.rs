@@ -1,6 +1,5 @@
-//! What one worker fetched for all: the JWKS document as it came, and when and for what it was fetched.
+//! What one worker fetched for all: the JWKS document as it came, and when it was fetched.
 
-use crate::authn::keyring::KidHash;
 use crate::time::Steady;
 
 /// A fetched document.
@@ -10,25 +9,21 @@ pub struct Record {
     pub begun: Steady,
     /// For how many seconds the provider says that it is fresh; `None`: it does not say.
     pub fresh_for: Option<u32>,
-    /// The key ids that the fetch was made for.
-    pub looked_for: Vec<KidHash>,
     /// The document.
     pub jwks: Vec<u8>,
 }
 
 /// Changes with the form of an entry, so that a new version of the plugin does not misread an old one's.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
 const UNSAID: u32 = u32::MAX;
 
 impl Record {
     /// As bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(32 + self.looked_for.len() * 16 + self.jwks.len());
+        let mut bytes = Vec::with_capacity(13 + self.jwks.len());
         bytes.push(FORM);
         bytes.extend(self.begun.0.to_be_bytes());
         bytes.extend(self.fresh_for.unwrap_or(UNSAID).to_be_bytes());
-        bytes.push(u8::try_from(self.looked_for.len()).unwrap_or(u8::MAX));
-        self.looked_for.iter().take(usize::from(u8::MAX)).for_each(|kid| bytes.extend(kid.0));
         bytes.extend(&self.jwks);
         bytes
     }
@@ -38,18 +33,10 @@ impl Record {
         let (&form, bytes) = bytes.split_first()?;
         let (begun, bytes) = bytes.split_first_chunk::<8>()?;
         let (fresh_for, bytes) = bytes.split_first_chunk::<4>()?;
-        let (&count, mut bytes) = bytes.split_first()?;
-        let mut looked_for = Vec::new();
-        for _ in 0..count {
-            let (kid, rest) = bytes.split_first_chunk::<16>()?;
-            looked_for.push(KidHash(*kid));
-            bytes = rest;
-        }
         let fresh_for = u32::from_be_bytes(*fresh_for);
         (form == FORM).then(|| Self {
             begun: Steady(u64::from_be_bytes(*begun)),
             fresh_for: (fresh_for != UNSAID).then_some(fresh_for),
-            looked_for,
             jwks: bytes.to_vec(),
         })
     }
@@ -61,9 +48,8 @@ mod tests {
 
     #[test]
     fn a_record_comes_back_as_it_was_and_a_cut_one_not_at_all() {
-        for (fresh_for, kids) in [(None, 0), (Some(0), 1), (Some(300), 64)] {
-            let looked_for: Vec<_> = (0..kids).map(|n: u8| KidHash([n; 16])).collect();
-            let record = Record { begun: Steady(5), fresh_for, looked_for, jwks: b"{}".to_vec() };
+        for fresh_for in [None, Some(0), Some(300)] {
+            let record = Record { begun: Steady(5), fresh_for, jwks: b"{}".to_vec() };
             let bytes = record.encode();
             assert_eq!(Record::decode(&bytes), Some(record));
             for length in 0..bytes.len() - 2 {

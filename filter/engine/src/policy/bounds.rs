@@ -18,6 +18,8 @@ pub struct Waiting {
     pub requests: usize,
     /// Requests that wait because their key id is new: a bound of their own, so that random ids cannot fill the queue.
     pub unknown_kid_requests: usize,
+    /// Bytes of the bodies that came with the requests of either kind.
+    pub body_bytes: usize,
     /// How long a request waits at most.
     pub time: Duration,
 }
@@ -44,6 +46,7 @@ impl From<&WaitingDocument> for Waiting {
         Self {
             requests: document.requests.map_or(1000, super::values::Count::as_usize),
             unknown_kid_requests: document.unknown_kid_requests.map_or(100, super::values::Count::as_usize),
+            body_bytes: document.body_bytes.map_or(16 * 1024 * 1024, super::values::Count::as_usize),
             time: document.time.map_or(Duration::from_secs(5), Duration::from),
         }
     }

@@ -95,7 +95,7 @@ impl World {
     pub(crate) fn fetch(&mut self, jwks: &Value, begun: u64) {
         let set = KeySet::parse(jwks.to_string().as_bytes()).expect("a set of keys");
         let main = self.main();
-        self.gate.keyring_mut().install(main, set, steady(begun), &[]);
+        self.gate.keyring_mut().install(main, set, steady(begun));
     }
 
     /// The provider whose tokens are shown.

@@ -22,6 +22,7 @@ pub(super) struct Bounds {
 const TOKEN_BYTES: RangeInclusive<usize> = 256..=1024 * 1024;
 /// Each of them holds a connection.
 const WAITING_REQUESTS: RangeInclusive<usize> = 0..=100_000;
+const WAITING_BODY_BYTES: RangeInclusive<usize> = 0..=1024 * 1024 * 1024;
 const WAITING_SECONDS: RangeInclusive<u64> = 1..=60;
 const CACHED_TOKENS: RangeInclusive<usize> = 0..=1_000_000;
 /// A VM has 4 GiB at most.
@@ -38,6 +39,7 @@ pub(super) fn compile(document: &Document, origins: &Origins, mistakes: &mut Mis
     let place = root.field("waiting");
     within(place.field("requests"), waiting.requests, &WAITING_REQUESTS, mistakes);
     within(place.field("unknown_kid_requests"), waiting.unknown_kid_requests, &WAITING_REQUESTS, mistakes);
+    within(place.field("body_bytes"), waiting.body_bytes, &WAITING_BODY_BYTES, mistakes);
     seconds_within(place.field("time"), waiting.time, &WAITING_SECONDS, mistakes);
 
     let cache = CacheBounds::from(&document.cache);
@@ -102,6 +104,7 @@ mod tests {
             ("endless queues", |it| {
                 it["waiting"] =
                     json!({ "requests": 100_001, "unknown_kid_requests": 1_000_000, "time": "61s" });
+                it["waiting"]["body_bytes"] = json!(1_073_741_825);
             }),
             ("no wait", |it| it["waiting"] = json!({ "time": 0 })),
             ("an endless cache", |it| {

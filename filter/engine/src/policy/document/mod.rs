@@ -79,6 +79,11 @@ pub struct WaitingDocument {
     /// Requests that wait because their key id is new, for each worker; 100 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown_kid_requests: Option<Count>,
+    /// Bytes of the bodies that Envoy keeps while their requests wait, for each worker and each of the two kinds above;
+    /// 16777216 (16 MiB) by default. A body counts with its declared length, or with 1 MiB. A request whose body does not
+    /// fit is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_bytes: Option<Count>,
     /// How long a request waits at most; 5 s by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<Seconds>,

@@ -1,6 +1,7 @@
 //! The keys' life, in an Envoy with four workers, against a provider whose faults are scripted and whose fetches are counted.
 mod clock;
 mod discovery;
+mod herd;
 mod outages;
 mod providers;
 mod refresh;
@@ -77,13 +78,13 @@ fn ask(shop: &Shop, token: &str) -> impl Future<Output = Answer> + use<> {
 }
 
 /// Shows the token on so many new connections that every worker is asked: how often there was which status and reason. Whoever
-/// gets 503 is told when to come back; Envoy's own, where a VM has died, has no reason and says nothing.
+/// gets 429 or 503 is told when to come back; Envoy's own, where a VM has died, has no reason and says nothing.
 pub(crate) async fn everywhere(shop: &Shop, token: &str) -> BTreeMap<(u16, String), usize> {
     let asking: JoinSet<_> = (0..CONNECTIONS).map(|_| ask(shop, token)).collect();
     let mut answers = BTreeMap::new();
     for answer in asking.join_all().await {
         let reason = answer.body["reason"].as_str().unwrap_or_default().to_owned();
-        let ours = answer.status == 503 && !reason.is_empty();
+        let ours = [429, 503].contains(&answer.status) && !reason.is_empty();
         assert_eq!(answer.header("retry-after").is_some(), ours, "{answer}");
         *answers.entry((answer.status, reason)).or_default() += 1;
     }

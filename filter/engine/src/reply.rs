@@ -170,7 +170,7 @@ pub const REQUEST_ID: &str = "x-request-id";
 const MAX_REQUEST_ID: usize = 128;
 
 /// The request's id, if there is exactly one, of a form that needs no escape in a log, a header or JSON.
-pub fn request_id<'a>(headers: Headers<'a>) -> Option<&'a str> {
+pub fn request_id(headers: Headers<'_>) -> Option<&str> {
     let id = std::str::from_utf8(headers.only(REQUEST_ID)?).ok()?;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:=+/".contains(&byte);
     ((1..=MAX_REQUEST_ID).contains(&id.len()) && id.bytes().all(is_plain)).then_some(id)

@@ -35,7 +35,8 @@ impl EntryNames {
     /// policy, or under another name, has the same keys and so the same entries.
     pub fn new(issuer: &str, Endpoint { uri, cluster, .. }: &Endpoint) -> Self {
         let hash = Sha256::digest(format!("{issuer}\n{uri}\n{cluster}"));
-        let place: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let half = hash.first_chunk().copied().unwrap_or_default();
+        let place = format!("{:032x}", u128::from_be_bytes(half));
         Self { record: format!("portcullis.record.{place}"), lease: format!("portcullis.lease.{place}") }
     }
 }

@@ -184,8 +184,8 @@ async fn every_way_but_the_timeout(name: &str, workers: u32) {
     let asking = send(shop, tokens.into_iter().take(half));
     until_waiting(shop, 2 * half).await;
     reset(shop).await;
-    let rest = all(asking).await;
-    assert_eq!(rest, answers(&[(200, "", half / 2), (401, "signature-invalid", half / 2)]));
+    let others = all(asking).await;
+    assert_eq!(others, answers(&[(200, "", half / 2), (401, "signature-invalid", half / 2)]));
     are_untouched(bystanders).await;
     assert_eq!(vm_failures(shop).await, failures);
 

@@ -11,14 +11,14 @@ async fn shop(name: &str) -> Shop {
 }
 
 #[test]
-fn a_kid_that_one_workers_fetch_did_not_bring_is_401_on_every_worker() {
+fn a_kid_that_one_workers_fetch_did_not_bring_is_limited_on_every_worker() {
     run(async {
         let shop = shop("keys-shared-absent").await;
         let token = shop.stack.idp().token("alice").header("kid", "nobody's").sign().await.unwrap();
         let before = fetches(&shop).await;
         shop.get("/me").token(&token).is_stopped(invalid_token("key-unknown")).await;
         let everywhere = on_all_workers(&shop, &token).await;
-        assert_eq!(everywhere, Some((401, "key-unknown".to_owned())));
+        assert_eq!(everywhere, Some((429, "key-not-yet-fetched".to_owned())));
         assert_eq!(fetches(&shop).await, before + 1);
     });
 }

@@ -91,6 +91,7 @@ fn a_kid_that_no_fetch_may_look_for_yet_is_429_that_says_when() {
         shop.get("/me").token(&forged(&issuer, 1)).is_stopped(invalid_token("key-unknown")).await;
         let before = fetches(&shop).await;
         let answer = shop.get("/me").token(&forged(&issuer, 2)).is_stopped(KEY_NOT_YET_FETCHED).await;
+        assert_eq!(answer.body["reason"], "key-not-yet-fetched");
         let seconds: u32 = answer.header("retry-after").unwrap().parse().unwrap();
         // the next refresh looks for it, and begins up to a tenth earlier than the policy says
         assert!((3_200..=3_601).contains(&seconds), "{answer}");
@@ -129,10 +130,10 @@ fn those_who_wait_for_an_unknown_kid_are_bounded_in_count_and_time_and_others_do
                 let (answer, time) = ended.unwrap();
                 KEY_NOT_YET_FETCHED.must_be(answer);
                 if time < WAIT {
-                    refused_at_once += 1
+                    refused_at_once += 1;
                 } else {
-                    waited += 1
-                };
+                    waited += 1;
+                }
             }
         }
         assert!((1..=4 * 2).contains(&waited), "four workers, two each: {waited}");

@@ -33,12 +33,12 @@ pub(crate) enum Then {
     Waits,
 }
 
-/// Decides a request under the stream's context, and carries the decision out. `waited`: it has waited already, and may
+/// Decides a request under the stream's context, and carries the decision out. `before`: it has waited already, and may
 /// wait until the end of that wait.
-pub(crate) fn decide(worker: &Worker, context: u32, received: &Rc<Received>, waited: Option<Waiter>) -> Then {
+pub(crate) fn decide(worker: &Worker, context: u32, received: &Rc<Received>, before: Option<Waiter>) -> Then {
     let now = host::about_now();
     let mut request = Request::new(received.headers());
-    request.arrived = waited.as_ref().map(|waiter| waiter.arrived);
+    request.arrived = before.as_ref().map(|waiter| waiter.arrived);
     let mut verdict = worker.gate.borrow_mut().decide(&request, &Host, now);
     if let Decision::Wait(provider, _) = verdict.decision
         && worker.provision.borrow_mut().catch_up(worker, provider)
@@ -51,7 +51,7 @@ pub(crate) fn decide(worker: &Worker, context: u32, received: &Rc<Received>, wai
     let Decision::Wait(provider, missing) = verdict.decision else {
         return out(worker, received, &request, verdict.decision, trace, None, now);
     };
-    let waiter = match waited {
+    let waiter = match before {
         Some(waiter) => Waiter { provider, missing, ..waiter },
         None => Waiter {
             context,

@@ -70,9 +70,9 @@ const UNKNOWN: Option<NoKey> = Some(NoKey::Refused(Reason::KeyUnknown));
 #[test]
 fn before_the_first_keys_every_kid_waits_for_them_and_stale_keys_verify_nothing() {
     let policy = fetched();
-    let mut keyring = Keyring::new(&policy, RUST_CRYPTO);
+    let keyring = Keyring::new(&policy, RUST_CRYPTO);
     assert_eq!(find(&keyring, &policy, "a", 1).err(), Some(NoKey::Wait(Missing::AllKeys)));
-    let mut keyring = ring(&policy);
+    let keyring = ring(&policy);
     assert!(find(&keyring, &policy, "a", 100 + 3599).is_ok());
     let stale = Some(NoKey::Refused(Reason::KeysStale));
     assert_eq!(find(&keyring, &policy, "a", 100 + 3600).err(), stale);
@@ -152,7 +152,7 @@ fn policy_with_inline_keys() -> Policy {
 #[test]
 fn inline_keys_never_wait_and_are_never_stale() {
     let policy = policy_with_inline_keys();
-    let mut keyring = Keyring::new(&policy, RUST_CRYPTO);
+    let keyring = Keyring::new(&policy, RUST_CRYPTO);
     assert!(find(&keyring, &policy, "a", 1_000_000).is_ok());
     assert_eq!(find(&keyring, &policy, "b", 1).err(), UNKNOWN);
 }

@@ -83,7 +83,7 @@ fn wait(worker: &Worker, waiter: Waiter, now: Now) -> Result<(), (Reason, Option
                 return Err((Reason::KeyNotYetFetched, None));
             }
             Worker::hurry();
-            // anybody can fill these places: that is no fault of ours either
+            // any client can fill these places, so it is not a fault of the gateway
             Reason::KeyNotYetFetched
         }
     };

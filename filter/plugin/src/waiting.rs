@@ -1,5 +1,5 @@
 //! Requests that wait for keys, bounded in count, in bytes and in time. A request whose wait is over is decided again from the
-//! beginning, and only then goes on or is refused. Nobody passes by waiting.
+//! beginning, and only then goes on or is refused.
 
 use std::collections::VecDeque;
 use std::rc::Rc;

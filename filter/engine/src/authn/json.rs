@@ -156,7 +156,7 @@ impl<'de> Visitor<'de> for Value<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json<'de>, A::Error> {
         let inside = self.inside()?;
         let mut members: Vec<(Cow<'de, str>, Json<'de>)> = Vec::with_capacity(16);
-        // of many members; its keys are random, so that nobody can choose names that collide
+        // for many members; hashed with random keys, so that a client cannot choose names that collide
         let mut names: HashSet<Cow<'de, str>> = HashSet::new();
         while let Some(name) = map.next_key_seed(Name)? {
             if members.len() == COMPARED {

@@ -94,7 +94,10 @@ fn roles(claims: &Value, provider: &Value) -> Vec<String> {
         for said in list(at(claims, &source["path"], "")) {
             for name in said.split_whitespace().chain([said]) {
                 let other = provider["role_names"][name].as_str().unwrap_or(name);
-                roles.extend([format!("{prefix}{name}"), format!("{prefix}{other}")]);
+                let could = [format!("{prefix}{name}"), format!("{prefix}{other}")];
+                let only = source["only"].as_array();
+                let listed = |role: &String| only.is_none_or(|only| only.iter().any(|known| known == role));
+                roles.extend(could.into_iter().filter(listed));
             }
         }
     }

@@ -20,6 +20,10 @@ pub fn matrix(document: &Document, policy: &Policy) -> String {
         let hosts = document.services.get(service.name()).map(|service| service.hosts.join(" "));
         // writing to a String cannot fail
         let _ = write!(text, "\n## {} ({})\n\n", service.name(), hosts.unwrap_or_default());
+        let bypass: Vec<_> = service.ownership_bypass_roles().iter().map(|role| told(role)).collect();
+        if !bypass.is_empty() {
+            let _ = write!(text, "bypasses ownership: {}\n\n", bypass.join(", "));
+        }
         table(&mut text, policy, service);
     }
     text

@@ -169,6 +169,10 @@ fn services(
         (None, None) => {}
     }
     terms.value(of, "assertion_audience", old.assertion_audience(), new.assertion_audience(), None);
+    let bypass = |service: &Service| {
+        service.ownership_bypass_roles().iter().map(ToString::to_string).collect::<BTreeSet<_>>()
+    };
+    terms.sets(of, "ownership_bypass_roles", &bypass(old), &bypass(new), Direction::Granted);
 }
 
 fn identity(terms: &mut Terms, old: &Policy, new: &Policy) {

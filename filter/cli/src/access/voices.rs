@@ -165,8 +165,10 @@ fn yieldable(of: &[Option<Provider>; 2], stages: [&Stage; 2]) -> Vec<String> {
 fn same(old: &RoleRules, new: &RoleRules) -> bool {
     // the order of sources says nothing: they are united
     let sources = |rules: &RoleRules| -> BTreeSet<_> {
-        let key =
-            |source: &RoleSource| (source.path.clone(), source.prefix.clone(), source.split, source.fallback);
+        let key = |source: &RoleSource| {
+            let RoleSource { path, split, fallback, prefix, only } = source.clone();
+            (path, prefix, split, fallback, only)
+        };
         rules.sources.iter().map(key).collect()
     };
     // a name that stays what it is renames nothing

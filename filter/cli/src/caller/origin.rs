@@ -26,7 +26,7 @@ pub fn origins<'a>(rules: &'a RoleRules, role: &str) -> Vec<Origin<'a>> {
             };
             let splits = source.split && text.contains(|c: char| c.is_ascii_whitespace());
             // the rules themselves have the last word
-            if !splits && rules.rename(source, text) == role {
+            if !splits && source.yields(role) && rules.rename(source, text) == role {
                 let origin = Origin { source, text: text.to_owned() };
                 if !origins.contains(&origin) {
                     origins.push(origin);
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     fn source(path: &str, split: bool, prefix: &str) -> RoleSource {
-        RoleSource { path: [path.into()].into(), split, fallback: false, prefix: prefix.into() }
+        RoleSource { path: [path.into()].into(), split, fallback: false, prefix: prefix.into(), only: None }
     }
 
     fn texts(rules: &RoleRules, role: &str) -> Vec<String> {
@@ -66,5 +66,11 @@ mod tests {
         assert!(texts(&rules, "admin").is_empty());
         assert_eq!(texts(&rules, "partner:scope:read all"), ["roles scope:read all"]);
         assert!(texts(&RoleRules::default(), "admin").is_empty());
+
+        let only =
+            RoleSource { only: Some(["partner:admin".into()].into()), ..source("scope", true, "scope:") };
+        let rules = RoleRules { sources: [only].into(), ..rules };
+        assert_eq!(texts(&rules, "partner:admin"), ["scope all"]);
+        assert!(texts(&rules, "partner:scope:read").is_empty());
     }
 }

@@ -126,7 +126,7 @@ fn what_one_providers_callers_gain_hides_nothing_that_anothers_gain() {
         loaded(&document).unwrap()
     };
     let of_r = || json!([{ "path": ["r"] }]);
-    let of_r_without_s = json!([{ "path": ["r"], "fallback": true }, { "path": ["s"] }]);
+    let of_r_without_s = json!([{ "path": ["r"], "fallback": true, "only": ["y"] }, { "path": ["s"] }]);
     let old = policy(of_r_without_s, json!([]), "GET /{*r}");
     let new = policy(of_r(), of_r(), "HEAD /a");
     let difference =

@@ -116,9 +116,22 @@ fn a_fallback_counts_only_where_nothing_else_does() {
     let new = with(
         SHOP,
         "[realm_access, roles] }\n",
-        "[realm_access, roles] }\n      - { path: [scope], split: whitespace, fallback: true }\n",
+        "[realm_access, roles] }\n      - { path: [scope], split: whitespace, fallback: true, only: [customer] }\n",
     );
     assert_snapshot!(diff(SHOP, &new, &[]));
+}
+
+#[test]
+fn what_a_source_can_yield_is_compared_exactly() {
+    let only = |roles: &str| {
+        with(SHOP, "[realm_access, roles] }", &format!("[realm_access, roles], only: [{roles}] }}"))
+    };
+    // roles that no row names make no difference, nor does the order
+    let same = diff(&only("customer, admin"), &only("admin, x, customer, customer"), &["--fail-on", "any"]);
+    assert_eq!((same.code, &*same.stdout), (0, "no difference\n"), "{same}");
+    assert_eq!(diff(SHOP, &only("admin, customer, finance, senior"), &["--fail-on", "any"]).code, 0);
+    assert_eq!(diff(&only("admin, customer"), &only("customer"), &["--fail-on", "grant"]).code, 0);
+    assert_snapshot!(diff(&only("customer"), &only("admin, customer"), &["--fail-on", "grant"]));
 }
 
 #[test]

@@ -37,6 +37,10 @@ fn cases() -> Vec<(&'static str, String, bool)> {
             "{SHOP}  billing:\n    hosts: [billing.example]\n    {narrow}routes:\n      - {{ match: \"GET /invoices\", roles: [accountant] }}\n"
         )
     };
+    let bypassed = |source: &str| {
+        let policy = with(SHOP, "    routes:", "    ownership_bypass_roles: [admin]\n    routes:");
+        with(&policy, "[realm_access, roles] }", source)
+    };
     vec![
         (
             "row-unreachable",
@@ -89,10 +93,21 @@ fn cases() -> Vec<(&'static str, String, bool)> {
             "scope-fallback",
             shop(
                 "[realm_access, roles] }",
-                "[realm_access, roles] }\n      - { path: [scope], split: whitespace, fallback: true }",
+                "[realm_access, roles] }\n      - { path: [scope], split: whitespace, fallback: true, only: [customer] }",
             ),
             false,
         ),
+        ("bypass-role", bypassed("[realm_access, roles], only: [customer, admin, finance, senior] }"), false),
+        ("bypass-role-unguarded", bypassed("[realm_access, roles] }"), false),
+        ("bypass-role-unguarded", bypassed("[scope], split: whitespace, only: [customer, admin] }"), false),
+        (
+            "bypass-role-unguarded",
+            bypassed(
+                "[realm_access, roles], only: [customer] }\n      - { path: [groups], fallback: true, only: [admin] }",
+            ),
+            false,
+        ),
+        ("scopes-open", shop("[realm_access, roles] }", "[scope], split: whitespace }"), false),
         ("audience-shared", two(""), false),
         ("shadow-running", format!("{SHOP}mode: {{ shadow: {{ until: 2027-01-31 }} }}\n"), false),
         (
@@ -192,6 +207,12 @@ fn what_is_usual_is_not_found() {
         with(SHOP, "token_types:", "leeway: 60s\n    token_types:"),
         with(SHOP, "cluster: idp }", "cluster: idp, max_stale: 24h, refresh: 1h }"),
         with(SHOP, "    roles:\n", "    role_names: { ROLE_ADMIN: admin }\n    roles:\n"),
+        // nobody can have the role, and what can be had is said
+        with(
+            &with(SHOP, "    routes:", "    ownership_bypass_roles: [root]\n    routes:"),
+            "[realm_access, roles] }",
+            "[realm_access, roles], only: [customer, admin, finance, senior] }",
+        ),
         // `/files/` itself, and what is deeper
         format!(
             "{SHOP}      - {{ match: \"GET /files/{{*rest}}\", authenticated: true }}\n      - {{ match: \"GET /files/{{name}}\", authenticated: true }}\n"

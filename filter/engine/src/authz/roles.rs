@@ -37,6 +37,15 @@ pub struct RoleSource {
     pub fallback: bool,
     /// Stands before every role of this source.
     pub prefix: Box<str>,
+    /// The roles that it can yield, as the role table names them, sorted; `None`: any.
+    pub only: Option<Box<[Box<str>]>>,
+}
+
+impl RoleSource {
+    /// Whether it can yield this role of the role table.
+    pub fn yields(&self, role: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only.binary_search_by(|known| (**known).cmp(role)).is_ok())
+    }
 }
 
 /// The roles of a caller: sorted, each once.
@@ -137,6 +146,9 @@ impl<'a> Collector<'a> {
 
     fn role(&mut self, source: &RoleSource, role: &'a str) {
         let name = self.rules.rename(source, role);
+        if !source.yields(&name) {
+            return;
+        }
         if name.len() > MAX_ROLE_BYTES || name.chars().any(char::is_control) || self.names.len() == MAX_ROLES
         {
             self.dropped += 1;
@@ -154,7 +166,7 @@ mod tests {
 
     fn source(path: &[&str]) -> RoleSource {
         let path = path.iter().map(|name| Box::from(*name)).collect();
-        RoleSource { path, split: false, fallback: false, prefix: "".into() }
+        RoleSource { path, split: false, fallback: false, prefix: "".into(), only: None }
     }
 
     fn roles(rules: &RoleRules, claims: &Value) -> Vec<String> {
@@ -234,6 +246,36 @@ mod tests {
             roles(&rules, &claims),
             ["partner:admin", "partner:half", "partner:scope:ROLE_ADMIN", "partner:x"]
         );
+    }
+
+    #[test]
+    fn a_source_yields_only_the_roles_that_it_names_after_prefixes_and_renaming() {
+        let only = |roles: &[&str]| Some(roles.iter().map(|role| Box::from(*role)).collect());
+        let fallback = RoleSource {
+            split: true,
+            fallback: true,
+            only: only(&["p:customer", "p:scope:read"]),
+            prefix: "scope:".into(),
+            ..source(&["scope"])
+        };
+        let rules = RoleRules {
+            sources: [RoleSource { only: only(&["p:admin", "p:customer"]), ..source(&["roles"]) }, fallback]
+                .into(),
+            names: [("ROLE_ADMIN".into(), "admin".into()), ("scope:buy".into(), "customer".into())].into(),
+            prefix: "p:".into(),
+        };
+        for (claims, expected) in [
+            (
+                json!({"roles": ["ROLE_ADMIN", "customer", "seller", "p:admin"]}),
+                &["p:admin", "p:customer"][..],
+            ),
+            (json!({"scope": "openid admin buy read p:admin p:customer"}), &["p:customer", "p:scope:read"]),
+            // what a source cannot yield is still there: no fallback
+            (json!({"roles": ["seller"], "scope": "buy"}), &[]),
+            (json!({"scope": "customer"}), &[]),
+        ] {
+            assert_eq!(roles(&rules, &claims), expected, "{claims}");
+        }
     }
 
     #[test]

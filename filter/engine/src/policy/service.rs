@@ -28,6 +28,7 @@ pub struct Service {
     pub(super) clusters: Option<Box<[Box<str>]>>,
     pub(super) preflight: bool,
     pub(super) assertion_audience: Box<str>,
+    pub(super) ownership_bypass_roles: Box<[Box<str>]>,
     pub(super) mode: Mode,
     pub(super) table: Table,
 }
@@ -74,6 +75,11 @@ impl Service {
     /// Its name in the policy.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The roles with which the service lets a caller touch what is another's. Nothing is decided by them here.
+    pub fn ownership_bypass_roles(&self) -> &[Box<str>] {
+        &self.ownership_bypass_roles
     }
 
     /// The audiences that narrow those of the providers, if there are any.

@@ -23,6 +23,7 @@ mod odd_roles;
 mod paths;
 mod readiness;
 mod reload;
+mod role_sources;
 mod rotation;
 mod routes;
 mod secrecy;

@@ -3,8 +3,10 @@
 use e2e::{Shared, Shop, insufficient_scope};
 use serde_json::json;
 
+use crate::support::policy::any_role;
+
 static SHOP: Shared = Shared::made("odd-roles", |stack| {
-    stack.policy(|policy| {
+    stack.policy(any_role).policy(|policy| {
         for row in policy["services"]["shop"]["routes"].as_array_mut().unwrap() {
             let endpoint = row["match"].as_str().unwrap().to_owned();
             *row = match &*endpoint {

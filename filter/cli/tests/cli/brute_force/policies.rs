@@ -52,11 +52,17 @@ fn routes() -> impl Strategy<Value = Value> {
 
 fn provider(issuer: &'static str) -> impl Strategy<Value = Value> {
     let source = |path: &'static str| {
-        (any::<bool>(), prop_oneof![3 => Just(false), 1 => Just(true)], select(&["", "p:"][..])).prop_map(
-            move |(split, fallback, prefix)| {
+        let only = proptest::option::weighted(0.3, subsequence(ROLES.to_vec(), 1..=5));
+        let fallback = prop_oneof![3 => Just(false), 1 => Just(true)];
+        (any::<bool>(), fallback, select(&["", "p:"][..]), only).prop_map(
+            move |(split, fallback, prefix, only)| {
                 let mut source = json!({ "path": [path], "fallback": fallback, "prefix": prefix });
                 if split {
                     source["split"] = json!("whitespace");
+                }
+                // a fallback says it
+                if let Some(only) = only.or_else(|| fallback.then(|| ROLES.to_vec())) {
+                    source["only"] = json!(only);
                 }
                 source
             },
@@ -66,7 +72,12 @@ fn provider(issuer: &'static str) -> impl Strategy<Value = Value> {
     let r = proptest::option::weighted(0.8, source("r"));
     let s = proptest::option::weighted(0.5, source("s"));
     (r, s, names, select(&["", "", "q:"][..])).prop_map(move |(r, s, names, prefix)| {
-        let roles: Vec<_> = [r, s].into_iter().flatten().collect();
+        let mut roles: Vec<Value> = [r, s].into_iter().flatten().collect();
+        // what lacks the provider's prefix could never come
+        for only in roles.iter_mut().filter_map(|source| source["only"].as_array_mut()) {
+            only.retain(|role| role.as_str().is_some_and(|role| role.starts_with(prefix)));
+        }
+        roles.retain(|source| source["only"].as_array().is_none_or(|only| !only.is_empty()));
         json!({
             "issuer": issuer,
             "audiences": ["api"],

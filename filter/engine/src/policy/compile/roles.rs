@@ -14,11 +14,17 @@ pub(super) fn compile(place: &Place<'_>, document: &ProviderDocument, mistakes: 
         if let Some(prefix) = &source.prefix {
             prefix_is_printable(&place.field("prefix"), prefix, mistakes);
         }
+        only(&place.field("only"), source, document.role_prefix.as_deref().unwrap_or_default(), mistakes);
+        if source.fallback && source.only.is_none() {
+            let message =
+                "a fallback without `only`: whatever its claim says could become a role, `admin` too";
+            let help = "list the roles that it can yield, as the role table names them: `only: [customer]`";
+            mistakes.add(place, message, help);
+        }
         // what a client asked for would become what a user is
         if is_scope(source) && !is_set_apart(source) && sources.iter().any(|other| !is_scope(other)) {
             let message = "scopes beside other roles: a client could ask for a user's role";
-            let help =
-                "write `fallback: true` to read them only where no other source has a role, or a `prefix`";
+            let help = "write `fallback: true` and `only: […]` to read them only where no other source has a role, or a `prefix`";
             mistakes.add(place, message, help);
         }
     }
@@ -27,6 +33,12 @@ pub(super) fn compile(place: &Place<'_>, document: &ProviderDocument, mistakes: 
         split: source.split.is_some(),
         fallback: source.fallback,
         prefix: source.prefix.as_deref().unwrap_or_default().into(),
+        only: source.only.as_ref().map(|only| {
+            let mut only: Vec<Box<str>> = only.iter().map(|role| role.as_str().into()).collect();
+            only.sort_unstable();
+            only.dedup();
+            only.into()
+        }),
     });
     let sources = sources.collect();
 
@@ -42,6 +54,28 @@ pub(super) fn compile(place: &Place<'_>, document: &ProviderDocument, mistakes: 
     let prefix = document.role_prefix.as_deref().unwrap_or_default();
     prefix_is_printable(&place.field("role_prefix"), prefix, mistakes);
     RoleRules { sources, names, prefix: prefix.into() }
+}
+
+/// Notes in the list of roles that a source can yield those that it never could.
+fn only(place: &Place<'_>, source: &RoleSourceDocument, prefix: &str, mistakes: &mut Mistakes) {
+    let Some(only) = &source.only else { return };
+    if only.is_empty() {
+        mistakes.add(
+            place,
+            "the source can yield no role",
+            "name the roles that it can yield, or remove the source",
+        );
+    }
+    for (index, role) in only.iter().enumerate() {
+        role_is_usable(&place.item(index), role, mistakes);
+        if !role.starts_with(prefix) {
+            let message =
+                format!("{} does not begin with `role_prefix`, which is {}", Quoted(role), Quoted(prefix));
+            let help =
+                format!("write it as the role table names it, as {}", Quoted(&[prefix, role].concat()));
+            mistakes.add(place.item(index), message, help);
+        }
+    }
 }
 
 /// Notes a role that nobody could have: it would be dropped from every token.
@@ -72,7 +106,7 @@ fn is_set_apart(source: &RoleSourceDocument) -> bool {
 mod tests {
     use serde_json::{Value, json};
 
-    use crate::policy::testing::{assert_seen, load, provider, report, shop};
+    use crate::policy::testing::{assert_seen, load, loaded, provider, report, shop};
 
     #[test]
     fn scopes_beside_other_roles_are_a_fallback_or_have_a_prefix() {
@@ -90,7 +124,7 @@ mod tests {
         for roles in [
             json!([{ "path": ["scope"] }]),
             json!([{ "path": ["scope"] }, { "path": ["scp"] }]),
-            json!([{ "path": ["roles"] }, { "path": ["scope"], "fallback": true, "split": "whitespace" }]),
+            json!([{ "path": ["roles"] }, { "path": ["scope"], "fallback": true, "split": "whitespace", "only": ["customer"] }]),
             json!([{ "path": ["roles"] }, { "path": ["scope"], "prefix": "scope:" }]),
             json!([]),
         ] {
@@ -98,6 +132,26 @@ mod tests {
             provider(&mut document)["roles"] = roles.clone();
             assert!(load(&document).is_ok(), "{roles}");
         }
+    }
+
+    #[test]
+    fn a_fallback_says_which_roles_it_can_yield() {
+        assert_seen!(report(&[
+            ("without", |it| provider(it)["roles"] =
+                json!([{ "path": ["roles"] }, { "path": ["scope"], "fallback": true }])),
+            ("none", |it| provider(it)["roles"] = json!([{ "path": ["roles"], "only": [] }])),
+            ("no role", |it| provider(it)["roles"] = json!([{ "path": ["roles"], "only": ["a\n"] }])),
+            ("without the provider's prefix", |it| {
+                provider(it)["role_prefix"] = json!("partner:");
+                provider(it)["roles"] = json!([{ "path": ["roles"], "only": ["partner:customer", "admin"] }]);
+            }),
+            ("a role that bypasses ownership and that nobody can have", |it| {
+                it["services"]["shop"]["ownership_bypass_roles"] = json!(["admin", ""]);
+            }),
+        ]));
+        let policy = loaded(|it| provider(it)["roles"] = json!([{ "path": ["r"], "only": ["b", "a", "b"] }]));
+        let source = &policy.providers()[0].roles.sources[0];
+        assert_eq!(source.only.as_deref(), Some(&["a".into(), "b".into()][..]));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::super::service::{RowId, Service, ServiceId};
 use super::super::text::Quoted;
 use super::identity::plain;
 use super::providers::Providers;
+use super::roles::role_is_usable;
 use super::rows::Rows;
 use super::service::{accepted, clusters, narrowed, vocabulary};
 use crate::authz::requirement::RoleNames;
@@ -67,6 +68,9 @@ pub(super) fn compile(
             accepted(&place.field("providers"), service.providers.as_deref(), providers, mistakes);
         let mode = service.mode.map_or(mode, Mode::from);
         let vocabulary = vocabulary(&place, service, mistakes);
+        for (index, role) in service.ownership_bypass_roles.iter().enumerate() {
+            role_is_usable(&place.field("ownership_bypass_roles").item(index), role, mistakes);
+        }
         let mut rows = Rows { mode, vocabulary, first, role_names: &mut services.role_names };
         let table = rows.compile(&place.field("routes"), &service.routes, mistakes);
         first = RowId(first.0.saturating_add(u32::try_from(table.rows.len()).unwrap_or(u32::MAX)));
@@ -78,6 +82,11 @@ pub(super) fn compile(
             clusters: clusters(&place, service, mistakes),
             preflight: service.cors.as_ref().is_some_and(|cors| cors.preflight),
             assertion_audience: assertion_audience.as_str().into(),
+            ownership_bypass_roles: service
+                .ownership_bypass_roles
+                .iter()
+                .map(|role| role.as_str().into())
+                .collect(),
             mode,
             table,
         });

@@ -157,6 +157,10 @@ pub struct RoleSourceDocument {
     /// Stands before every role of this source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
+    /// The roles that this source can yield, as the role table names them: compared after prefixes and renaming, exactly. Any role
+    /// by default; a fallback must say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<Vec<String>>,
 }
 
 /// How one string holds several roles.

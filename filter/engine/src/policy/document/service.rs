@@ -30,6 +30,10 @@ pub struct ServiceDocument {
     /// Every role that rows may name: typing errors are how tables rot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vocabulary: Option<Vec<String>>,
+    /// The roles with which the service itself lets a caller touch what is another's. Nothing is decided by them: `portcullis check`
+    /// reports which claims can yield them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ownership_bypass_roles: Vec<String>,
     /// Overrides the policy's mode for this service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<ModeDocument>,

@@ -4,10 +4,12 @@ use std::rc::Rc;
 
 use portcullis_principal::SigningKey;
 
+use crate::authn::bearer::Headers;
 use crate::decide::Trace;
 use crate::handoff::{Assertions, Caller, Endpoint, HandoffError, IdentityHeaders};
-use crate::policy::{Policy, RowId, ServiceId, SourceId, TokenSource};
+use crate::policy::{Policy, RowId, ServiceId, SourceId};
 use crate::reason::Reason;
+use crate::strip::Verified;
 use crate::time::Now;
 
 /// That a request may go on. Identity headers can be written from it and from nothing else.
@@ -54,9 +56,25 @@ impl Permit {
         caller.headers(policy, (assertions, key), Endpoint { service, row: self.row, method }, now.wall)
     }
 
-    /// Where the token stands that must be taken off the request, so that it goes no further.
-    pub fn taken<'p>(&self, policy: &'p Policy) -> Option<&'p TokenSource> {
-        let source = self.source.filter(|_| !policy.identity().forward_token);
-        source.and_then(|id| policy.source(id))
+    /// Whether the service does not get a header of this name: see [`crate::strip`].
+    pub fn removes(&self, policy: &Policy, name: &str) -> bool {
+        policy.header_rules().removes(name, self.verified(policy))
+    }
+
+    /// The values of the `Cookie` headers that the service gets in place of the ones received; `None` if they stay.
+    pub fn cookies_left<'a>(
+        &self,
+        policy: &'a Policy,
+        headers: Headers<'a>,
+    ) -> Option<impl Iterator<Item = Vec<u8>> + 'a> {
+        policy.header_rules().cookies_left(headers, self.verified(policy))
+    }
+
+    /// Where the verified token is. In shadow mode a request passes with a token that was found and not verified.
+    fn verified(&self, policy: &Policy) -> Verified {
+        Verified {
+            source: self.source.filter(|_| self.caller.is_some()),
+            forwarded: policy.identity().forward_token,
+        }
     }
 }

@@ -126,7 +126,7 @@ pub(crate) fn out(
     Then::Ended
 }
 
-/// Strips the request, writes who the client is, and takes the token off.
+/// Removes what the service must not get, and writes who the client is.
 fn allow(worker: &Worker, request: &Request<'_>, permit: &Permit, now: Now) -> Result<(), Reason> {
     const MAP: MapType = MapType::HttpRequestHeaders;
     let policy = &*worker.policy;
@@ -139,16 +139,14 @@ fn allow(worker: &Worker, request: &Request<'_>, permit: &Permit, now: Now) -> R
     drop(gate);
     let failed = |_| Reason::HandoffFailed;
     for (name, _) in request.headers.0 {
-        if policy.strips(name) {
+        if permit.removes(policy, name) {
             hostcalls::remove_map_value(MAP, name).map_err(failed)?;
         }
     }
-    if let Some(source) = permit.taken(policy) {
-        hostcalls::remove_map_value(MAP, source.header()).map_err(failed)?;
-        if let Some(left) = source.left(request.headers) {
-            for value in left {
-                hostcalls::add_map_value_bytes(MAP, source.header(), &value).map_err(failed)?;
-            }
+    if let Some(cookies) = permit.cookies_left(policy, request.headers) {
+        hostcalls::remove_map_value(MAP, "cookie").map_err(failed)?;
+        for value in cookies {
+            hostcalls::add_map_value_bytes(MAP, "cookie", &value).map_err(failed)?;
         }
     }
     // added, since whatever had these names has been stripped: to replace, Envoy would first index all headers

@@ -102,7 +102,7 @@ impl HttpContext for Http {
             return Action::Pause;
         };
         for (name, _) in &trailers {
-            if worker.policy.strips(name) {
+            if worker.policy.strips_trailer(name) {
                 let _ = hostcalls::remove_map_value(MapType::HttpRequestTrailers, name);
             }
         }

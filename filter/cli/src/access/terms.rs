@@ -192,6 +192,10 @@ fn identity(terms: &mut Terms, old: &Policy, new: &Policy) {
         &after.forward_token.to_string(),
         None,
     );
-    let stripped = |policy: &Policy| policy.stripped().iter().map(ToString::to_string).collect();
-    terms.sets(of, "stripped headers", &stripped(old), &stripped(new), Direction::Taken);
+    let set = |list: &[Box<str>]| list.iter().map(ToString::to_string).collect();
+    terms.sets(of, "stripped headers", &set(old.stripped()), &set(new.stripped()), Direction::Taken);
+    terms.sets(of, "headers that pass", &set(old.passed()), &set(new.passed()), Direction::Granted);
+    let unverified = |policy: &Policy| set(policy.passed_unverified());
+    let name = "credentials that pass unverified";
+    terms.sets(of, name, &unverified(old), &unverified(new), Direction::Granted);
 }

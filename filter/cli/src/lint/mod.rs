@@ -3,6 +3,7 @@
 mod allowed;
 mod audiences;
 pub mod envoy;
+mod headers;
 pub mod openapi;
 mod providers;
 mod roles;
@@ -51,6 +52,7 @@ pub const RULES: &[&Rule] = &[
     &roles::BYPASS,
     &roles::BYPASS_UNGUARDED,
     &roles::SCOPES_OPEN,
+    &headers::UNVERIFIED,
     &providers::HTTP_KEYS,
     &providers::LEEWAY,
     &providers::STALENESS,
@@ -105,6 +107,7 @@ pub fn inspect(loaded: &Loaded, beside: &Beside, now: UnixTime) -> Result<Inspec
     let mut inspection = Inspection { loaded, now, findings: Vec::new() };
     rows::look(&mut inspection);
     roles::look(&mut inspection);
+    headers::look(&mut inspection);
     providers::look(&mut inspection);
     audiences::look(&mut inspection);
     shadow::look(&mut inspection);

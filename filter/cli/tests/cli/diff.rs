@@ -135,6 +135,17 @@ fn what_a_source_can_yield_is_compared_exactly() {
 }
 
 #[test]
+fn what_headers_services_get_is_compared_too() {
+    let new = with(SHOP, "    routes:", "    ownership_bypass_roles: [admin]\n    routes:");
+    let headers =
+        "{ pass: [forwarded, x-forwarded-prefix], strip: [x-user], pass_unverified: [authorization] }";
+    let new = format!("{new}headers: {headers}\n");
+    let said = diff(SHOP, &new, &["--fail-on", "grant"]);
+    assert_eq!(said.code, 2, "{said}");
+    assert_snapshot!(said);
+}
+
+#[test]
 fn another_provider_is_named_and_so_is_a_prefix() {
     let partner = |prefix: &str| {
         with(

@@ -108,6 +108,11 @@ fn cases() -> Vec<(&'static str, String, bool)> {
             false,
         ),
         ("scopes-open", shop("[realm_access, roles] }", "[scope], split: whitespace }"), false),
+        (
+            "unverified-credential-passes",
+            format!("{SHOP}headers: {{ pass_unverified: [authorization, proxy-authorization] }}\n"),
+            false,
+        ),
         ("audience-shared", two(""), false),
         ("shadow-running", format!("{SHOP}mode: {{ shadow: {{ until: 2027-01-31 }} }}\n"), false),
         (

@@ -119,16 +119,6 @@ fn is_one_word(token: &[u8]) -> bool {
     !token.is_empty() && !has_separator(token)
 }
 
-/// A `Cookie` header's value without the cookie of that name; `None` if nothing is left.
-pub(crate) fn without_cookie(value: &[u8], name: &str) -> Option<Vec<u8>> {
-    let is_it = |pair: &[u8]| {
-        pair.trim_ascii().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
-    };
-    let kept: Vec<&[u8]> =
-        value.split(|b| *b == b';').map(<[u8]>::trim_ascii).filter(|pair| !is_it(pair)).collect();
-    (!kept.is_empty()).then(|| kept.join(&b"; "[..]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,12 +212,5 @@ mod tests {
             [("authorization".to_owned(), b"Bearer a".to_vec()), ("x-token".to_owned(), b"a".to_vec())];
         let sources = [(SourceId(0), &TokenSource::Bearer), (SourceId(1), &header)];
         assert_eq!(credential(Headers(&headers), sources.into_iter()), Err(Reason::CredentialsAmbiguous));
-    }
-
-    #[test]
-    fn taking_a_cookie_leaves_the_others() {
-        assert_eq!(without_cookie(b"a=b; t=1;c=d", "t").as_deref(), Some(&b"a=b; c=d"[..]));
-        assert_eq!(without_cookie(b"t=1", "t"), None);
-        assert_eq!(without_cookie(b"tt=1; t", "t").as_deref(), Some(&b"tt=1; t"[..]));
     }
 }

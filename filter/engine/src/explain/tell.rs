@@ -217,8 +217,10 @@ impl<'a> Teller<'a> {
             written.push((SHADOW_HEADER.to_owned(), reason.id().to_owned()));
         }
         let names = self.request.headers.0.iter().map(|(name, _)| name);
-        let mut removed: Vec<_> = names.filter(|name| policy.strips(name)).cloned().collect();
-        removed.extend(permit.taken(policy).map(|source| source.header().to_owned()));
+        let mut removed: Vec<_> = names.filter(|name| permit.removes(policy, name)).cloned().collect();
+        if permit.cookies_left(policy, self.request.headers).is_some() {
+            removed.push("cookie".to_owned());
+        }
         Handoff { written, assertion, removed }
     }
 }

@@ -65,7 +65,7 @@ impl Merged {
             identity,
             mode,
             problem_base,
-            strip_headers,
+            headers,
             access_log,
             limits,
             waiting,
@@ -87,7 +87,7 @@ impl Merged {
         parts.take_field("identity", identity, &mut document.identity, fields);
         parts.take_field("mode", mode, &mut document.mode, fields);
         parts.take_field("problem_base", problem_base, &mut document.problem_base, fields);
-        parts.take_field("strip_headers", strip_headers, &mut document.strip_headers, fields);
+        parts.take_field("headers", headers, &mut document.headers, fields);
         parts.take_field("access_log", access_log, &mut document.access_log, fields);
         parts.take_field("limits", limits, &mut document.limits, fields);
         parts.take_field("waiting", waiting, &mut document.waiting, fields);

@@ -43,7 +43,7 @@ pub use values::{Count, Json, Named, Seconds};
 use crate::authz::requirement::{RoleBits, RoleNames};
 use crate::authz::roles::Roles;
 use crate::lookup::Lookup;
-use crate::strip::Stripped;
+use crate::strip::{HeaderRules, Verified};
 use hosts::Hosts;
 
 /// A policy, whole and checked.
@@ -59,7 +59,7 @@ pub struct Policy {
     waiting: Waiting,
     cache: CacheBounds,
     problem_base: Option<Box<str>>,
-    stripped: Stripped,
+    header_rules: HeaderRules,
     mode: Mode,
     role_names: RoleNames,
     access_log: bool,
@@ -140,15 +140,39 @@ impl Policy {
         self.problem_base.as_deref()
     }
 
-    /// The headers to strip besides those that are always stripped, in lower case: every identity header, the assertion's,
-    /// and what the document adds.
+    /// The headers that this policy removes besides those that every policy removes, in lower case: the identity headers, the
+    /// assertion's, and `headers.strip`.
     pub fn stripped(&self) -> &[Box<str>] {
-        self.stripped.ours()
+        &self.header_rules.lists().stripped
     }
 
-    /// Whether a header of that name is stripped from every request: see [`crate::strip`].
+    /// `headers.pass`, in lower case.
+    pub fn passed(&self) -> &[Box<str>] {
+        &self.header_rules.lists().passed
+    }
+
+    /// `headers.pass_unverified`: headers in lower case, cookies as they are.
+    pub fn passed_unverified(&self) -> &[Box<str>] {
+        &self.header_rules.lists().passed_unverified
+    }
+
+    /// Whether a header may be removed from a request, as a whole or in part: see [`crate::strip`].
+    pub fn changes_header(&self, name: &str) -> bool {
+        self.header_rules.changes(name)
+    }
+
+    /// Whether a header is removed from every request, whatever credential was verified.
     pub fn strips(&self, name: &str) -> bool {
-        self.stripped.contains(name)
+        self.header_rules.removes(name, Verified::default())
+    }
+
+    /// Whether a trailer is removed from every request.
+    pub fn strips_trailer(&self, name: &str) -> bool {
+        self.header_rules.removes_trailer(name)
+    }
+
+    pub(crate) const fn header_rules(&self) -> &HeaderRules {
+        &self.header_rules
     }
 
     /// The mode where no service is found.

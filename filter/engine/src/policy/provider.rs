@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use crate::authn::algorithm::AlgorithmSet;
-use crate::authn::bearer::{Headers, without_cookie};
 use crate::authn::jwks::KeySet;
 use crate::authz::roles::RoleRules;
 
@@ -52,12 +51,6 @@ impl TokenSource {
             Self::Header { name, .. } => name,
             Self::Cookie { .. } => "cookie",
         }
-    }
-
-    /// What is left of that header once the token is taken off, where it may carry more than the token: its new values.
-    pub fn left<'a>(&'a self, headers: Headers<'a>) -> Option<impl Iterator<Item = Vec<u8>>> {
-        let Self::Cookie { name, .. } = self else { return None };
-        Some(headers.all(self.header()).filter_map(|value| without_cookie(value, name)))
     }
 }
 

@@ -124,6 +124,12 @@ fn the_hash_is_equal_for_documents_that_say_the_same_and_for_no_others() {
     for other in [
         hash(|it| it["providers"]["keycloak"]["leeway"] = json!(60)),
         hash(|it| service(it)["hosts"] = json!(["shop.example"])),
+        hash(|it| service(it)["ownership_bypass_roles"] = json!(["admin"])),
+        hash(|it| it["headers"] = json!({ "strip": ["x-user"] })),
+        hash(|it| it["headers"] = json!({ "pass": ["forwarded"] })),
+        hash(|it| it["headers"] = json!({ "pass_unverified": ["authorization"] })),
+        hash(|it| provider(it)["roles"] = json!([{ "path": ["roles"], "only": ["customer"] }])),
+        hash(|it| provider(it)["roles"] = json!([{ "path": ["roles"], "only": ["admin"] }])),
         hash(|it| it["mode"] = json!({ "shadow": { "until": "2027-01-31" } })),
         hash(|it| drop(rows(it).pop())),
     ] {

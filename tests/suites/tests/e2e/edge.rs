@@ -1,69 +1,93 @@
 //! What reaches a service behind the gateway: nothing that a client forged, and everything that the gateway wrote.
 use std::collections::BTreeMap;
 
-use e2e::{Shared, in_front_of_an_echo, insufficient_scope};
+use e2e::{NO_TOKEN, Shared, in_front_of_an_echo, insufficient_scope};
 use portcullis_principal::{AssertionVerifier, Endpoint};
 use serde_json::json;
 
+use crate::support::manager::passes_trailers;
+use crate::support::policy::any_role;
 use crate::support::{fields, headers_of, now, payload, subject};
 
-static SHOP: Shared = Shared::made("edge", |stack| {
-    in_front_of_an_echo(stack).envoy(|config| {
-        // Envoy drops HTTP/1.1 trailers by default: what is stripped here must not be Envoy's work
-        let trailers = json!({ "enable_trailers": true });
-        let document = config.document();
-        let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
-        document.pointer_mut(manager).unwrap()["http_protocol_options"] = trailers.clone();
-        let clusters = document["static_resources"]["clusters"].as_array_mut().unwrap();
-        let backend = clusters.iter_mut().find(|cluster| cluster["name"] == "backend").unwrap();
-        backend["typed_extension_protocol_options"] = json!({
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                "explicit_http_config": { "http_protocol_options": trailers },
-            }
-        });
-    })
-});
+static SHOP: Shared =
+    Shared::made("edge", |stack| in_front_of_an_echo(stack).policy(any_role).envoy(passes_trailers));
 
-/// What a client may try: our names and those that let a request be two things, in the spellings that services confuse.
+/// Names that reach no service: the gateway's own, those that let a request be two things, and those by which proxies describe
+/// a request.
 const FORGED: &[&str] = &[
     "x-auth-subject",
-    "X-AUTH-SUBJECT",
-    "x_auth_subject",
-    "x-auth_subject",
     "x-auth-roles",
-    "x_auth_roles",
     "x-auth-issuer",
-    "X_Auth_Issuer",
     "x-auth-principal",
-    "x_auth_principal",
     "x-portcullis-shadow",
-    "x_portcullis_shadow",
     "x-envoy-original-path",
     "x-original-url",
-    "x_original_url",
+    "x-original-host",
     "x-rewrite-url",
     "x-http-method-override",
     "x-http-method",
     "x-method-override",
+    "script-name",
+    "path-info",
+    "forwarded",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-path",
+    "x-forwarded-server",
+    "x-forwarded-scheme",
+    "x-forwarded-ssl",
+    "x-forwarded-uri",
+    "x-forwarded-user",
+    "x-script-name",
+    "x-real-ip",
+    "x-auth-request-user",
+    "x-remote-user",
+    "remote-user",
+    "proxy",
+    "proxy-authorization",
 ];
 
+/// A name in the spellings that services confuse: each hyphen by itself, and all of them, replaced by `_` and by `.`.
+fn spellings(name: &str) -> Vec<String> {
+    let mut spellings = vec![name.to_owned(), name.to_uppercase()];
+    for by in ["_", "."] {
+        spellings.push(name.replace('-', by));
+        let hyphens: Vec<_> = name.match_indices('-').map(|(at, _)| at).collect();
+        spellings.extend(hyphens.iter().map(|at| [&name[..*at], by, &name[at + 1..]].concat()));
+    }
+    let mixed = name.replacen('-', "_", 1).replace('-', ".");
+    spellings.extend([mixed.clone(), mixed.to_uppercase()]);
+    spellings.sort();
+    spellings.dedup();
+    spellings
+}
+
+/// All spellings of all names, in parts that fit into one request.
+fn forged() -> Vec<Vec<String>> {
+    let all: Vec<_> = FORGED.iter().flat_map(|name| spellings(name)).collect();
+    assert!(all.len() > 200, "{}", all.len());
+    all.chunks(70).map(<[String]>::to_vec).collect()
+}
+
+/// Traefik CVE-2026-88011, -54763, -39858, -33433; CVE-2026-35051.
 #[test]
 fn what_a_client_forges_reaches_no_service_on_public_rows_neither() {
     SHOP.visit(async |shop| {
-        let forged = |path| FORGED.iter().fold(shop.get(path), |it, name| it.header(name, "root"));
-        let anonymous = headers_of(&forged("/products").answers(200).await);
-        let known = headers_of(&forged("/me").sent_as("alice").answers(200).await);
-        for name in FORGED {
-            let name = name.to_lowercase().replace('_', "-");
-            assert_eq!(anonymous.get(&name), None, "{name}");
-            let values = known.get(&name).map_or(&[][..], Vec::as_slice);
-            assert!(values.len() <= 1 && !values.contains(&"root".to_owned()), "{name}: {values:?}");
+        for names in forged() {
+            let forged = |path| names.iter().fold(shop.get(path), |it, name| it.header(name, "root"));
+            let anonymous = headers_of(&forged("/products").answers(200).await);
+            let known = headers_of(&forged("/me").sent_as("alice").answers(200).await);
+            for name in FORGED {
+                assert_eq!(anonymous.get(*name), None, "{name}");
+                let values = known.get(*name).map_or(&[][..], Vec::as_slice);
+                assert!(values.len() <= 1 && !values.contains(&"root".to_owned()), "{name}: {values:?}");
+            }
+            assert_eq!(known["x-auth-subject"], [subject("alice")]);
+            assert_eq!(known["x-auth-roles"], ["customer"]);
+            assert_eq!(known["x-auth-issuer"], [shop.issuer()]);
+            assert_eq!(known["x-auth-principal"].len(), 1);
         }
-        assert_eq!(known["x-auth-subject"], [subject("alice")]);
-        assert_eq!(known["x-auth-roles"], ["customer"]);
-        assert_eq!(known["x-auth-issuer"], [shop.issuer()]);
-        assert_eq!(known["x-auth-principal"].len(), 1);
     });
 }
 
@@ -71,16 +95,72 @@ fn what_a_client_forges_reaches_no_service_on_public_rows_neither() {
 fn what_a_client_forges_reaches_no_service_in_trailers_neither() {
     SHOP.visit(async |shop| {
         let token = shop.token("alice").await;
-        let forged = FORGED.join(": root\r\n") + ": root\r\n";
-        let answer = shop.raw(format!(
-            "POST /orders HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\
-             Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n{forged}x-plain: kept\r\n\r\n"
-        ));
-        let answer = answer.await.is(200);
-        assert_eq!(
-            fields(&answer.body["trailers"]),
-            BTreeMap::from([("x-plain".into(), vec!["kept".into()])])
-        );
+        let names: Vec<_> = FORGED.iter().chain(&["authorization", "cookie", "x-forwarded-for"]).collect();
+        let all: Vec<_> = names.iter().flat_map(|name| spellings(name)).collect();
+        for names in all.chunks(70) {
+            let forged = names.join(": root\r\n") + ": root\r\n";
+            let answer = shop.raw(format!(
+                "POST /orders HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\
+                 Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n{forged}x-plain: kept\r\n\r\n"
+            ));
+            let answer = answer.await.is(200);
+            assert_eq!(
+                fields(&answer.body["trailers"]),
+                BTreeMap::from([("x-plain".into(), vec!["kept".into()])]),
+                "{names:?}"
+            );
+        }
+    });
+}
+
+/// Envoy knows its own names in one spelling: another one would pass its checks and be the same name to the service.
+#[test]
+fn what_envoy_writes_reaches_the_service_once_and_in_envoys_spelling_alone() {
+    SHOP.visit(async |shop| {
+        let names = ["x-forwarded-for", "x-forwarded-proto", "x-request-id", "x-envoy-external-address"];
+        let forged = names.iter().flat_map(|name| spellings(name)).filter(|name| name.contains(['_', '.']));
+        let request = forged.fold(shop.get("/products"), |it, name| it.header(&name, "root"));
+        let received = headers_of(&request.answers(200).await);
+        for name in ["x-forwarded-for", "x-forwarded-proto", "x-request-id"] {
+            assert_eq!(received[name].len(), 1, "{received:?}");
+        }
+        assert!(!received.values().flatten().any(|value| value.contains("root")), "{received:?}");
+    });
+}
+
+/// oauth2-proxy CVE-2026-40575, -76835; Traefik CVE-2026-35051: what a header says of the path opened another one.
+#[test]
+fn no_header_that_describes_a_request_changes_the_decision() {
+    SHOP.visit(async |shop| {
+        for name in FORGED.iter().filter(|name| **name != "proxy-authorization") {
+            for value in ["/products", "GET", "root"] {
+                shop.get("/orders").named(*name).header(name, value).is_stopped(NO_TOKEN).await;
+            }
+            let known = shop.post("/products").named(*name).sent_as("alice").header(name, "/orders");
+            known.is_stopped(insufficient_scope("role-missing")).await;
+        }
+    });
+}
+
+#[test]
+fn a_header_that_the_policy_lets_pass_does_so_in_its_own_spelling_alone_and_one_that_it_strips_does_not() {
+    SHOP.visit(async |shop| {
+        let headers = json!({ "pass": ["x-forwarded-prefix", "forwarded"], "strip": ["x-user", "x-envoy-attempt-count"] });
+        shop.stack.change_policy(|policy| policy["headers"] = headers).await.unwrap();
+        let names = ["x-forwarded-prefix", "forwarded", "x-user", "x-forwarded-host"];
+        let names = names.iter().flat_map(|name| spellings(name));
+        let request = names.fold(shop.get("/products"), |it, name| it.header(&name, &name));
+        let received = headers_of(&request.answers(200).await);
+        for name in ["x-forwarded-prefix", "forwarded"] {
+            let mut values: Vec<_> = received[name].iter().flat_map(|value| value.split(',')).collect();
+            values.sort_unstable();
+            // names are in lower case when they come to the filter
+            assert_eq!(values, [&*name.to_uppercase(), name], "{received:?}");
+        }
+        for name in ["x-user", "x-forwarded-host", "x-envoy-attempt-count"] {
+            assert_eq!(received.get(name), None, "{received:?}");
+        }
+        shop.stack.change_policy(|policy| policy["headers"] = json!({})).await.unwrap();
     });
 }
 

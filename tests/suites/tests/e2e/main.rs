@@ -7,6 +7,7 @@ mod clusters;
 mod confusion;
 mod cors;
 mod cors_example;
+mod credentials;
 mod decisions;
 mod documents;
 mod edge;

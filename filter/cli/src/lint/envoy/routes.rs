@@ -1,5 +1,6 @@
 //! Routes: what switches the filter off for some of them, and what they change after the decision.
 
+use portcullis_engine::strip::same_name;
 use serde_json::Value;
 
 use super::super::Inspection;
@@ -99,8 +100,7 @@ fn identity(inspection: &mut Inspection<'_>, survey: &Survey<'_>) {
     ];
     for addition in survey.additions.iter().flat_map(At::items) {
         let key = addition.value["header"]["key"].as_str().unwrap_or_default();
-        let folded = key.to_ascii_lowercase().replace('_', "-");
-        if written.iter().any(|written| written.replace('_', "-") == folded) {
+        if written.iter().any(|written| same_name(written, key)) {
             let message = format!("Envoy writes `{key}`, which says who the caller is, after the filter did");
             let help = "remove it, or give the identity header another name in the policy";
             inspection.add_at(&IDENTITY, addition.mark(".header.key"), message, help);
@@ -112,11 +112,9 @@ fn identity(inspection: &mut Inspection<'_>, survey: &Survey<'_>) {
 /// that is taken.
 fn choices(inspection: &mut Inspection<'_>, survey: &Survey<'_>) {
     let policy = &inspection.loaded.policy;
-    let taken = |name: &str| policy.sources().iter().any(|source| source.header() == name);
-    let changed = |name: &str| policy.strips(name) || (!policy.identity().forward_token && taken(name));
     for matcher in survey.matches.iter().filter_map(|it| it.field("headers")).flat_map(|it| it.items()) {
         let name = matcher.value["name"].as_str().unwrap_or_default().to_ascii_lowercase();
-        if changed(&name) {
+        if policy.changes_header(&name) {
             let message = format!(
                 "this is chosen by `{name}`, which the filter changes: Envoy chooses again after the decision"
             );

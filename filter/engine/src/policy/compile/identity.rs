@@ -61,9 +61,10 @@ pub(super) fn compile(document: &Document, origins: &Origins, mistakes: &mut Mis
         mistakes.add(assertion_place.field("key_env"), message, "write it of letters, digits and `_`");
     }
 
-    let root = document_of(origins, "strip_headers");
-    let place = root.field("strip_headers");
-    for (index, text) in document.strip_headers.iter().enumerate() {
+    let root = document_of(origins, "headers");
+    let place = root.field("headers");
+    let place = place.field("strip");
+    for (index, text) in document.headers.strip.iter().enumerate() {
         match strippable_name(text) {
             Ok(name) if stripped.contains(&name) => {}
             Ok(name) => {
@@ -125,7 +126,7 @@ impl Names<'_> {
         let read_as = folded(&name);
         if self.reserved.contains(&read_as) {
             let message = format!("`{name}` is the name of another identity header");
-            self.mistakes.add(place, message, "name each differently; a service may read `_` as `-`");
+            self.mistakes.add(place, message, "name each differently; a service may read `_` and `.` as `-`");
         } else {
             self.reserved.push(read_as);
             self.stripped.push(name.clone());
@@ -170,6 +171,7 @@ mod tests {
             ("one name for two", |it| subject(it, "x-auth-roles")),
             ("in another case", |it| subject(it, "X-Auth-Issuer")),
             ("as some read it", |it| assertion(it, "header", "x_auth_subject")),
+            ("as PHP reads it", |it| assertion(it, "header", "x.auth.subject")),
         ]));
     }
 
@@ -222,14 +224,15 @@ mod tests {
 
     #[test]
     fn what_a_request_is_made_of_is_not_stripped() {
-        assert_seen!(report(&[("strip_headers", |it| {
-            it["strip_headers"] =
-                json!([":path", "Host", "authorization", "cookie", "content-length", "te", "a b"]);
+        assert_seen!(report(&[("headers.strip", |it| {
+            it["headers"] = json!({
+                "strip": [":path", "Host", "authorization", "cookie", "content-length", "te", "a b"],
+            });
         }),]));
         let policy = loaded(|it| {
             it["identity"] =
                 json!({ "headers": { "subject": "X-Subject" }, "assertion": { "header": "X-Who" } });
-            it["strip_headers"] = json!(["X-User", "x-user", "x-subject", "x-forwarded-user"]);
+            it["headers"] = json!({ "strip": ["X-User", "x-user", "x-subject", "x-forwarded-user"] });
         });
         let stripped: Vec<_> = policy.stripped().iter().map(AsRef::as_ref).collect();
         assert_eq!(

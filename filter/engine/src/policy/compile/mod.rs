@@ -21,7 +21,7 @@ use super::error::{Mistakes, Place, PolicyErrors};
 use super::hash::hash;
 use super::mode::Mode;
 use super::origins::Origins;
-use crate::strip::Stripped;
+use crate::strip::HeaderRules;
 
 impl Policy {
     /// Checks a document and makes it fast to ask.
@@ -39,6 +39,7 @@ pub(super) fn compile(document: &Document, origins: &Origins) -> Result<Policy, 
     let resolved = document.resolved_providers();
     let headers = identity::compile(document, origins, &mut mistakes);
     let providers = providers::compile(&resolved, &headers.reserved, origins, &mut mistakes);
+    let header_lists = headers::compile(document, &headers, &providers.sources, origins, &mut mistakes);
     let mode = document.mode.map_or(Mode::Enforce, Mode::from);
     let services = services::compile(document, &providers, mode, origins, &mut mistakes);
     let bounds = bounds::compile(document, origins, &mut mistakes);
@@ -50,13 +51,13 @@ pub(super) fn compile(document: &Document, origins: &Origins) -> Result<Policy, 
         issuers: providers.issuers,
         services: services.list.into(),
         hosts: services.hosts,
+        header_rules: HeaderRules::new(header_lists, &providers.sources),
         sources: providers.sources.into(),
         identity: headers.identity,
         limits: bounds.limits,
         waiting: bounds.waiting,
         cache: bounds.cache,
         problem_base,
-        stripped: Stripped::new(headers.stripped),
         mode,
         role_names: services.role_names,
         access_log: document.access_log,

@@ -107,12 +107,13 @@ mod tests {
             ("the marking of shadowed requests", |it| header(it, "x-portcullis-shadow")),
             ("an identity header", |it| header(it, "x-auth-principal")),
             ("an identity header as some read it", |it| header(it, "x_auth_subject")),
+            ("an identity header as PHP reads it", |it| header(it, "x.auth.subject")),
             ("an identity header by another name", |it| {
                 it["identity"] = json!({ "headers": { "roles": "x-roles" } });
                 header(it, "X-Roles");
             }),
             ("one that is stripped", |it| {
-                it["strip_headers"] = json!(["X-Token"]);
+                it["headers"] = json!({ "strip": ["X-Token"] });
                 header(it, "x-token");
             }),
             ("a prefix with a line break", |it| {

@@ -37,9 +37,9 @@ pub struct Document {
     /// Absolute URI that the reason's id is appended to, as the `type` of a problem document (RFC 9457 3.1.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem_base: Option<String>,
-    /// More request headers to strip, besides those that Portcullis writes itself.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub strip_headers: Vec<String>,
+    /// Which headers of a request the services get.
+    #[serde(default)]
+    pub headers: HeaderRulesDocument,
     /// Leave each decision (row, reason, level, provider, subject, policy) in the stream's filter state, where Envoy's access log
     /// reads it. It costs about a microsecond a request, so it is off by default.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -56,6 +56,25 @@ pub struct Document {
     /// What `portcullis check` need not say again.
     #[serde(default)]
     pub lint: LintDocument,
+}
+
+/// Which headers of a request the services get. Identity headers, headers that name another method or target, what proxies write
+/// about a request, and credentials that were not verified are removed, in every spelling that a service could read as theirs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct HeaderRulesDocument {
+    /// More headers to remove.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strip: Vec<String>,
+    /// Headers that pass although a proxy would write them and frameworks believe them, such as `x-forwarded-prefix`. The services
+    /// get what the client sent, unless a proxy before the gateway overwrites it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pass: Vec<String>,
+    /// Credentials that pass although they were not verified: `authorization`, `proxy-authorization`, or a header or cookie that is
+    /// a token source. The services must verify them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pass_unverified: Vec<String>,
 }
 
 /// Bounds of what a request may bring.

@@ -114,7 +114,7 @@ fn what_is_for_all_is_said_in_one_file() {
             for file in [0, 1] {
                 let file = it[file].1.as_object_mut().unwrap();
                 file.insert("problem_base".into(), json!("https://errors.example/"));
-                file.insert("strip_headers".into(), json!(["x-user"]));
+                file.insert("headers".into(), json!({ "strip": ["x-user"] }));
                 file.insert("limits".into(), json!({ "token_bytes": 4096 }));
                 file.insert("waiting".into(), json!({ "requests": 1 }));
                 file.insert("cache".into(), json!({ "tokens": 1 }));

@@ -41,7 +41,7 @@ pub(crate) fn headers_of(echo: &Answer) -> BTreeMap<String, Vec<String>> {
 pub(crate) fn fields(shown: &Value) -> BTreeMap<String, Vec<String>> {
     let mut fields = BTreeMap::<_, Vec<_>>::new();
     for field in shown.as_array().expect("an echo") {
-        let name = field[0].as_str().expect("a name").replace('_', "-");
+        let name = field[0].as_str().expect("a name").replace(['_', '.'], "-");
         fields.entry(name).or_default().push(field[1].as_str().expect("a value").to_owned());
     }
     fields

@@ -41,7 +41,7 @@ pub struct Caller {
 pub(crate) struct Endpoint<'a> {
     /// The service; its audience is the assertion's.
     pub(crate) service: ServiceId,
-    /// The row, if there is one.
+    /// The row; without one, no assertion is made.
     pub(crate) row: Option<RowId>,
     /// The request's method as sent.
     pub(crate) method: &'a str,
@@ -52,7 +52,7 @@ pub(crate) struct Endpoint<'a> {
 pub struct Assertions(Option<LruCache<Use, Minted>>);
 
 /// What an assertion is for: the caller's number, and the endpoint.
-type Use = (u64, ServiceId, Option<RowId>, Method);
+type Use = (u64, ServiceId, RowId, Method);
 
 /// An assertion in use.
 #[derive(Debug)]
@@ -121,7 +121,9 @@ impl Caller {
         self.subject.len() + of(&self.subject_header) + self.roles.bytes() + of(&self.token_id)
     }
 
-    /// The identity headers for an endpoint, and the assertion if the policy wants one.
+    /// The identity headers for an endpoint, and the assertion if the policy wants one and has a row for the endpoint. Without a
+    /// row (in shadow mode, or for a preflight) there is nothing to bind an assertion to: one for any endpoint would open those
+    /// that the policy refuses.
     pub(crate) fn headers<'a>(
         &'a self,
         policy: &'a Policy,
@@ -139,9 +141,11 @@ impl Caller {
         let mut headers = IdentityHeaders { plain: Some(plain), assertion: None };
         if !identity.assertion.omitted {
             let key = key.ok_or(HandoffError::NoKey)?;
-            let jws =
-                assertions.of(self, endpoint, now, || self.mint(policy, provider, key, endpoint, now))?;
-            headers.assertion = Some((&identity.assertion.header, jws));
+            if let Some(row) = endpoint.row {
+                let mint = || self.mint(policy, provider, key, (endpoint, row), now);
+                let jws = assertions.of(self, (endpoint, row), now, mint)?;
+                headers.assertion = Some((&identity.assertion.header, jws));
+            }
         }
         Ok(headers)
     }
@@ -152,13 +156,12 @@ impl Caller {
         policy: &Policy,
         provider: &Provider,
         key: &SigningKey,
-        endpoint: Endpoint<'_>,
+        (endpoint, row): (Endpoint<'_>, RowId),
         now: UnixTime,
     ) -> Result<(String, UnixTime), HandoffError> {
         let terms = &policy.identity().assertion;
         let service = policy.service(endpoint.service).ok_or(HandoffError::OtherPolicy)?;
-        // without a row only in shadow mode, or for a preflight: nothing could bind it
-        let row = endpoint.row.and_then(|id| policy.row(id)).map(|(_, row)| row.template.as_str());
+        let (_, row) = policy.row(row).ok_or(HandoffError::OtherPolicy)?;
         // it ends with the token; one that lives on by the leeway still needs a moment
         let ends = now.plus(terms.ttl.as_secs()).min(self.ends.max(now.plus(1)));
         let assertion = Assertion {
@@ -171,7 +174,7 @@ impl Caller {
             roles: &self.roles,
             token_id: self.token_id.as_deref(),
             method: endpoint.method,
-            row: row.unwrap_or("/{*rest}"),
+            row: row.template.as_str(),
         };
         Ok((assertion.mint(key)?, ends))
     }
@@ -187,12 +190,11 @@ impl Assertions {
     fn of(
         &mut self,
         caller: &Caller,
-        endpoint: Endpoint<'_>,
+        (endpoint, row): (Endpoint<'_>, RowId),
         now: UnixTime,
         mint: impl FnOnce() -> Result<(String, UnixTime), HandoffError>,
     ) -> Result<Rc<str>, HandoffError> {
-        let key =
-            fixed(endpoint.method).map(|method| (caller.number, endpoint.service, endpoint.row, method));
+        let key = fixed(endpoint.method).map(|method| (caller.number, endpoint.service, row, method));
         let kept = self.0.as_mut().zip(key).and_then(|(all, key)| all.get(&key));
         if let Some(kept) = kept.filter(|kept| now < kept.renew) {
             return Ok(Rc::clone(&kept.jws));

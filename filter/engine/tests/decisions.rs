@@ -75,7 +75,7 @@ fn wrong(gate: &mut Gate, case: &Case, verdict: &Verdict) -> Option<String> {
         let encode = |role: &String| role.replace(',', "%2C").replace(' ', "%20");
         header("x-auth-roles") == Some(&*roles.iter().map(encode).collect::<Vec<_>>().join(","))
     });
-    let whole = subject && roles && header("x-auth-principal").is_some();
+    let whole = subject && roles && header("x-auth-principal").is_some() == case.assertion;
     (!whole).then(|| format!("{}: the service is told {told:?}", case.name))
 }
 

@@ -134,3 +134,28 @@ async fn a_public_handler_serves_nobody_and_refuses_a_bad_assertion() {
         }
     }
 }
+
+/// The gateway makes an assertion only for an endpoint that its policy has a row for.
+#[tokio::test]
+async fn what_the_gateway_did_not_decide_is_nobodys_and_no_assertion_of_another_row_opens_it() {
+    // in shadow mode an undeclared path passes with the plain headers alone
+    let plain = [("x-auth-subject", "alice"), ("x-auth-roles", "customer")];
+    for (path, expected) in [
+        ("/products", Ok("nobody")),
+        ("/orders/1", Err(AssertionError::Missing)),
+        ("/v2/orders/1", Err(AssertionError::Missing)),
+        ("/elsewhere", Err(AssertionError::Missing)),
+    ] {
+        let (status, _, body, error) = send("GET", path, &plain).await;
+        match expected {
+            Ok(who) => assert_eq!((status, &*body), (StatusCode::OK, who)),
+            Err(why) => assert_eq!((status, error), (StatusCode::UNAUTHORIZED, Some(why)), "{path}"),
+        }
+    }
+    // every assertion is bound to a row, and a row of what is left covers no route beside its prefix
+    for row in ["/v2/{*rest}", "/orders/{id}/{*rest}", "/products/{id}", "/v2/orders/export"] {
+        let assertion = assertion("GET", row);
+        let (status, _, _, error) = send("GET", "/orders/1", &[("x-auth-principal", &assertion)]).await;
+        assert_eq!((status, error), (StatusCode::UNAUTHORIZED, Some(AssertionError::WrongRow)), "{row}");
+    }
+}

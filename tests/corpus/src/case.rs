@@ -29,6 +29,9 @@ pub struct Case {
     pub subject: Option<String>,
     /// The roles that the service is told, where those are not Alice's.
     pub roles: Option<Vec<String>>,
+    /// Whether the service gets an assertion with the identity; it does if unsaid.
+    #[serde(default = "yes")]
+    pub assertion: bool,
 }
 
 /// What is expected.
@@ -49,6 +52,10 @@ pub struct Sent {
     pub target: String,
     /// Besides the pseudo-headers, names in lower case.
     pub headers: Vec<(String, String)>,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 fn me() -> String {

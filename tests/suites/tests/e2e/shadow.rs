@@ -7,7 +7,7 @@ use e2e::{
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{headers_of, subject};
+use crate::support::{headers_of, payload, subject};
 
 static SHOP: Shared = Shared::made("shadow", |stack| {
     in_front_of_an_echo(stack).log_levels("wasm:debug").policy(|policy| {
@@ -62,6 +62,26 @@ fn what_level_2_would_refuse_passes_marked_with_the_verified_identity() {
         {
             let headers = marked(shop.get(path).sent_as(who).send().await, reason);
             assert_eq!(headers["x-auth-subject"], [subject(who)]);
+        }
+    });
+}
+
+/// It would be good for every endpoint of its method, those included whose rows refuse this caller.
+#[test]
+fn an_endpoint_that_the_policy_did_not_decide_gets_no_assertion() {
+    SHOP.visit(async |shop| {
+        let declared = marked(shop.get("/orders").sent_as("nora").send().await, "role-missing");
+        assert_eq!(payload(&declared["x-auth-principal"][0])["row"], "/orders");
+        for (method, path) in [
+            (Method::GET, "/nothing/here"),
+            (Method::GET, "/orders/"),
+            (Method::PATCH, "/orders"),
+            (Method::OPTIONS, "/me"),
+        ] {
+            let answer = shop.ask(method, path).sent_as("nora").send().await;
+            let headers = marked(answer, "route-undeclared");
+            assert_eq!(headers["x-auth-subject"], [subject("nora")]);
+            assert_eq!(headers.get("x-auth-principal"), None, "{path}: {headers:?}");
         }
     });
 }

@@ -83,12 +83,22 @@ pub struct Settings {
     /// The largest head of a request, in bytes
     #[arg(long, env = "BACKEND_MAX_HEAD", default_value_t = 32 * 1024, value_parser = head, global = true)]
     pub max_head: usize,
-    /// How many seconds a request may take
+    /// How many seconds a whole body may take to arrive (408)
+    #[arg(long, env = "BACKEND_MAX_BODY_TIME", default_value = "5", value_parser = seconds, global = true)]
+    pub max_body_time: Duration,
+    /// How many bodies may be read at once (503). The memory of all bodies is at most this plus the maximum concurrency,
+    /// times the largest body: 32 MiB by default
+    #[arg(long, env = "BACKEND_MAX_BODIES", default_value_t = 256, global = true)]
+    pub max_bodies: usize,
+    /// How many seconds a request may take once its body is read (503)
     #[arg(long, env = "BACKEND_MAX_TIME", default_value = "10", value_parser = seconds, global = true)]
     pub max_time: Duration,
-    /// How many requests may be under way; more are told to come back
+    /// How many requests may be handled at once (503). Those without a token get at most half of these places
     #[arg(long, env = "BACKEND_MAX_CONCURRENCY", default_value_t = 256, global = true)]
     pub max_concurrency: usize,
+    /// How many requests of one principal may be in progress, bodies that are being read included (429)
+    #[arg(long, env = "BACKEND_MAX_PER_PRINCIPAL", default_value_t = 32, global = true)]
+    pub max_per_principal: usize,
     /// For how many seconds what was begun may go on after SIGTERM or ctrl-c
     #[arg(long, env = "BACKEND_GRACE", default_value = "20", value_parser = seconds, global = true)]
     pub grace: Duration,

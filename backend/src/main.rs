@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use backend::adapters::clock::SystemClock;
-use backend::adapters::http::{App, Limits, Metrics, app, openapi, operations::operations};
+use backend::adapters::http::{App, Limits, Metrics, Shares, app, openapi, operations::operations};
 use backend::adapters::storage::SqlStore;
 use backend::application::{self, Shop};
 use backend::config::{Cli, Command, Settings};
@@ -75,8 +75,11 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         metrics: Metrics::new(),
         limits: Limits {
             body: settings.max_body,
+            body_time: settings.max_body_time,
+            bodies: Arc::new(Semaphore::new(settings.max_bodies)),
             time: settings.max_time,
             concurrency: Arc::new(Semaphore::new(settings.max_concurrency)),
+            shares: Shares::new(settings.max_per_principal, settings.max_concurrency.div_ceil(2)),
         },
         subject_salt: settings.subject_salt.map(Into::into),
     };

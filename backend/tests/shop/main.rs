@@ -4,6 +4,7 @@
 
 mod support;
 
+mod admission;
 mod bypass;
 mod chain;
 mod concurrency;
@@ -14,6 +15,7 @@ mod layers;
 mod outage;
 mod ownership;
 mod program;
+mod refusals;
 mod schema;
 mod use_cases;
 mod walk;

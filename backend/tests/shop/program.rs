@@ -7,12 +7,10 @@ use portcullis_principal::SigningKey;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Connection as _, Executor as _};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use crate::support::gateway::key;
 use crate::support::http::lines;
-use crate::support::process::{DEADLINE, wait_for};
+use crate::support::process::wait_for;
 use crate::support::{Database, Person, Process};
 
 async fn product(process: &Process, client: &Client, stock: u32) -> String {
@@ -77,24 +75,6 @@ async fn the_gateways_keys_rotate_without_a_restart() {
     assert_eq!(process.wait_for_line("the last keys stay")["level"], "WARN");
     hold(&[&new]);
     assert_eq!((me(&old).await, me(&new).await), (401, 200));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_never_comes_is_not_waited_for() {
-    let database = Database::sqlite().await;
-    let process = Process::start(&database.url, &["--max-time", "0.2"]);
-    let assertion = Person::customer("alice").assertion("POST", "/orders");
-    let mut connection = TcpStream::connect(process.address.strip_prefix("http://").unwrap()).await.unwrap();
-    let head = format!(
-        "POST /orders HTTP/1.1\r\nHost: shop\r\nX-Auth-Principal: {assertion}\r\nContent-Type: application/json\r\n\
-         Content-Length: 100\r\n\r\n{{"
-    );
-    connection.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    // the connection ends with the answer: what is left of the body is not wanted any more
-    tokio::time::timeout(DEADLINE, connection.read_to_string(&mut answer)).await.unwrap().unwrap();
-    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 1"), "{answer}");
-    assert!(answer.contains("too-slow"), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

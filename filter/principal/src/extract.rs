@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::extract::{FromRef, FromRequestParts, MatchedPath, OptionalFromRequestParts};
 use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -13,12 +13,29 @@ use crate::principal::Principal;
 use crate::verify::{AssertionError, AssertionVerifier, Endpoint};
 
 /// The 401 to a request without a valid assertion. It carries a challenge (RFC 9110 11.6.1) and a problem document
-/// (RFC 9457), which tell the client whether there was an assertion, and nothing else. The [`AssertionError`] travels in
-/// the response's extensions, for the service's log.
+/// (RFC 9457), which tell the client whether there was an assertion, the request id that the logs have, and nothing else.
+/// The [`AssertionError`] travels in the response's extensions, for the service's log.
 #[derive(Clone, Debug)]
 pub struct Unauthenticated {
     error: AssertionError,
     realm: String,
+    request_id: Option<String>,
+}
+
+/// The header that carries the request id. Envoy sets it on each request that it forwards.
+pub const REQUEST_ID_HEADER: &str = "x-request-id";
+
+/// Longest accepted request id. A UUID has 36 characters.
+const MAX_REQUEST_ID: usize = 64;
+
+/// Returns the request id: the value of the only `x-request-id` header, if it has at most 64 characters, all of them
+/// ASCII letters, digits, `-`, `_` or `.`. Other values are ignored, so that no client text reaches a reply or a log.
+pub fn request_id(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(REQUEST_ID_HEADER).iter();
+    let (Some(id), None) = (values.next(), values.next()) else { return None };
+    let id = id.to_str().ok()?;
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    ((1..=MAX_REQUEST_ID).contains(&id.len()) && id.bytes().all(allowed)).then_some(id)
 }
 
 impl Unauthenticated {
@@ -35,7 +52,11 @@ impl IntoResponse for Unauthenticated {
             AssertionError::Missing => ("assertion-missing", ""),
             _ => ("assertion-invalid", ", error=\"invalid_token\""),
         };
-        let body = json!({ "type": "about:blank", "title": "Unauthorized", "status": 401, "reason": reason });
+        let mut body =
+            json!({ "type": "about:blank", "title": "Unauthorized", "status": 401, "reason": reason });
+        if let (Some(id), Some(members)) = (self.request_id, body.as_object_mut()) {
+            members.insert("request_id".to_owned(), id.into());
+        }
         let mut response = (StatusCode::UNAUTHORIZED, body.to_string()).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -59,8 +80,11 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Unauthenticated> {
         let verifier = AssertionVerifier::from_ref(state);
-        authenticate(parts, &verifier)
-            .map_err(|error| Unauthenticated { error, realm: verifier.audience().to_owned() })
+        authenticate(parts, &verifier).map_err(|error| Unauthenticated {
+            error,
+            realm: verifier.audience().to_owned(),
+            request_id: request_id(&parts.headers).map(str::to_owned),
+        })
     }
 }
 

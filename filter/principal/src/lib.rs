@@ -46,7 +46,7 @@ mod verify;
 
 pub use assertion::MAX_LIFETIME_SECONDS;
 #[cfg(feature = "axum")]
-pub use extract::Unauthenticated;
+pub use extract::{REQUEST_ID_HEADER, Unauthenticated, request_id};
 pub use mint::{Assertion, KeyError, MintError, SigningKey};
 pub use principal::{Principal, PrincipalId};
 pub use verify::{AssertionError, AssertionVerifier, DEFAULT_HEADER, Endpoint, LEEWAY_SECONDS, SetupError};

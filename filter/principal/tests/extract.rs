@@ -105,6 +105,22 @@ async fn nobody_is_challenged_without_an_error_and_a_bad_assertion_with_one_and_
 }
 
 #[tokio::test]
+async fn a_refusal_carries_the_request_id_if_it_is_well_formed_and_no_other_text() {
+    let refused = async |ids: &[&str]| -> Value {
+        let headers: Vec<_> = ids.iter().map(|id| ("x-request-id", *id)).collect();
+        serde_json::from_str(&send("GET", "/orders/1", &headers).await.2).unwrap()
+    };
+    for id in ["0af76519-16cd-43dd-8448-eb211c80319c", "a_B.9", &"x".repeat(64)] {
+        assert_eq!(refused(&[id]).await["request_id"], id);
+    }
+    for ids in
+        [&[""][..], &["a b"], &["<b>"], &["a\"b"], &["a,b"], &["\u{e4}"], &["a", "a"], &[&"x".repeat(65)]]
+    {
+        assert!(refused(ids).await.get("request_id").is_none(), "{ids:?}");
+    }
+}
+
+#[tokio::test]
 async fn forged_plain_headers_mean_nothing() {
     let forged =
         [("x-auth-subject", "alice"), ("x-auth-roles", "admin"), ("x-auth-issuer", "https://idp.example")];

@@ -1,24 +1,180 @@
-//! What keeps the service answering: too much at once and too long are a 503 that says when to come back, never a hang.
+//! Admission: what a request passes before its handler runs. In this order:
+//!
+//! 1. authentication (401), before anything of the body is read;
+//! 2. the caller's share of the requests in progress (429; 503 for callers without a token, who share one);
+//! 3. the body, which is read within a size (413) and a total time (408), at most [`Limits::bodies`] at once (503);
+//! 4. a place among the requests that are handled (503), and a time limit on the handler (503).
+//!
+//! A body that arrives slowly or never therefore takes nothing that a request without a body needs. The memory of bodies is
+//! at most ([`Limits::bodies`] + [`Limits::concurrency`]) x [`Limits::body`].
 
-use axum::extract::{Request, State};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{FromRequestParts, OptionalFromRequestParts, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt as _;
+use portcullis_principal::{Principal, PrincipalId};
+use tokio::sync::Semaphore;
 
-use super::app::Limits;
+use super::app::{App, Limits};
+use super::observe;
 use super::problem::Problem;
+use super::route::{Access, Route};
 
-pub(super) async fn time_and_concurrency(
-    State(limits): State<Limits>,
+/// How much of a body that is too large is read before the answer.
+const DRAINED: usize = 4 << 20;
+
+/// Requests in progress by caller, so that one caller cannot hold all of them. Holds an entry only for callers with a request
+/// in progress. Clones share their counts.
+#[derive(Clone, Debug)]
+pub struct Shares {
+    in_progress: Arc<Mutex<HashMap<Option<PrincipalId>, usize>>>,
+    per_principal: usize,
+    anonymous: usize,
+}
+
+impl Shares {
+    /// At most `per_principal` requests for each principal, and `anonymous` for all callers without one together.
+    pub fn new(per_principal: usize, anonymous: usize) -> Self {
+        Self { in_progress: Arc::default(), per_principal, anonymous }
+    }
+
+    /// One more request of this caller, or `None` if the caller has its share.
+    fn take(&self, caller: Option<&PrincipalId>) -> Option<Share> {
+        let limit = if caller.is_some() { self.per_principal } else { self.anonymous };
+        let mut in_progress = self.in_progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = in_progress.entry(caller.cloned()).or_default();
+        if *count >= limit {
+            return None;
+        }
+        *count += 1;
+        Some(Share { in_progress: Arc::clone(&self.in_progress), caller: caller.cloned() })
+    }
+}
+
+/// One request in progress, until it is dropped.
+struct Share {
+    in_progress: Arc<Mutex<HashMap<Option<PrincipalId>, usize>>>,
+    caller: Option<PrincipalId>,
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut in_progress = self.in_progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut count) = in_progress.entry(self.caller.take()) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
+}
+
+/// What admission to one route needs to know.
+#[derive(Clone)]
+pub(super) struct Admission {
+    pub(super) app: App,
+    pub(super) route: &'static Route,
+}
+
+/// Admits a request to its route's handler, or refuses it.
+pub(super) async fn admit(
+    State(Admission { app, route }): State<Admission>,
     request: Request,
     next: Next,
-) -> Response {
-    let Ok(_place) = limits.concurrency.try_acquire() else {
-        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-busy").retry_after(1).into_response();
+) -> Result<Response, Response> {
+    let limits = &app.limits;
+    let (mut parts, body) = request.into_parts();
+    let principal = match route.access {
+        Access::Anybody => {
+            <Principal as OptionalFromRequestParts<App>>::from_request_parts(&mut parts, &app).await
+        }
+        Access::Principal => {
+            <Principal as FromRequestParts<App>>::from_request_parts(&mut parts, &app).await.map(Some)
+        }
     };
-    // what is cut off here is rolled back: its transaction is dropped with it
-    match tokio::time::timeout(limits.time, next.run(request)).await {
+    let principal = principal.map_err(IntoResponse::into_response)?;
+    let caller = principal.as_ref().map(Principal::id);
+    if let Some(caller) = caller {
+        observe::subject(&app, caller);
+    }
+    let _share = limits.shares.take(caller).ok_or_else(|| match caller {
+        // RFC 6585 4
+        Some(_) => Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-in-progress")
+            .detail("the caller has too many requests in progress; wait for some of them to end")
+            .retry_after(1)
+            .into_response(),
+        None => busy(),
+    })?;
+    let body = if route.body.is_some() {
+        let _reading = limits.bodies.try_acquire().map_err(|_| busy())?;
+        read(body, limits).await.map_err(IntoResponse::into_response)?
+    } else {
+        body
+    };
+    if let Some(principal) = principal {
+        parts.extensions.insert(principal);
+    }
+    Ok(bounded(&limits.concurrency, limits.time, Request::from_parts(parts, body), next).await)
+}
+
+/// Runs what follows, if there is a place, for at most this time.
+pub(super) async fn bounded(places: &Semaphore, time: Duration, request: Request, next: Next) -> Response {
+    let Ok(_place) = places.try_acquire() else { return busy() };
+    // a transaction that is cut off here is dropped and with that rolled back
+    match tokio::time::timeout(time, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-slow").retry_after(1).into_response(),
     }
+}
+
+fn busy() -> Response {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-busy").retry_after(1).into_response()
+}
+
+/// Reads the whole body.
+async fn read(body: Body, limits: &Limits) -> Result<Body, Problem> {
+    let limit = limits.body;
+    match tokio::time::timeout(limits.body_time, whole(body, limit)).await {
+        Ok(Ok(bytes)) => Ok(bytes.into()),
+        // RFC 9110 15.5.14
+        Ok(Err(Unread::TooLarge)) => Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large")
+            .detail(format!("the body must have at most {limit} bytes"))),
+        Ok(Err(Unread::Incomplete)) => Err(Problem::new(StatusCode::BAD_REQUEST, "body-incomplete")
+            .detail("the body ended before its announced length")),
+        // RFC 9110 15.5.9
+        Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow")
+            .detail(format!("the whole body must arrive within {} s", limits.body_time.as_secs_f64()))),
+    }
+}
+
+/// Why a body was not read.
+enum Unread {
+    TooLarge,
+    Incomplete,
+}
+
+/// The body, if it has at most `limit` bytes. A longer one is read to its end, up to [`DRAINED`], and dropped: a gateway that
+/// is still sending when the connection closes never sees the answer.
+async fn whole(mut body: Body, limit: usize) -> Result<Vec<u8>, Unread> {
+    let announced = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
+    // one allocation that never grows: frames may be a byte each, and each would keep its own buffer
+    let mut bytes = Vec::with_capacity(announced.map_or(limit, |length| length.min(limit)));
+    let mut read = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Unread::Incomplete)?.into_data() else { continue };
+        read += data.len();
+        if read <= limit {
+            bytes.extend_from_slice(&data);
+        } else if read > limit + DRAINED {
+            return Err(Unread::TooLarge);
+        }
+    }
+    if read <= limit { Ok(bytes) } else { Err(Unread::TooLarge) }
 }

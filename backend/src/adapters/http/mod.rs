@@ -15,4 +15,5 @@ pub mod route;
 pub mod routes;
 
 pub use app::{App, Limits, app};
+pub use guard::Shares;
 pub use metrics::Metrics;

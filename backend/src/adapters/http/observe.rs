@@ -5,34 +5,56 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
-use axum::response::Response;
-use portcullis_principal::{AssertionError, PrincipalId};
+use axum::response::{IntoResponse as _, Response};
+use portcullis_principal::{AssertionError, PrincipalId, REQUEST_ID_HEADER};
 use sha2::{Digest as _, Sha256};
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span, info, info_span};
 use uuid::Uuid;
 
 use super::app::App;
+use super::problem::Problem;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const REQUEST_ID: HeaderName = HeaderName::from_static(REQUEST_ID_HEADER);
 const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What the logs call the request: the gateway's name for it, or one of our own.
 #[derive(Clone, Debug)]
 pub(super) struct RequestId(pub(super) String);
 
-/// Names the request, and sends its name and its trace back with the response.
+/// Gives the request its id: the gateway's, if it is well formed, else a new UUID. Everything inside sees this id only. It is
+/// sent back in the header `x-request-id` and in problem documents; the request's trace is sent back, too.
 pub(super) async fn request_id(mut request: Request, next: Next) -> Response {
-    let sent = request.headers().get(REQUEST_ID).filter(|id| id.len() <= 128).and_then(|id| id.to_str().ok());
+    let sent = portcullis_principal::request_id(request.headers());
     let id = sent.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
     let trace = request.headers().get(TRACE_PARENT).filter(|trace| trace_id(trace).is_some()).cloned();
+    let header = HeaderValue::try_from(&id).ok();
+    if let Some(header) = &header {
+        request.headers_mut().insert(REQUEST_ID, header.clone());
+    }
     request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = next.run(request).await;
-    if let Ok(id) = HeaderValue::try_from(id) {
-        response.headers_mut().insert(REQUEST_ID, id);
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        *response.body_mut() = problem.request_id(&id).into_response().into_body();
+    }
+    if let Some(header) = header {
+        response.headers_mut().insert(REQUEST_ID, header);
     }
     if let Some(trace) = trace {
         response.headers_mut().insert(TRACE_PARENT, trace);
+    }
+    response
+}
+
+/// Log lines within the request carry its id; a refusal is a line of its own. For the operators' port, whose successes are
+/// not logged: probes ask every few seconds.
+pub(super) async fn named_in_log(request: Request, next: Next) -> Response {
+    let id = request.extensions().get::<RequestId>().map_or("", |id| id.0.as_str());
+    let span = info_span!("operations", request_id = id);
+    let response = next.run(request).instrument(span.clone()).await;
+    let status = response.status();
+    if status.is_client_error() || status.is_server_error() {
+        span.in_scope(|| info!(status = status.as_u16(), "answered"));
     }
     response
 }

@@ -79,7 +79,7 @@ pub fn text() -> &'static str {
 }
 
 /// `GET /openapi.json`
-pub(super) async fn serve(_: Option<portcullis_principal::Principal>) -> impl IntoResponse {
+pub(super) async fn serve() -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], text())
 }
 
@@ -159,7 +159,7 @@ fn success(route: &Route, schemas: &mut Schemas) -> (StatusCode, Response) {
 fn refusals(route: &Route) -> Vec<u16> {
     let mut statuses = route.refusals.to_vec();
     // a bad assertion is refused even where none is needed
-    statuses.extend([401, 503]);
+    statuses.extend([401, 429, 503]);
     if route.path.contains('{') {
         statuses.push(404);
         if route.access == Access::Principal {
@@ -167,7 +167,7 @@ fn refusals(route: &Route) -> Vec<u16> {
         }
     }
     if route.body.is_some() {
-        statuses.extend([400, 413, 415, 422]);
+        statuses.extend([400, 408, 413, 415, 422]);
     }
     for takes in route.takes {
         statuses.extend_from_slice(match takes {

@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 pub struct Problem {
     /// Always `about:blank`: the status says what kind it is, `reason` which.
     #[serde(rename = "type")]
-    kind: &'static str,
+    #[schema(value_type = String)]
+    kind: Kind,
     /// The status in words.
     title: &'static str,
     /// The status.
@@ -24,8 +25,18 @@ pub struct Problem {
     /// The parts of the request that are not what they should be.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldProblem>,
+    /// The request id, as in the header `x-request-id` and in the service's log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
     #[serde(skip)]
     retry_after: Option<u32>,
+}
+
+/// The `type` of a problem.
+#[derive(Clone, Copy, Debug, Serialize)]
+enum Kind {
+    #[serde(rename = "about:blank")]
+    AboutBlank,
 }
 
 /// A part of the request that is not what it should be: exactly one of `pointer`, `parameter` and `header` names it.
@@ -48,12 +59,13 @@ impl Problem {
     /// A problem of this status and reason.
     pub fn new(status: StatusCode, reason: &'static str) -> Self {
         Self {
-            kind: "about:blank",
+            kind: Kind::AboutBlank,
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             reason,
             detail: None,
             errors: Vec::new(),
+            request_id: None,
             retry_after: None,
         }
     }
@@ -76,6 +88,12 @@ impl Problem {
         Self { retry_after: Some(seconds), ..self }
     }
 
+    /// Names the request.
+    #[must_use]
+    pub(super) fn request_id(self, id: &str) -> Self {
+        Self { request_id: Some(id.to_owned()), ..self }
+    }
+
     /// A header that cannot be what it says.
     pub fn header(name: &'static str, detail: impl Into<String>) -> Self {
         let error = FieldProblem { header: Some(name), detail: detail.into(), ..FieldProblem::default() };
@@ -84,6 +102,7 @@ impl Problem {
 }
 
 impl IntoResponse for Problem {
+    /// The document also travels in the response's extensions: `observe::request_id` adds the request id to it.
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, axum::Json(&self)).into_response();
@@ -92,6 +111,7 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, seconds.into());
         }
+        response.extensions_mut().insert(self);
         response
     }
 }

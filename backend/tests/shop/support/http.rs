@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use backend::adapters::clock::SystemClock;
-use backend::adapters::http::{App, Limits, Metrics, app};
+use backend::adapters::http::{App, Limits, Metrics, Shares, app};
 use backend::application::ports::Store;
 use backend::application::{Settings, Shop};
 use backend::{ROUTES, Route};
@@ -19,7 +19,7 @@ use super::gateway::{Person, verifier};
 
 #[derive(Clone)]
 pub struct Service {
-    router: Router,
+    pub router: Router,
 }
 
 #[derive(Debug)]
@@ -36,8 +36,11 @@ pub fn state(store: Arc<dyn Store>, settings: Settings) -> App {
         metrics: Metrics::new(),
         limits: Limits {
             body: 64 * 1024,
+            body_time: Duration::from_secs(30),
+            bodies: Arc::new(Semaphore::new(1000)),
             time: Duration::from_secs(30),
             concurrency: Arc::new(Semaphore::new(1000)),
+            shares: Shares::new(1000, 1000),
         },
         subject_salt: None,
     }
@@ -142,6 +145,8 @@ impl Answer {
             (&json!(status), &json!(reason)),
             "{self:?}"
         );
+        // every refusal can be traced
+        assert_eq!(self.body["request_id"], json!(self.header("x-request-id")), "{self:?}");
         self.is(status)
     }
 

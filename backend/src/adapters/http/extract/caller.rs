@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use portcullis_principal::Principal;
 
 use crate::adapters::http::app::App;
-use crate::adapters::http::observe::{self, RequestId};
+use crate::adapters::http::observe::RequestId;
 use crate::adapters::http::problem::Problem;
 use crate::application::Caller;
 use crate::domain::text::Text;
@@ -17,10 +17,13 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
-        let principal = <Principal as FromRequestParts<App>>::from_request_parts(parts, app)
-            .await
-            .map_err(axum::response::IntoResponse::into_response)?;
-        observe::subject(app, principal.id());
+        let principal = match parts.extensions.remove::<Principal>() {
+            // verified at admission
+            Some(principal) => principal,
+            None => <Principal as FromRequestParts<App>>::from_request_parts(parts, app)
+                .await
+                .map_err(axum::response::IntoResponse::into_response)?,
+        };
         let reason = reason(parts).map_err(|detail| Problem::header(ADMIN_REASON, detail).into_response())?;
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
         Ok(Self { principal, reason, request_id })

@@ -1,21 +1,18 @@
-//! The body, taken in but not looked at: use cases read it once the right is decided.
+//! The body, taken in but not looked at: use cases read it once the right is decided. Admission has read it whole and within
+//! its bounds (see `guard`).
 
 use std::marker::PhantomData;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
 use crate::adapters::http::app::App;
 use crate::adapters::http::problem::Problem;
 use crate::application::input::{Fault, Invalid};
-
-/// How much of a body that is too large is read before the answer.
-const DRAINED: usize = 4 << 20;
 
 /// A JSON body that ought to be a `T`.
 pub(in super::super) struct Sent<T> {
@@ -31,29 +28,12 @@ impl<T> FromRequest<App> for Sent<T> {
         let kind = request.headers().get(CONTENT_TYPE).map_or("", |kind| kind.to_str().unwrap_or_default());
         let kind = kind.split(';').next().unwrap_or_default().trim();
         let is_json = kind.eq_ignore_ascii_case("application/json");
-        let limit = app.limits.body;
-        let bytes = whole(request.into_body(), limit).await.ok_or_else(|| {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large")
-                .detail(format!("the body must have at most {limit} bytes, and come whole"))
-        })?;
+        // one frame: nothing is copied
+        let bytes = to_bytes(request.into_body(), app.limits.body)
+            .await
+            .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large"))?;
         Ok(Self { bytes, is_json, kind: PhantomData })
     }
-}
-
-/// The body, if it comes whole and has at most `limit` bytes. More is read to its end, within bounds, and thrown away: a
-/// gateway that is still sending when the connection closes never sees the answer.
-async fn whole(mut body: Body, limit: usize) -> Option<Bytes> {
-    let (mut bytes, mut read) = (Vec::new(), 0);
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.ok()?.into_data() else { continue };
-        read += data.len();
-        if read <= limit {
-            bytes.extend_from_slice(&data);
-        } else if read > limit + DRAINED {
-            return None;
-        }
-    }
-    (read <= limit).then(|| bytes.into())
 }
 
 impl<T> Sent<T> {

@@ -5,7 +5,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse as _, Response};
-use portcullis_principal::Principal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -129,7 +128,6 @@ impl From<&Product> for ProductJson {
 
 /// `GET /products`
 pub(in super::super) async fn list(
-    _: Option<Principal>,
     State(shop): State<Shop>,
     query: PageQuery<ProductId>,
 ) -> Result<Response, Problem> {
@@ -152,7 +150,6 @@ pub(in super::super) async fn add(
 
 /// `GET /products/{product_id}`
 pub(in super::super) async fn read(
-    _: Option<Principal>,
     State(shop): State<Shop>,
     Identifier(id): Identifier<ProductId>,
     if_none_match: IfNoneMatch,

@@ -1,0 +1,213 @@
+//! Every refusal can be traced: its request id is in a header, in the problem document and in the log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use backend::adapters::http::Shares;
+use backend::adapters::http::operations::operations;
+use backend::application::Settings;
+use backend::application::ports::{IdempotencyKey, Store, StoreError, Transaction};
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::{Value, json};
+use sqlx::{AnyConnection, Connection as _, Executor as _};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use crate::support::http::{Answer, lines, state};
+use crate::support::process::wait_for;
+use crate::support::{Database, Person, Process, Service};
+
+/// Sends a request under an id of its own, and finds the id in the header, the document and the log.
+async fn traced(process: &Process, request: RequestBuilder, status: u16, reason: &str) {
+    let id = Uuid::now_v7().to_string();
+    let answer = request.header("x-request-id", &id).send().await.unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["x-request-id"]),
+        (status, &id.parse().unwrap()),
+        "{reason}"
+    );
+    assert_eq!(answer.headers()["content-type"], "application/problem+json", "{reason}");
+    let body: Value = answer.json().await.unwrap();
+    assert_eq!((&body["reason"], &body["request_id"]), (&json!(reason), &json!(id)));
+    // its last line: a cause may have been logged before
+    let line = wait_for("the log line", || {
+        let log = process.log();
+        log.into_iter().find(|line| line.contains(&id) && line.contains("\"answered\""))
+    });
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&line["status"], &line["span"]["request_id"]), (&json!(status), &json!(id)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_id_of_a_refusal_is_in_its_header_its_document_and_its_log_line() {
+    let database = Database::sqlite().await;
+    let limits = ["--max-body", "1000", "--max-body-time", "0.5", "--max-time", "0.5"];
+    let (process, client) = (Process::start(&database.url, &limits), Client::new());
+    let (alice, bob, sam) = (Person::customer("alice"), Person::customer("bob"), Person::seller("sam"));
+    let url = |path: &str| format!("{}{path}", process.address);
+    let by = |who: &Person, method, path: &str| process.request(&client, who, method, path);
+    let created = async |request: RequestBuilder| {
+        let body: Value = request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap();
+        body["id"].as_str().unwrap().to_owned()
+    };
+    let tea = json!({ "name": "Tea", "price": { "cents": 250, "currency": "EUR" }, "stock": 1 });
+    let product = created(by(&sam, Method::POST, "/products").json(&tea)).await;
+    let order = created(by(&alice, Method::POST, "/orders").json(&lines(&product, 1))).await;
+    let (product_path, order_path) = (format!("/products/{product}"), format!("/orders/{order}"));
+
+    let orders = || by(&alice, Method::POST, "/orders");
+    let change = || by(&sam, Method::PUT, &product_path).json(&tea);
+    let sent = |request: RequestBuilder, body: &str| {
+        request.header("content-type", "application/json").body(body.to_owned())
+    };
+    let forged = client.get(url("/me")).header("x-auth-principal", "a.b.c");
+    for (request, status, reason) in [
+        (client.get(url("/me")), 401, "assertion-missing"),
+        (forged, 401, "assertion-invalid"),
+        (client.get(url("/products")).header("x-auth-principal", "x"), 401, "assertion-invalid"),
+        (by(&bob, Method::GET, &order_path), 403, "no-right"),
+        (client.get(url("/nothing")), 404, "no-such-path"),
+        (client.get(url("/docs/index.html")), 404, "no-such-path"),
+        (client.get(url("/products/x")), 404, "absent"),
+        (client.patch(url("/orders")), 405, "method-not-allowed"),
+        (sent(orders(), "{"), 400, "body-malformed"),
+        (sent(orders(), "{}").header("idempotency-key", "a b"), 400, "header-invalid"),
+        (by(&alice, Method::POST, "/orders").json(&lines(&product, 1)), 409, "out-of-stock"),
+        (change().header("if-match", "\"9\""), 412, "precondition-failed"),
+        (sent(orders(), &" ".repeat(1001)), 413, "body-too-large"),
+        (orders().body("{}"), 415, "media-type-unsupported"),
+        (sent(orders(), "{}"), 422, "fields-invalid"),
+        (client.get(url("/products?limit=0")), 422, "fields-invalid"),
+        (change(), 428, "precondition-required"),
+    ] {
+        traced(&process, request, status, reason).await;
+    }
+    // another program holds the database
+    let mut other = AnyConnection::connect(&database.url).await.unwrap();
+    other.execute("BEGIN IMMEDIATE").await.unwrap();
+    traced(&process, by(&alice, Method::POST, "/orders").json(&lines(&product, 1)), 503, "too-slow").await;
+    other.execute("ROLLBACK").await.unwrap();
+    for (path, method, status, reason) in [
+        ("/nothing", Method::GET, 404, "no-such-path"),
+        ("/metrics", Method::POST, 405, "method-not-allowed"),
+    ] {
+        let request = client.request(method, format!("{}{path}", process.operations));
+        traced(&process, request, status, reason).await;
+    }
+    database.execute("DELETE FROM _sqlx_migrations").await.unwrap();
+    let ready = client.get(format!("{}/readyz", process.operations));
+    traced(&process, ready, 503, "storage-unavailable").await;
+}
+
+/// A storage that panics.
+struct Panicking;
+
+#[async_trait]
+impl Store for Panicking {
+    async fn read(&self) -> Result<Box<dyn Transaction>, StoreError> {
+        panic!("read")
+    }
+    async fn write(&self) -> Result<Box<dyn Transaction>, StoreError> {
+        panic!("write")
+    }
+    async fn write_alone(&self, _: &IdempotencyKey) -> Result<Option<Box<dyn Transaction>>, StoreError> {
+        panic!("write alone")
+    }
+    async fn ready(&self) -> Result<(), StoreError> {
+        panic!("ready")
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_a_500_that_can_be_traced_and_gives_its_place_and_share_back() {
+    let mut app = state(Arc::new(Panicking), Settings::default());
+    app.limits.concurrency = Arc::new(Semaphore::new(1));
+    app.limits.shares = Shares::new(1, 1);
+    let shop = Service::of(app.clone());
+    for _ in 0..3 {
+        shop.send("GET", "/products", &[], "").await.problem(500, "internal");
+        shop.post(&Person::customer("alice"), "/orders", json!({ "lines": [] }))
+            .await
+            .problem(500, "internal");
+    }
+    let operators = Service { router: operations(app) };
+    operators.send("GET", "/readyz", &[], "").await.problem(500, "internal");
+    assert_eq!(operators.send("GET", "/livez", &[], "").await.is(200).body, "alive\n");
+}
+
+/// A storage that never says whether it is ready. Counts who asks.
+struct Stuck(Arc<Semaphore>);
+
+#[async_trait]
+impl Store for Stuck {
+    async fn read(&self) -> Result<Box<dyn Transaction>, StoreError> {
+        std::future::pending().await
+    }
+    async fn write(&self) -> Result<Box<dyn Transaction>, StoreError> {
+        std::future::pending().await
+    }
+    async fn write_alone(&self, _: &IdempotencyKey) -> Result<Option<Box<dyn Transaction>>, StoreError> {
+        std::future::pending().await
+    }
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.0.add_permits(1);
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn probes_that_wait_for_the_database_are_few_and_never_keep_livez_from_answering() {
+    let asking = Arc::new(Semaphore::new(0));
+    let app = state(Arc::new(Stuck(Arc::clone(&asking))), Settings::default());
+    let operators = Service { router: operations(app) };
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let operators = operators.clone();
+        waiting.spawn(async move { operators.send("GET", "/readyz", &[], "").await });
+    }
+    let _all = asking.acquire_many(8).await.unwrap();
+    let refused = operators.send("GET", "/readyz", &[], "").await.problem(503, "too-busy");
+    assert_eq!(refused.header("retry-after"), "1");
+    operators.send("GET", "/metrics", &[], "").await.problem(503, "too-busy");
+    operators.send("GET", "/livez", &[], "").await.is(200);
+    assert_eq!(asking.available_permits(), 0, "the database was asked no more than that");
+}
+
+#[tokio::test]
+async fn a_refusal_for_want_of_a_place_can_be_traced() {
+    let database = Database::sqlite().await;
+    let mut app = state(database.store.clone(), Settings::default());
+    app.limits.concurrency = Arc::new(Semaphore::new(0));
+    Service::of(app.clone()).send("GET", "/products", &[], "").await.problem(503, "too-busy");
+    app.limits.time = Duration::ZERO;
+    app.limits.concurrency = Arc::new(Semaphore::new(1));
+    Service::of(app).send("GET", "/products", &[], "").await.problem(503, "too-slow");
+}
+
+#[tokio::test]
+async fn an_id_that_is_not_well_formed_is_replaced_by_a_uuid_and_never_sent_back() {
+    let database = Database::sqlite().await;
+    let shop = Service::new(database.store.clone());
+    let named = |answer: &Answer| answer.header("x-request-id").to_owned();
+    let longest = "a".repeat(64);
+    for id in ["0af76519-16cd-43dd-8448-eb211c80319c", "01J9Z3.r_1-x", &longest] {
+        for path in ["/products", "/nothing", "/me"] {
+            assert_eq!(named(&shop.send("GET", path, &[("x-request-id", id)], "").await), id);
+        }
+    }
+    for id in ["", "a b", "a\"b", "<script>", "a\tb", "ä", "a,b", "a:b", "${jndi}", &"a".repeat(65)] {
+        for path in ["/products", "/nothing", "/me"] {
+            let answer = shop.send("GET", path, &[("x-request-id", id)], "").await;
+            let given = named(&answer);
+            assert!(Uuid::parse_str(&given).is_ok(), "{id}: {given}");
+            if path != "/products" {
+                assert_eq!(answer.body["request_id"], json!(given));
+            }
+        }
+    }
+    // of two, neither
+    let twice = shop.send("GET", "/me", &[("x-request-id", "r-1"), ("x-request-id", "r-2")], "").await;
+    assert!(Uuid::parse_str(&named(&twice)).is_ok());
+    assert_eq!(twice.body["request_id"], json!(named(&twice)));
+}

@@ -300,7 +300,7 @@ async fn the_document_is_made_of_the_routes() {
     let document = shop.send("GET", "/openapi.json", &[], "").await.is(200).body;
     let mut operations = 0;
     // the page for people is no part of it
-    for route in backend::ROUTES.iter().filter(|route| route.id != "read_docs") {
+    for route in backend::ROUTES.iter().filter(|route| !route.path.starts_with("/docs")) {
         let operation = &document["paths"][route.path][route.method.to_lowercase()];
         assert_eq!(operation["operationId"], route.id, "{} {}", route.method, route.path);
         let parameters = operation["parameters"].as_array().into_iter().flatten();
@@ -310,8 +310,6 @@ async fn the_document_is_made_of_the_routes() {
     }
     let offered = document["paths"].as_object().unwrap().values().map(|path| path.as_object().unwrap().len());
     assert_eq!(offered.sum::<usize>(), operations);
-    let page = shop.send("GET", "/docs", &[], "").await.is(200);
-    assert!(page.body.as_str().unwrap().contains("place_order"));
     // nothing is referred to that is not described
     let text = document.to_string();
     for reference in text.split("\"#/components/schemas/").skip(1) {

@@ -11,6 +11,7 @@ mod concurrency;
 mod contract;
 mod conventions;
 mod crash;
+mod docs;
 mod layers;
 mod outage;
 mod ownership;

@@ -1,18 +1,80 @@
-//! A page to read the OpenAPI document and to try the service with a token. In the development profile only.
+//! A page to read the OpenAPI document and to try the service with a token, in the development profile only. Its script and
+//! style sheet are those of a pinned Swagger UI, embedded in the program, so the browser asks no other origin for anything.
 
-use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse as _, Response};
-use portcullis_principal::Principal;
-use utoipa_scalar::Scalar;
+use std::borrow::Cow;
+use std::sync::Arc;
 
-use super::openapi::document;
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use utoipa_swagger_ui::SwaggerFile;
+
 use super::problem::Problem;
 
+/// The page. Its files are named absolutely, as the page's own path has no slash at its end.
+const PAGE: &str = r#"<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Shop</title>
+<link rel="icon" href="/docs/favicon-32x32.png">
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</body>
+</html>
+"#;
+
+/// The page's own script. An inline one would need an exception in [`POLICY`].
+const START: &str = r##"SwaggerUIBundle({ url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null });
+"##;
+
+/// What of Swagger UI the page refers to. Its own page, and its page for OAuth redirects with an inline script, are not served.
+const SWAGGER_UI: [&str; 3] = ["favicon-32x32.png", "swagger-ui-bundle.js", "swagger-ui.css"];
+
+/// The page loads from and sends to its own origin only. Swagger UI has its icons as `data:` images.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 /// `GET /docs`
-pub(super) async fn page(_: Option<Principal>) -> Response {
-    if cfg!(debug_assertions) {
-        Html(Scalar::new(document()).to_html()).into_response()
-    } else {
-        Problem::new(StatusCode::NOT_FOUND, "no-such-path").into_response()
+pub(super) async fn page() -> Response {
+    served("text/html; charset=utf-8", PAGE.as_bytes())
+}
+
+/// `GET /docs/{file}`
+pub(super) async fn file(name: Result<Path<String>, PathRejection>) -> Response {
+    let Ok(Path(name)) = name else { return absent() };
+    if name == "start.js" {
+        return served("text/javascript", START.as_bytes());
     }
+    let embedded = SWAGGER_UI.contains(&&*name).then(|| utoipa_swagger_ui::serve(&name, Arc::default()));
+    match embedded {
+        // embedded in the program and compressed at build time: nothing is copied
+        Some(Ok(Some(SwaggerFile { bytes: Cow::Borrowed(bytes), content_type, gzpipped: true, .. }))) => {
+            let mut response = served(&content_type, bytes);
+            if response.status().is_success() {
+                response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            }
+            response
+        }
+        _ => absent(),
+    }
+}
+
+/// A file of the page.
+fn served(kind: &str, bytes: &'static [u8]) -> Response {
+    if !cfg!(debug_assertions) {
+        return absent();
+    }
+    ([(CONTENT_TYPE, kind), (CONTENT_SECURITY_POLICY, POLICY)], bytes).into_response()
+}
+
+fn absent() -> Response {
+    Problem::new(StatusCode::NOT_FOUND, "no-such-path").into_response()
 }

@@ -234,4 +234,8 @@ pub static ROUTES: &[Route] = &[
         .shown(openapi::any_object),
     Route::new("GET", "/docs", "read_docs", "Read and try the document", Anybody, || get(docs::page))
         .for_people(),
+    Route::new("GET", "/docs/{file}", "read_docs_file", "Get a file of the page", Anybody, || {
+        get(docs::file)
+    })
+    .for_people(),
 ];

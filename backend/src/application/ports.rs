@@ -82,12 +82,15 @@ pub trait Products {
     async fn update_product(&mut self, product: &Warranted<Product>) -> Result<(), StoreError>;
     /// Changes a stock and counts the version up. MUST fail with [`Constraint::StockNegative`] rather than go below 0.
     async fn change_stock(&mut self, change: StockChange) -> Result<(), StoreError>;
-    /// Those on offer whose name or description contains `search`, in any case of ASCII letters; the latest first.
+    /// Those on offer whose name or description contains `search`, in any case of ASCII letters; the latest first. MUST read
+    /// no more than [`MAX_SCANNED`] products: what is further back is on a later page.
     async fn products(
         &mut self,
         search: Option<&str>,
         page: Page<ProductId>,
     ) -> Result<Vec<Product>, StoreError>;
+    /// The last of the [`MAX_SCANNED`] products that such a page reads, or `None` if there are fewer.
+    async fn scanned_to(&mut self, after: Option<ProductId>) -> Result<Option<ProductId>, StoreError>;
 }
 
 /// Delegations.
@@ -179,6 +182,9 @@ pub struct Answer {
     /// The order that it placed.
     pub order: OrderId,
 }
+
+/// How many products one page of a search reads at most. Anyone may search, so its cost must not grow with the shop.
+pub const MAX_SCANNED: u32 = 1000;
 
 /// A stretch of a list that is sorted by id.
 #[derive(Clone, Copy, Debug)]

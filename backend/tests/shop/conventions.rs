@@ -225,6 +225,25 @@ async fn a_search_goes_on_to_its_next_page() {
 }
 
 #[tokio::test]
+async fn a_search_that_finds_nothing_in_what_it_read_says_where_it_goes_on() {
+    let (shop, database) = shop().await;
+    let sam = Person::seller("sam");
+    shop.post(&sam, "/products", product("needle", 1)).await.is(201);
+    database
+        .execute(
+            "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1500)
+             INSERT INTO products (id, name, price_cents, currency, stock, version, seller_issuer, seller_subject)
+             SELECT printf('ffffffff-0000-7000-8000-%012x', n), 'hay', 1, 'EUR', 1, 1, 'i', 's' FROM n",
+        )
+        .await
+        .unwrap();
+    let first = shop.send("GET", "/products?q=needle", &[], "").await.is(200);
+    assert!(first.items().is_empty());
+    let second = shop.send("GET", &first.next_page().unwrap(), &[], "").await.is(200);
+    assert_eq!((second.items().len(), second.next_page()), (1, None));
+}
+
+#[tokio::test]
 async fn head_answers_as_get_does_without_a_body_and_with_an_assertion_of_its_own() {
     let (shop, _database) = shop().await;
     let (alice, bob, sam) = (Person::customer("alice"), Person::customer("bob"), Person::seller("sam"));

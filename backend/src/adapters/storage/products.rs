@@ -6,7 +6,7 @@ use sqlx::query;
 
 use super::rows::{before, count, id, money, optional_id, optional_text, optional_time, text, who};
 use super::transaction::{SqlTransaction, Statement, column};
-use crate::application::ports::{Page, Products, StoreError};
+use crate::application::ports::{MAX_SCANNED, Page, Products, StoreError};
 use crate::domain::id::ProductId;
 use crate::domain::ownership::Warranted;
 use crate::domain::product::{Product, ProductDetails, StockChange};
@@ -54,16 +54,24 @@ impl Products for SqlTransaction {
         page: Page<ProductId>,
     ) -> Result<Vec<Product>, StoreError> {
         let statement = query(
-            "SELECT * FROM products
-             WHERE withdrawn_at IS NULL AND id < $1
+            "SELECT * FROM (SELECT * FROM products WHERE id < $1 ORDER BY id DESC LIMIT $4) AS scanned
+             WHERE withdrawn_at IS NULL
                AND (lower(name) LIKE $2 ESCAPE '!' OR lower(coalesce(description, '')) LIKE $2 ESCAPE '!')
              ORDER BY id DESC LIMIT $3",
         );
         let statement = statement
             .bind(before(&page))
             .bind(pattern(search.unwrap_or_default()))
-            .bind(i64::from(page.limit));
+            .bind(i64::from(page.limit))
+            .bind(i64::from(MAX_SCANNED));
         self.fetch_all(statement).await?.iter().map(read).collect()
+    }
+
+    async fn scanned_to(&mut self, after: Option<ProductId>) -> Result<Option<ProductId>, StoreError> {
+        let statement = query("SELECT id FROM products WHERE id < $1 ORDER BY id DESC LIMIT 1 OFFSET $2");
+        let page = Page { after, limit: 1 };
+        let statement = statement.bind(before(&page)).bind(i64::from(MAX_SCANNED - 1));
+        self.fetch_optional(statement).await?.map(|row| id(&row, "id")).transpose()
     }
 }
 

@@ -7,7 +7,7 @@ mod transactions;
 
 use std::sync::Arc;
 
-use backend::application::ports::{Page, Store, Transaction};
+use backend::application::ports::{MAX_SCANNED, Page, Store, Transaction};
 use backend::domain::id::{MembershipId, OrderId, OrganisationId, ProductId};
 use backend::domain::order::{Order, Quantity};
 use backend::domain::organisation::{Membership, Organisation};

@@ -18,6 +18,7 @@ use super::*;
 on_each_store![
     pages_have_everything_once_the_latest_first,
     a_search_is_taken_by_the_letter_in_any_case,
+    one_page_of_a_search_reads_a_bounded_number_of_products,
     relations_are_what_is_on_record_and_accepted,
 ];
 
@@ -76,6 +77,31 @@ async fn a_search_is_taken_by_the_letter_in_any_case(store: AnyStore) {
         let mut tx = store.read().await.unwrap();
         assert_eq!(tx.products(Some(search), all()).await.unwrap().len(), expected, "{search}");
     }
+}
+
+async fn one_page_of_a_search_reads_a_bounded_number_of_products(store: AnyStore) {
+    let sam = Person::seller("sam");
+    let mut tx = write(&store).await;
+    let mut ids = Vec::new();
+    // the only one that is found is the oldest
+    for name in std::iter::once("needle").chain(std::iter::repeat_n("hay", 2 * MAX_SCANNED as usize)) {
+        let product = new_product(&sam, name, 1);
+        tx.insert_product(&product).await.unwrap();
+        ids.insert(0, product.id);
+    }
+    tx.commit().await.unwrap();
+    let bound = MAX_SCANNED as usize;
+    let mut tx = store.read().await.unwrap();
+    let mut found = Vec::new();
+    let mut after = None;
+    for expected in [Some(ids[bound - 1]), Some(ids[2 * bound - 1]), None] {
+        assert_eq!(found, [], "beyond what a page reads");
+        let page = Page { after, limit: 100 };
+        found = tx.products(Some("needle"), page).await.unwrap().iter().map(|product| product.id).collect();
+        after = tx.scanned_to(after).await.unwrap();
+        assert_eq!(after, expected);
+    }
+    assert_eq!(found, [ids[2 * bound]]);
 }
 
 async fn relations_are_what_is_on_record_and_accepted(store: AnyStore) {

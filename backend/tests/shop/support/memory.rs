@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex as SyncMutex};
 
 use async_trait::async_trait;
 use backend::application::ports::{
-    Answer, Audit, Clock, Constraint, Delegations, IdempotencyKey, IdempotencyKeys, Orders, Organisations,
-    Page, Products, Store, StoreError, Transaction,
+    Answer, Audit, Clock, Constraint, Delegations, IdempotencyKey, IdempotencyKeys, MAX_SCANNED, Orders,
+    Organisations, Page, Products, Store, StoreError, Transaction,
 };
 use backend::domain::audit::AuditRecord;
 use backend::domain::delegation::Delegation;
@@ -214,7 +214,15 @@ impl Products for MemoryTransaction {
                 .iter()
                 .any(|text| text.to_ascii_lowercase().contains(&search))
         };
-        Ok(page_of(&self.state.products, page, |product| product.withdrawn_at.is_none() && found(product)))
+        let scanned = self.scanned_to(page.after).await?;
+        Ok(page_of(&self.state.products, page, |product| {
+            scanned.is_none_or(|last| product.id >= last) && product.withdrawn_at.is_none() && found(product)
+        }))
+    }
+
+    async fn scanned_to(&mut self, after: Option<ProductId>) -> Result<Option<ProductId>, StoreError> {
+        let before = self.state.products.keys().rev().filter(|id| after.is_none_or(|after| **id < after));
+        Ok(before.copied().nth(MAX_SCANNED as usize - 1))
     }
 }
 

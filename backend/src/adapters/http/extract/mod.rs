@@ -14,5 +14,5 @@ mod sent;
 pub(super) use etag::{IfNoneMatch, tagged};
 pub(super) use idempotency::IdempotencyHeader;
 pub(super) use identifier::{Identifier, Identifiers};
-pub(super) use page::{PageQuery, page_of};
+pub(super) use page::{PageQuery, page_before, page_of};
 pub(super) use sent::{Faults, Sent};

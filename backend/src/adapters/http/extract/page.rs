@@ -83,7 +83,17 @@ pub(in super::super) fn page_of<Id, T: Serialize>(
     items: Vec<T>,
 ) -> Response {
     let full = u32::try_from(items.len()).is_ok_and(|length| length >= limit);
-    let next = last.filter(|_| full).map(|last| {
+    page_before(query, limit, last.filter(|_| full), items)
+}
+
+/// Shows a page, with a link to the one that begins after `next`, if there is one.
+pub(in super::super) fn page_before<Id, T: Serialize>(
+    query: &PageQuery<Id>,
+    limit: u32,
+    next: Option<String>,
+    items: Vec<T>,
+) -> Response {
+    let next = next.map(|last| {
         let search = query.raw.q.as_deref().filter(|q| !q.is_empty());
         let search = search.map_or_else(String::new, |q| format!("&q={}", percent_encoded(q)));
         format!("<{}?limit={limit}&after={last}{search}>; rel=\"next\"", query.path)

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::parts::MoneyJson;
-use crate::adapters::http::extract::{Faults, Identifier, IfNoneMatch, PageQuery, Sent, page_of, tagged};
+use crate::adapters::http::extract::{Faults, Identifier, IfNoneMatch, PageQuery, Sent, page_before, tagged};
 use crate::adapters::http::problem::Problem;
 use crate::application::add_product::{NewProduct, add_product};
 use crate::application::input::Invalid;
@@ -132,9 +132,9 @@ pub(in super::super) async fn list(
     query: PageQuery<ProductId>,
 ) -> Result<Response, Problem> {
     let (page, search) = (query.page()?, query.search()?);
-    let products = list_products(&shop, search.as_ref().map(Text::as_str), page).await?;
+    let (products, next) = list_products(&shop, search.as_ref().map(Text::as_str), page).await?;
     let items = products.iter().map(ProductJson::from).collect();
-    Ok(page_of(&query, page.limit, products.last().map(|product| product.id.to_string()), items))
+    Ok(page_before(&query, page.limit, next.map(|id| id.to_string()), items))
 }
 
 /// `POST /products`

@@ -28,6 +28,7 @@ mod role_sources;
 mod rotation;
 mod routes;
 mod secrecy;
+mod service;
 mod shadow;
 mod support;
 mod walk;

@@ -10,11 +10,13 @@
 //! | [`path`] | a request target | the row that decides is the most specific that matches it, found by looking at each |
 //! | [`policy`] | the policy's text | nothing passes without a token but what the policy says aloud |
 //! | [`request`] | requests, structured | what passes with a caller carries an issued token, byte for byte |
+//! | [`backend_http`] | a request to the backend | no fault of the service; what is refused says so traceably and changes nothing |
 //!
 //! The policy, the keys and the tokens are those of the decision corpus.
 #![allow(clippy::missing_panics_doc, reason = "an oracle panics: that is what it is for")]
 
 mod authorization;
+mod backend_http;
 mod fixture;
 mod jwks;
 mod opinion;
@@ -26,6 +28,7 @@ mod seeds;
 mod token;
 
 pub use authorization::authorization;
+pub use backend_http::backend_http;
 pub use jwks::jwks;
 pub use path::path;
 pub use policy::policy;
@@ -44,11 +47,12 @@ pub struct Target {
 }
 
 /// All of them.
-pub static TARGETS: [Target; 6] = [
+pub static TARGETS: [Target; 7] = [
     Target { name: "jwks", run: jwks, seeds: seeds::jwks },
     Target { name: "token", run: token, seeds: seeds::token },
     Target { name: "authorization", run: authorization, seeds: seeds::authorization },
     Target { name: "path", run: path, seeds: seeds::path },
     Target { name: "policy", run: policy, seeds: seeds::policy },
     Target { name: "request", run: request, seeds: seeds::request },
+    Target { name: "backend_http", run: backend_http, seeds: backend_http::seeds },
 ];

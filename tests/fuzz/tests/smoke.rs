@@ -98,6 +98,11 @@ fn a_policy_lets_nobody_pass_but_by_a_row_that_says_so() {
 }
 
 #[test]
+fn whatever_is_sent_to_the_backend_is_answered_or_refused_traceably_and_changes_nothing_if_refused() {
+    smoke("backend_http");
+}
+
+#[test]
 fn whatever_is_asked_only_issued_tokens_pass() {
     smoke("request");
 }

@@ -12,7 +12,7 @@ use harness::{Error, Result, tools};
 use crate::cargo::{cargo, run};
 
 /// The targets, as in `tests/fuzz/libfuzzer/Cargo.toml`.
-const TARGETS: [&str; 6] = ["jwks", "token", "authorization", "path", "policy", "request"];
+const TARGETS: [&str; 7] = ["jwks", "token", "authorization", "path", "policy", "request", "backend_http"];
 /// Our code is safe Rust throughout: an address sanitizer would find nothing and halve the speed.
 const OPTIONS: [&str; 4] = ["--fuzz-dir", "tests/fuzz/libfuzzer", "--sanitizer", "none"];
 

@@ -71,7 +71,7 @@ pub(super) fn settle(mut inspection: Inspection<'_>, beside: &Beside) -> Inspect
         let at = finding.mark.as_ref().map(|mark| (mark.source.name.clone(), mark.span.start));
         (std::cmp::Reverse(finding.severity), at)
     });
-    Inspected { findings: inspection.findings, allowed }
+    Inspected { findings: inspection.findings, allowed, envoy: None }
 }
 
 /// Whether it is of the rule, and at the place or inside it.

@@ -97,12 +97,14 @@ pub struct Inspected {
     pub findings: Vec<Finding>,
     /// How many are allowed by the policy.
     pub allowed: usize,
+    /// How much of Envoy's configuration was looked at; `None` without one.
+    pub envoy: Option<envoy::LookedAt>,
 }
 
 /// Looks at a policy as of `now`.
 ///
 /// # Errors
-/// An Envoy configuration is no YAML.
+/// An Envoy configuration is no YAML, or has nothing to look at.
 pub fn inspect(loaded: &Loaded, beside: &Beside, now: UnixTime) -> Result<Inspected, Box<Finding>> {
     let mut inspection = Inspection { loaded, now, findings: Vec::new() };
     rows::look(&mut inspection);
@@ -114,8 +116,8 @@ pub fn inspect(loaded: &Loaded, beside: &Beside, now: UnixTime) -> Result<Inspec
     for contract in &beside.openapi {
         openapi::look(&mut inspection, contract);
     }
-    envoy::look(&mut inspection, &beside.envoy)?;
-    Ok(allowed::settle(inspection, beside))
+    let envoy = envoy::look(&mut inspection, &beside.envoy)?;
+    Ok(Inspected { envoy, ..allowed::settle(inspection, beside) })
 }
 
 /// A policy under inspection.

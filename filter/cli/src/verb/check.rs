@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::clock;
 use crate::exit::{Answer, Exit, Trouble};
+use crate::lint::envoy::LookedAt;
 use crate::lint::openapi::Contract;
 use crate::lint::{Beside, Inspected, RULES, inspect};
 use crate::policy::Loaded;
@@ -86,12 +87,20 @@ pub fn run(arguments: &Arguments, format: Format) -> Result<Answer, Trouble> {
             beside.envoy.push(Source::read(&file)?);
         }
     }
-    let inspected = inspect(&loaded, &beside, arguments.at.unwrap_or_else(clock::now))?;
+    answer(&loaded, &beside, arguments.at.unwrap_or_else(clock::now), format)
+}
+
+/// Checks what has been read.
+///
+/// # Errors
+/// Why there is no answer.
+pub fn answer(loaded: &Loaded, beside: &Beside, now: UnixTime, format: Format) -> Result<Answer, Trouble> {
+    let inspected = inspect(loaded, beside, now)?;
     let fine = inspected.findings.iter().all(|finding| finding.severity == Severity::Note);
     let text = match format {
-        Format::Human => human(&loaded, &inspected),
+        Format::Human => human(loaded, &inspected),
         Format::Github => report::findings(&inspected.findings, format),
-        Format::Json => json(&loaded, &inspected),
+        Format::Json => json(loaded, &inspected),
     };
     Ok(Answer { text, exit: if fine { Exit::Fine } else { Exit::No } })
 }
@@ -126,6 +135,15 @@ fn human(loaded: &Loaded, inspected: &Inspected) -> String {
         plural(rows, "row"),
         plural(policy.providers().len(), "provider"),
     );
+    if let Some(envoy) = inspected.envoy {
+        let _ = write!(
+            text,
+            "; Envoy has {}, {}, {}",
+            plural(envoy.listeners, "listener"),
+            plural(envoy.routes, "route"),
+            plural(envoy.clusters, "cluster"),
+        );
+    }
     let found = if counted.is_empty() { "nothing found".to_owned() } else { counted.join(", ") };
     let _ = write!(text, "; {found}");
     if inspected.allowed > 0 {
@@ -141,7 +159,7 @@ fn plural(count: usize, word: &str) -> String {
 
 fn json(loaded: &Loaded, inspected: &Inspected) -> String {
     let policy = &loaded.policy;
-    let document = json!({
+    let mut document = json!({
         "policy": {
             "hash": policy.hash(),
             "services": policy.services().len(),
@@ -151,6 +169,9 @@ fn json(loaded: &Loaded, inspected: &Inspected) -> String {
         "findings": report::data(&inspected.findings),
         "allowed": inspected.allowed,
     });
+    if let Some(LookedAt { listeners, routes, clusters }) = inspected.envoy {
+        document["envoy"] = json!({ "listeners": listeners, "routes": routes, "clusters": clusters });
+    }
     format!("{document:#}\n")
 }
 

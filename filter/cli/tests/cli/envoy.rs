@@ -6,6 +6,8 @@ mod twice;
 use std::fmt::Write as _;
 
 use insta::assert_snapshot;
+use portcullis_cli::source::Source;
+use serde_json::{Value, json};
 
 use self::later::{SCRIPT, with_later};
 use self::twice::two_of_ours;
@@ -299,4 +301,104 @@ fn a_finding_in_envoys_configuration_is_allowed_by_its_place() {
     let folder = Folder::of(&[("policy.yaml", &allowed), ("envoy.yaml", &envoy)]);
     let said = folder.run(&["check", "policy.yaml", "--envoy", "envoy.yaml"]);
     assert_eq!(said.code, 0, "{said}");
+}
+
+/// What Envoy's admin interface answers to `/config_dump`: the bootstrap, and everything in it once more, the routes twice.
+fn dump(bootstrap: &str) -> String {
+    let bootstrap: Value = Source::new("envoy.yaml", bootstrap).value("envoy").unwrap();
+    let resources = &bootstrap["static_resources"];
+    let typed = |kind: &str, value: &Value| {
+        let mut typed = value.clone();
+        typed["@type"] = format!("type.googleapis.com/envoy.config.{kind}").into();
+        typed
+    };
+    let listener = typed("listener.v3.Listener", &resources["listeners"][0]);
+    let clusters = resources["clusters"].as_array().unwrap().iter();
+    let clusters: Vec<_> = clusters.map(|it| json!({ "cluster": typed("cluster.v3.Cluster", it) })).collect();
+    let manager = &resources["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
+    let dump = |kind: &str, name: &str, value: Value| {
+        let kind = format!("type.googleapis.com/envoy.admin.v3.{kind}ConfigDump");
+        json!({ "@type": kind, name: value })
+    };
+    let configs = json!({ "configs": [
+        dump("Bootstrap", "bootstrap", bootstrap.clone()),
+        dump("Clusters", "static_clusters", clusters.into()),
+        dump("Listeners", "dynamic_listeners", json!([{ "name": "gateway", "active_state": { "listener": listener } }])),
+        dump("Routes", "static_route_configs", json!([{ "route_config": manager["route_config"] }])),
+    ] });
+    format!("{configs:#}")
+}
+
+#[test]
+fn check_says_how_much_of_envoys_configuration_it_looked_at() {
+    let dump = dump(GOOD);
+    let unnamed = with(GOOD, "    - name: gateway\n      filter_chains:", "    - filter_chains:");
+    let folder = Folder::of(&[
+        ("policy.yaml", SHOP),
+        ("envoy.yaml", GOOD),
+        ("dump.json", &dump),
+        ("unnamed.yaml", &unnamed),
+        (
+            "clusters.yaml",
+            "resources: [{ \"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: idp }]",
+        ),
+    ]);
+    for (file, counts) in [
+        ("envoy.yaml", "1 listener, 1 route, 2 clusters"),
+        // each is there several times, and counts once
+        ("dump.json", "1 listener, 1 route, 2 clusters"),
+        ("unnamed.yaml", "1 listener, 1 route, 2 clusters"),
+        ("clusters.yaml", "0 listeners, 0 routes, 1 cluster"),
+    ] {
+        let said = folder.run(&["check", "policy.yaml", "--envoy", file]);
+        assert!(said.stdout.contains(&format!("1 provider; Envoy has {counts}; ")), "{file}: {said}");
+    }
+    let said = folder.run(&["check", "policy.yaml", "--envoy", "envoy.yaml", "--format", "json"]);
+    let document: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(document["envoy"], json!({ "listeners": 1, "routes": 1, "clusters": 2 }));
+    assert!(!folder.run(&["check", "policy.yaml"]).stdout.contains("Envoy"));
+}
+
+#[test]
+fn a_hole_is_found_in_a_config_dump_too() {
+    let rewritten = with(GOOD, ROUTE, "route: { cluster: backend, prefix_rewrite: /v1/ }");
+    let folder = Folder::of(&[("policy.yaml", SHOP), ("dump.json", &dump(&rewritten))]);
+    let said = folder.run(&["check", "policy.yaml", "--envoy", "dump.json"]);
+    assert_eq!(said.code, 2, "{said}");
+    assert!(said.stdout.contains("[envoy-rewrite]"), "{said}");
+}
+
+#[test]
+fn a_file_with_nothing_of_an_envoy_configuration_is_an_error() {
+    let ecds = r#"{ "resources": [{ "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig", "name": "portcullis",
+  "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", "config": {
+    "root_id": "portcullis", "vm_config": { "vm_id": "portcullis" } } } }] }"#;
+    let folder = Folder::of(&[
+        ("policy.yaml", SHOP),
+        ("empty.yaml", ""),
+        ("list.yaml", "- portcullis\n- keycloak\n"),
+        ("no-resources.yaml", "static_resources: { listeners: [], clusters: [] }\nadmin: {}\n"),
+        ("envoy.yaml", GOOD),
+        ("ecds.json", ecds),
+    ]);
+    let mut told = String::new();
+    for files in [
+        &["policy.yaml"][..],
+        &["empty.yaml"],
+        &["list.yaml"],
+        &["no-resources.yaml"],
+        // a good one does not excuse another
+        &["envoy.yaml", "policy.yaml"],
+        // the filter alone
+        &["ecds.json"],
+    ] {
+        let arguments = files.iter().flat_map(|file| ["--envoy", *file]);
+        let said = folder.run(&["check", "policy.yaml"].into_iter().chain(arguments).collect::<Vec<_>>());
+        assert_eq!((said.code, &*said.stdout), (1, ""), "{files:?}: {said}");
+        let _ = write!(told, "# {}\n{said}\n", files.join(", "));
+    }
+    assert_snapshot!(told);
+    // what reads the policy, beside the listeners
+    let said = folder.run(&["check", "policy.yaml", "--envoy", "envoy.yaml", "--envoy", "ecds.json"]);
+    assert!(said.stdout.contains("Envoy has 1 listener, 1 route, 2 clusters"), "{said}");
 }

@@ -9,10 +9,12 @@ mod vm;
 
 use std::rc::Rc;
 
-use super::{Inspection, Needs, Rule};
+use serde_json::Value;
+
+use super::{Inspection, Needs, Rule, listed};
 use crate::report::{Finding, Severity};
-use crate::source::Source;
-use survey::Survey;
+use crate::source::{Mark, Source};
+use survey::{At, Survey};
 
 const fn rule(name: &'static str, severity: Severity, finds: &'static str) -> Rule {
     Rule { name, severity, needs: Needs::Envoy, finds }
@@ -58,16 +60,61 @@ pub(super) const KEYS_UNVALIDATED: Rule = rule(
 pub(super) const ROUTES_ELSEWHERE: Rule =
     rule("envoy-routes-elsewhere", Severity::Note, "routes that come from a file that was not named");
 
-pub(super) fn look(inspection: &mut Inspection<'_>, sources: &[Rc<Source>]) -> Result<(), Box<Finding>> {
+/// How much of Envoy's configuration was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LookedAt {
+    /// Listeners, each once.
+    pub listeners: usize,
+    /// Routes of all virtual hosts.
+    pub routes: usize,
+    /// Clusters, each once.
+    pub clusters: usize,
+}
+
+/// Looks at Envoy's configuration. Returns how much there was; `None` without one.
+///
+/// # Errors
+/// A file is no YAML, or has nothing of an Envoy configuration; or none of them has a listener, a route or a cluster.
+pub(super) fn look(
+    inspection: &mut Inspection<'_>,
+    sources: &[Rc<Source>],
+) -> Result<Option<LookedAt>, Box<Finding>> {
     if sources.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let files = sources.iter().map(|source| Ok((Rc::clone(source), source.value("envoy")?)));
     let files: Vec<_> = files.collect::<Result<_, Box<Finding>>>()?;
     let survey = Survey::of(&files, &inspection.loaded.policy);
+    if let Some(foreign) = survey.foreign.first() {
+        return Err(nothing_to_check(foreign));
+    }
+    let looked_at = survey.looked_at();
+    if let (LookedAt { listeners: 0, routes: 0, clusters: 0 }, [(source, value), ..]) = (looked_at, &*files) {
+        return Err(nothing_to_check(&At { source, place: String::new(), value }));
+    }
     filters::look(inspection, &survey);
     routes::look(inspection, &survey);
     vm::look(inspection, &survey);
     clusters::look(inspection, &survey);
-    Ok(())
+    Ok(Some(looked_at))
+}
+
+/// A check that looks at nothing finds nothing, which must not pass for a good configuration.
+fn nothing_to_check(file: &At<'_>) -> Box<Finding> {
+    let fields = file.value.as_object().map(|fields| fields.keys().take(5)).into_iter().flatten();
+    let fields: Vec<_> = fields.map(|name| name.chars().take(40).collect::<String>()).collect();
+    let found = match (&*fields, file.value) {
+        ([], Value::Object(_) | Value::Null) => "it is empty".to_owned(),
+        ([], _) => "it is not a map".to_owned(),
+        (fields, _) => format!("its fields are {}", listed(fields)),
+    };
+    let message = format!(
+        "`{}` has 0 listeners, 0 routes and 0 clusters, and at least one is expected in an Envoy configuration: {found}",
+        file.source.name
+    );
+    let help = "name the file that Envoy starts with, a file of its listeners, routes or clusters, or what its admin interface \
+                answers to `/config_dump`";
+    // the beginning of the file: all of it is meant
+    let mark = Some(Mark { span: 0..0, ..file.mark("") });
+    Box::new(Finding { help: Some(help.to_owned()), mark, ..Finding::new(Severity::Error, "envoy", message) })
 }

@@ -1,11 +1,12 @@
 //! Everything in the files that matters, with its place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use portcullis_engine::policy::Policy;
 use serde_json::Value;
 
+use super::LookedAt;
 use crate::source::{Mark, Source};
 
 /// An object of a file.
@@ -37,6 +38,12 @@ pub(super) struct Survey<'a> {
     pub(super) additions: Vec<At<'a>>,
     /// Clusters.
     pub(super) clusters: Vec<At<'a>>,
+    /// Names of the listeners; the place of one without a name. A config dump has the same listener several times.
+    listeners: BTreeSet<String>,
+    /// Number of routes by the text of their virtual host, which a config dump has several times too.
+    routes: BTreeMap<String, usize>,
+    /// Files in which there is nothing of the above.
+    pub(super) foreign: Vec<At<'a>>,
     /// Whether there is a `virtual_hosts` anywhere.
     pub(super) has_routes: bool,
     /// Whether clusters come from elsewhere too.
@@ -119,7 +126,11 @@ impl<'a> Survey<'a> {
         let mut survey = Self::default();
         for (source, value) in files {
             let root = At { source, place: String::new(), value };
-            root.walk(&mut |key, at| survey.note(key, at), "");
+            let mut own = false;
+            root.walk(&mut |key, at| own |= survey.note(key, at), "");
+            if !own {
+                survey.foreign.push(root);
+            }
         }
         let named = policy.services().iter().filter_map(|service| service.clusters()).flatten();
         survey.protected = named.map(ToString::to_string).collect();
@@ -131,7 +142,18 @@ impl<'a> Survey<'a> {
         survey
     }
 
-    fn note(&mut self, key: &str, at: &At<'a>) {
+    /// How much there is to look at.
+    pub(super) fn looked_at(&self) -> LookedAt {
+        let clusters = self.clusters.iter().filter_map(|cluster| cluster.value["name"].as_str());
+        LookedAt {
+            listeners: self.listeners.len(),
+            routes: self.routes.values().sum(),
+            clusters: clusters.collect::<BTreeSet<_>>().len(),
+        }
+    }
+
+    /// Notes an object. Returns whether it is a listener, a route, a cluster, a filter or a chain of filters.
+    fn note(&mut self, key: &str, at: &At<'a>) -> bool {
         let has = |name: &str| at.value.get(name).is_some();
         let type_url = at.type_url();
         if has("http_filters") {
@@ -156,14 +178,41 @@ impl<'a> Survey<'a> {
             "request_headers_to_add" if at.value.is_array() => self.additions.push(at.clone()),
             _ => {}
         }
-        let of_clusters =
-            matches!(key, "clusters" | "cluster") && (has("load_assignment") || has("connect_timeout"));
-        if has("name") && (type_url.ends_with("cluster.v3.Cluster") || of_clusters) {
+        let is_cluster =
+            has("name") && (type_url.ends_with("cluster.v3.Cluster") || is_cluster(key, at.value));
+        if is_cluster {
             self.clusters.push(at.clone());
+        }
+        let is_listener = type_url.ends_with("listener.v3.Listener") || is_listener(key, at.value);
+        if is_listener {
+            let name = at.value["name"].as_str().filter(|name| !name.is_empty());
+            self.listeners
+                .insert(name.map_or_else(|| format!("{}:{}", at.source.name, at.place), str::to_owned));
+        }
+        let is_host =
+            key == "virtual_hosts" && at.value.is_object() || type_url.ends_with("route.v3.VirtualHost");
+        if is_host {
+            let listed = at.value["routes"].as_array().map_or(0, Vec::len);
+            self.routes.insert(at.value.to_string(), listed + usize::from(has("matcher")));
         }
         self.has_routes |= has("virtual_hosts");
         self.has_cds |= has("cds_config");
+        let is_filter = has("http_filters") || has("upstream_http_filters") || has("vm_config");
+        is_cluster || is_listener || is_host || is_filter
     }
+}
+
+/// Whether a member `clusters` or `cluster` is a cluster, and not one of a route's `weighted_clusters`.
+fn is_cluster(key: &str, value: &Value) -> bool {
+    let members =
+        ["load_assignment", "connect_timeout", "type", "cluster_type", "lb_policy", "eds_cluster_config"];
+    matches!(key, "clusters" | "cluster") && members.iter().any(|member| value.get(member).is_some())
+}
+
+/// Whether a member `listeners` or `listener` is a listener.
+fn is_listener(key: &str, value: &Value) -> bool {
+    let members = ["filter_chains", "default_filter_chain", "address", "api_listener"];
+    matches!(key, "listeners" | "listener") && members.iter().any(|member| value.get(member).is_some())
 }
 
 /// Our filters in a connection manager, or in a list of filters.

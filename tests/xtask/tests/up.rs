@@ -167,6 +167,21 @@ fn a_busy_port_is_named_with_its_flag_before_anything_starts() {
     assert!(!Path::new(&target().join("stacks").join(up.name)).exists());
 }
 
+#[test]
+fn a_name_that_is_no_folder_of_its_own_is_refused_and_writes_nothing() {
+    let outside = target().join("x.up");
+    for command in ["up", "down"] {
+        for name in ["../x", "/tmp/x", "a/b", "..", "", "a b", &"x".repeat(65)] {
+            let named = format!("--name={name}");
+            let output = Command::new(env!("CARGO_BIN_EXE_xtask")).args([command, &named]).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(2), "{command} {named}: {said}");
+            assert!(said.contains("--name") && said.contains("expected 1 to 64 ASCII letters"), "{said}");
+        }
+    }
+    assert!(!outside.exists() && !target().join("stacks/a").exists());
+}
+
 /// The child of `parent` that runs `program`.
 fn child_of(parent: &Child, program: &str) -> Pid {
     let path = format!("/proc/{0}/task", parent.id());

@@ -6,10 +6,11 @@ mod running;
 use std::pin::Pin;
 
 use clap::Args;
+use harness::folder::{self, Folder};
 use harness::keycloak::Keycloak;
 use harness::ports::Port;
 use harness::stack::{Ports, Stack};
-use harness::{Error, Result, folder::Folder, tools};
+use harness::{Error, Result, tools};
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::running::Running;
@@ -30,7 +31,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     ports: PortNumbers,
     /// Name of this run, for running several at once; its logs go to `target/stacks/<NAME>`
-    #[arg(long, default_value = NAME)]
+    #[arg(long, default_value = NAME, value_parser = name)]
     name: String,
     /// Set by `--detach` for the process that stays
     #[arg(long, hide = true)]
@@ -41,8 +42,13 @@ pub(crate) struct Arguments {
 #[derive(Args)]
 pub(crate) struct DownArguments {
     /// Name of the run to end
-    #[arg(long, default_value = NAME)]
+    #[arg(long, default_value = NAME, value_parser = name)]
     name: String,
+}
+
+/// The name of a run: it becomes a part of paths.
+fn name(text: &str) -> Result<String, String> {
+    folder::checked(text, 64).map(str::to_owned)
 }
 
 /// Where the parts listen on 127.0.0.1.

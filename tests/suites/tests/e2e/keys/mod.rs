@@ -20,6 +20,8 @@ use harness::stack::{Builder, Stack};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
+pub(crate) use self::unknown_kid::forged;
+
 /// Nothing that is waited for takes longer.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// So many new connections reach each of four workers, but for one time in ten thousand.

@@ -143,7 +143,7 @@ fn those_who_wait_for_an_unknown_kid_are_bounded_in_count_and_time_and_others_do
 }
 
 /// A token of nobody with this key id, the issuer's name, and no signature that anybody made.
-pub(super) fn forged(issuer: &str, kid: u64) -> String {
+pub(crate) fn forged(issuer: &str, kid: u64) -> String {
     let part = |json: serde_json::Value| BASE64URL.encode(json.to_string());
     let header = part(json!({ "alg": "RS256", "typ": "JWT", "kid": format!("random-{kid:016x}") }));
     let now = crate::support::now();

@@ -8,7 +8,7 @@ use e2e::{Answer, Shop, invalid_token, run};
 use harness::http::RawReply;
 use harness::ports::Port;
 use harness::stack::Stack;
-use rcgen::CertifiedKey;
+use rcgen::{CertifiedKey, SanType};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::json;
@@ -16,6 +16,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+
+use crate::support::manager::closes_at_once;
 
 const NAME: &str = "gateway.example";
 
@@ -27,6 +29,15 @@ impl Identity {
         Self(rcgen::generate_simple_self_signed([name.to_owned()]).unwrap())
     }
 
+    /// One whose certificate has these names, of which any may hold any ASCII.
+    fn with_names(names: impl IntoIterator<Item = SanType>) -> Self {
+        let signing_key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::default();
+        params.subject_alt_names = names.into_iter().collect();
+        let cert = params.self_signed(&signing_key).unwrap();
+        Self(CertifiedKey { cert, signing_key })
+    }
+
     /// `x5t#S256`: the SHA-256 of the certificate in DER.
     fn thumbprint(&self) -> String {
         BASE64URL.encode(Sha256::digest(self.0.cert.der()))
@@ -34,10 +45,11 @@ impl Identity {
 }
 
 /// A shop whose gateway has a second door, where clients may show a certificate.
-async fn shop(server: &Identity, door: &Port) -> Shop {
+async fn shop(name: &str, server: &Identity, door: &Port) -> Shop {
     let (certificate, key) = (server.0.cert.pem(), server.0.signing_key.serialize_pem());
     let port = door.number();
-    let builder = Stack::named("binding").envoy(move |config| {
+    let builder = Stack::named(name).envoy(move |config| {
+        closes_at_once(config);
         let listeners = config.document().pointer_mut("/static_resources/listeners").unwrap();
         let mut tls = listeners[0].clone();
         tls["name"] = json!("mutual-tls");
@@ -79,11 +91,16 @@ async fn ask(server: &Identity, door: &Port, client: Option<&Identity>, token: &
     let to = SocketAddr::from(([127, 0, 0, 1], door.number()));
     let name = ServerName::try_from(NAME).unwrap();
     let connector = TlsConnector::from(Arc::new(config));
-    let mut stream = connector.connect(name, TcpStream::connect(to).await.unwrap()).await.unwrap();
+    let tcp = TcpStream::connect(to).await.unwrap();
+    let Ok(mut stream) = connector.connect(name, tcp).await else {
+        let none = RawReply { status: None, text: String::new() };
+        return Answer::of_raw("a handshake".to_owned(), &none);
+    };
     let request = format!(
         "GET /me HTTP/1.1\r\nHost: shop\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n"
     );
-    stream.write_all(request.as_bytes()).await.unwrap();
+    // by TLS 1.3 a client learns of its certificate's refusal when it writes or reads
+    let _ = stream.write_all(request.as_bytes()).await;
     let mut bytes = Vec::new();
     // Envoy may close without a farewell
     let _ = stream.read_to_end(&mut bytes).await;
@@ -97,7 +114,7 @@ fn a_token_bound_to_a_certificate_passes_over_a_connection_that_proves_it_and_ov
     run(async {
         let (server, owner, thief) = (Identity::new(NAME), Identity::new("owner"), Identity::new("thief"));
         let door = Port::free().unwrap();
-        let shop = shop(&server, &door).await;
+        let shop = shop("binding", &server, &door).await;
         let bound = json!({ "x5t#S256": owner.thumbprint() });
         let bound = shop.stack.idp().token("alice").claim("cnf", bound).sign().await.unwrap();
         // again and again: what is cached is bound all the same, on each worker
@@ -118,5 +135,58 @@ fn a_token_bound_to_a_certificate_passes_over_a_connection_that_proves_it_and_ov
         let several = shop.stack.idp().token("alice").claim("cnf", several).sign().await.unwrap();
         let answer = shop.unreached(ask(&server, &door, Some(&owner), &several)).await;
         invalid_token("binding-mismatch").must_be(answer);
+    });
+}
+
+/// CVE-2026-47778, CVE-2025-66220 (Envoy): a name of a certificate was compared up to its first NUL, or the first of several
+/// names stood for all. A token is bound to the whole certificate by its SHA-256, so no name is compared at all: neither one that
+/// begins as the owner's does nor one that stands beside it helps a thief.
+#[test]
+fn a_bound_token_is_its_certificates_alone_whatever_names_others_have_with_several_or_with_a_nul() {
+    const OWNER: &str = "owner.example";
+    let dns = |name: &str| SanType::DnsName(name.try_into().unwrap());
+    let uri = |name: &str| SanType::URI(name.try_into().unwrap());
+    let mail = |name: &str| SanType::Rfc822Name(name.try_into().unwrap());
+    run(async {
+        let server = Identity::new(NAME);
+        let clients = [
+            Identity::with_names([dns(OWNER)]),
+            // the same names: another key, and so another certificate
+            Identity::with_names([dns(OWNER)]),
+            Identity::with_names([dns("owner.example\0.evil.example")]),
+            Identity::with_names([dns("evil.example\0"), dns(OWNER)]),
+            Identity::with_names([
+                dns(OWNER),
+                dns("evil.example"),
+                uri("spiffe://shop/owner"),
+                mail("owner@shop.example"),
+            ]),
+            Identity::with_names([uri("spiffe://shop/owner"), uri("spiffe://shop/owner\0/evil")]),
+            Identity::with_names([SanType::IpAddress([127, 0, 0, 1].into()), dns(OWNER)]),
+            Identity::with_names([]),
+        ];
+        let door = Port::free().unwrap();
+        let shop = shop("binding-names", &server, &door).await;
+        let mut accepted = 0;
+        let plain = shop.token("alice").await;
+        for (owner, own) in clients.iter().enumerate() {
+            // Envoy may refuse a certificate by itself; then nobody comes in by it
+            let known = ask(&server, &door, Some(own), &plain).await.status == 200;
+            let bound = json!({ "x5t#S256": own.thumbprint() });
+            let bound = shop.stack.idp().token("alice").claim("cnf", bound).sign().await.unwrap();
+            for (number, client) in clients.iter().enumerate() {
+                if number == owner && known {
+                    ask(&server, &door, Some(client), &bound).await.is(200);
+                    accepted += 1;
+                    continue;
+                }
+                let answer = shop.unreached(ask(&server, &door, Some(client), &bound)).await;
+                assert!(
+                    answer.status == 0 || answer.body["reason"] == "binding-mismatch",
+                    "{owner} {number}: {answer}"
+                );
+            }
+        }
+        assert!(accepted >= 4, "{accepted} certificates were accepted");
     });
 }

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{self, Error};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use crate::support::manager::{manager, routes};
+use crate::support::manager::{closes_at_once, manager, routes};
 use crate::support::subject;
 
 /// The one origin whose pages may use the cookie.
@@ -35,6 +35,7 @@ static SHOP: Shared = Shared::made("websocket", |stack| {
         })
         .envoy(move |config| {
             config.cluster("backend", service).unwrap();
+            closes_at_once(config);
             // all that Envoy could open, so that what stays shut is shut by the filter
             let upgrades = json!([{ "upgrade_type": "websocket" }, { "upgrade_type": "CONNECT" }]);
             manager(config)["upgrade_configs"] = upgrades;
@@ -204,5 +205,58 @@ fn no_tunnel_is_opened_where_envoy_would() {
         let reply = shop.unreached(raw_h2(shop.stack.envoy().port(), &fields)).await;
         let RawH2Reply::Answer(body) = reply else { panic!("{reply:?}") };
         assert_eq!(serde_json::from_str::<Value>(&body).unwrap()["reason"], "path-ambiguous");
+    });
+}
+
+/// CVE-2026-73548, CVE-2025-64763 (Envoy): bytes behind an upgrade that was not yet accepted reached the service as if it were.
+/// What follows a refused one is either thrown away with the connection, or a request of its own that is decided as any other.
+#[test]
+fn what_follows_a_refused_upgrade_reaches_no_service_and_is_decided_as_a_request_of_its_own() {
+    /// A kilobyte that is a request, or could be a message of the socket.
+    fn behind(line: &str, more: &str) -> String {
+        let head = format!("{line} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n{more}X-Padding: ");
+        let padding = "p".repeat(1024 - head.len() - 4);
+        format!("{head}{padding}\r\n\r\n")
+    }
+    const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                           Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    SHOP.visit(async |shop| {
+        let good = format!("Authorization: Bearer {}\r\n", shop.token("alice").await);
+        let weak = format!("Authorization: Bearer {}\r\n", shop.token("nora").await);
+        let frame = format!("\u{1}{}", "m".repeat(1023));
+        for (head, status) in [
+            (format!("GET /socket HTTP/1.1\r\nHost: shop\r\n{UPGRADE}\r\n"), 401),
+            (format!("GET /socket HTTP/1.1\r\nHost: shop\r\n{UPGRADE}{weak}\r\n"), 403),
+            (
+                format!(
+                    "GET /open-socket HTTP/1.1\r\nHost: shop\r\n{UPGRADE}Authorization: Bearer x\r\n\r\n"
+                ),
+                401,
+            ),
+            (format!("POST /socket HTTP/1.1\r\nHost: shop\r\n{UPGRADE}Content-Length: 0\r\n\r\n"), 401),
+            ("CONNECT shop:443 HTTP/1.1\r\nHost: shop:443\r\n\r\n".to_owned(), 400),
+            (format!("CONNECT shop:443 HTTP/1.1\r\nHost: shop:443\r\n{good}\r\n"), 400),
+        ] {
+            // none of these may reach the service by itself
+            for after in [
+                behind("GET /socket", ""),
+                behind("GET /socket", &weak),
+                behind("GET /nothing", &good),
+                frame.clone(),
+            ] {
+                let answer = shop.unreached(shop.raw([head.as_bytes(), after.as_bytes()].concat())).await;
+                assert_eq!(answer.status, status, "{head}{answer}");
+                let lines: Vec<_> =
+                    answer.text.lines().filter(|line| line.starts_with("HTTP/1.1 ")).collect();
+                assert!(lines.iter().all(|line| line.starts_with("HTTP/1.1 40")), "{head}{lines:?}");
+            }
+            // this one may, as itself: with its own token, by its own row, once
+            let before = shop.requests_passed().await;
+            let answer =
+                shop.raw([head.as_bytes(), behind("GET /open-socket", "").as_bytes()].concat()).await;
+            assert_eq!(answer.status, status, "{head}{answer}");
+            assert!(!answer.text.contains("HTTP/1.1 101") && !answer.text.contains("x-auth-"), "{answer}");
+            assert!(shop.requests_passed().await - before <= 1);
+        }
     });
 }

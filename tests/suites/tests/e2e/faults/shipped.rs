@@ -31,6 +31,15 @@ fn the_module_that_ships_is_laid_out_by_its_training_in_one_way() {
     assert_eq!(portcullis_finish::ship(&linked).unwrap(), shipped);
 }
 
+/// GHSA-h7pq-86h8-rp5x, GHSA-cxpq-8v7q-cg56 (Envoy Gateway), #4528 (higress): whoever fetches a module unpacks it within a bound.
+/// Ours fits into a small one.
+#[test]
+fn the_module_that_ships_is_below_2_mib() {
+    const BOUND: u64 = 2 * 1024 * 1024;
+    let size = fs::metadata(artifacts::plugin().unwrap()).unwrap().len();
+    assert!(size < BOUND, "{size} bytes");
+}
+
 #[test]
 fn the_headers_that_spring_a_trap_are_headers_like_any_other() {
     SHOP.visit(async |shop| {

@@ -25,6 +25,7 @@ impl Connection for Plain {
     }
 }
 
+/// CVE-2026-124679 (APISIX): a fault of the plugin let the request pass.
 #[test]
 fn what_cannot_be_handed_over_never_passes_in_shadow_mode_neither() {
     let mut document = corpus::policy();

@@ -55,6 +55,8 @@ fn known(algorithm: Algorithm) -> (Gate, Vec<u8>) {
     (gate, token)
 }
 
+/// CVE-2026-35030 (litellm): a part of the token was the key of the cache.
+///
 /// Every byte of it: a bit flipped (all bits where a verification is cheap), taken out, twice.
 #[test]
 fn no_change_of_one_bit_or_length_of_one_byte_passes() {

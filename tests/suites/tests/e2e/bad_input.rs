@@ -189,6 +189,7 @@ fn several_authorization_headers_are_400() {
     });
 }
 
+/// CVE-2025-61920 (Authlib).
 #[test]
 fn a_token_that_is_too_large_is_refused() {
     SHOP.visit(async |shop| {

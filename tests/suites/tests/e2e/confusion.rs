@@ -89,6 +89,8 @@ const ENDPOINTS: [(&str, &str); 5] = [
     ("GET", "/nothing/here"),
 ];
 
+/// CVE-2026-32597 (`PyJWT`), CVE-2026-35042 (fast-jwt), CVE-2026-48526 (`PyJWT`), CVE-2026-25537 (jsonwebtoken) are among them; the
+/// full products are the engine's tests.
 #[test]
 fn a_bad_token_is_401_with_its_reason_on_every_kind_of_row() {
     SHOP.visit(async |shop| {

@@ -194,6 +194,7 @@ fn a_service_accepts_its_own_providers_and_no_other_teams() {
 }
 
 /// A request has one host: the one that decides is the one that the service gets.
+/// CVE-2026-26308 (Envoy), CVE-2026-31838 (Istio): of several values, the one that decided was not the one that was used.
 #[test]
 fn a_second_host_changes_nothing() {
     SHOP.visit(async |shop| {

@@ -14,6 +14,9 @@ use crate::token::TokenChanges;
 pub struct Paths {
     rows: BTreeMap<String, Asks>,
     paths: Vec<(String, String)>,
+    places: Vec<(String, String)>,
+    readable: Vec<String>,
+    ambiguous: Vec<String>,
 }
 
 /// What a row asks of its caller.
@@ -91,13 +94,22 @@ impl Paths {
         self.rows.keys().map(String::as_str)
     }
 
-    /// The targets, in the order of the file.
+    /// The targets, in the order of the file: those that are listed, then each segment at each place.
     pub fn cases(&self) -> impl Iterator<Item = PathCase<'_>> {
-        self.paths.iter().map(|(target, expected)| {
-            let byte = |c| u8::try_from(c).expect("a character of a target is one byte");
-            let target = target.chars().map(byte).collect();
-            PathCase { target, outcome: self.outcome(expected) }
-        })
+        let listed = self.paths.iter().map(|(target, expected)| self.case(target, expected));
+        let readable = self.readable.iter().map(|segment| (segment, None));
+        let ambiguous = self.ambiguous.iter().map(|segment| (segment, Some("path-ambiguous")));
+        let placed = readable.chain(ambiguous).flat_map(move |(segment, reason)| {
+            self.places.iter().map(move |(place, row)| {
+                self.case(&place.replace("{segment}", segment), reason.unwrap_or(row))
+            })
+        });
+        listed.chain(placed)
+    }
+
+    fn case<'p>(&'p self, target: &str, expected: &'p str) -> PathCase<'p> {
+        let byte = |c| u8::try_from(c).expect("a character of a target is one byte");
+        PathCase { target: target.chars().map(byte).collect(), outcome: self.outcome(expected) }
     }
 
     fn outcome<'p>(&'p self, expected: &'p str) -> PathOutcome<'p> {

@@ -26,6 +26,10 @@ pub enum PathError {
     /// `.` or `..`: some resolve them (RFC 3986 5.2.4), some do not.
     #[error("it has a dot segment")]
     DotSegment,
+    /// `...`, `..%20`, `%20`: a dot segment or an empty one, once trailing dots (Windows), white space or invisible characters
+    /// are trimmed.
+    #[error("it has a segment of dots and white space only")]
+    TrimmedSegment,
     /// `\`: some read it as a slash. `;`: some cut a path parameter there.
     #[error("it has a `\\` or a `;`")]
     Separator,
@@ -44,9 +48,16 @@ pub enum PathError {
     /// An escape of `/`, `\`, `%`, `?`, `#`, `;`: whoever decodes early or twice sees another path.
     #[error("it escapes a character that would change the path")]
     EscapedDelimiter,
-    /// An escape of a control byte: some cut there, and patterns stop at line ends.
-    #[error("it escapes a control byte")]
+    /// An escape of a control character or a line separator: some cut there, and patterns stop at line ends.
+    #[error("it escapes a control character")]
     EscapedControl,
+    /// Escapes that decode to no UTF-8 (RFC 3629): overlong forms (`%c0%af`), surrogates, other charsets. Decoders disagree:
+    /// some read `/`, some U+FFFD, some Latin-1.
+    #[error("it escapes bytes that are not UTF-8")]
+    NotUtf8,
+    /// An escape of a character that some software turns into a delimiter, as U+FF0F FULLWIDTH SOLIDUS into `/`.
+    #[error("it escapes a character that some turn into `.`, `/`, `\\`, `%`, `;`, `?` or `#`")]
+    DelimiterAlias,
 }
 
 impl<'a> CanonicalPath<'a> {
@@ -58,18 +69,18 @@ impl<'a> CanonicalPath<'a> {
         if target.first() != Some(&b'/') {
             return Err(PathError::NoSlash);
         }
-        let (mut segment, mut end, mut escapes) = (1, target.len(), false);
+        let (mut segment, mut end, mut escapes, mut escaped) = (1, target.len(), false, false);
         for (at, byte) in target.iter().enumerate().skip(1) {
             match Kind::of(*byte) {
                 Kind::Plain => {}
                 Kind::Slash if at == segment => return Err(PathError::EmptySegment),
                 Kind::Slash => {
-                    check_dots(target.get(segment..at))?;
-                    segment = at + 1;
+                    check_segment(target.get(segment..at).unwrap_or_default(), escaped)?;
+                    (segment, escaped) = (at + 1, false);
                 }
                 Kind::Escape => {
                     check_escape(target.get(at + 1), target.get(at + 2))?;
-                    escapes = true;
+                    (escapes, escaped) = (true, true);
                 }
                 Kind::Query => {
                     end = at;
@@ -80,7 +91,7 @@ impl<'a> CanonicalPath<'a> {
                 Kind::Unescaped => return Err(PathError::Unescaped),
             }
         }
-        check_dots(target.get(segment..end))?;
+        check_segment(target.get(segment..end).unwrap_or_default(), escaped)?;
         let (path, query) = target.split_at_checked(end).unwrap_or_default();
         if query.contains(&b'#') {
             return Err(PathError::Fragment);
@@ -162,8 +173,94 @@ impl Kind {
     }
 }
 
-fn check_dots(segment: Option<&[u8]>) -> Result<(), PathError> {
-    if matches!(segment, Some(b"." | b"..")) { Err(PathError::DotSegment) } else { Ok(()) }
+/// Checks a whole segment: whether it is a dot segment, or could be taken for one, and the characters that it escapes.
+fn check_segment(segment: &[u8], escaped: bool) -> Result<(), PathError> {
+    match segment {
+        b"." | b".." => Err(PathError::DotSegment),
+        _ if escaped => check_characters(segment),
+        [b'.', rest @ ..] if rest.iter().all(|byte| *byte == b'.') => Err(PathError::TrimmedSegment),
+        _ => Ok(()),
+    }
+}
+
+/// Decodes a segment with escapes, one character at a time.
+fn check_characters(segment: &[u8]) -> Result<(), PathError> {
+    let mut bytes = Unescaped(segment.iter());
+    let mut trimmed = true;
+    while let Some(first) = bytes.next() {
+        let length = match first {
+            // checked as it came
+            0x00..=0x7f => {
+                trimmed = trimmed && matches!(first, b'.' | b' ');
+                continue;
+            }
+            0x80..=0xbf => return Err(PathError::NotUtf8),
+            0xc0..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0..=0xff => 4,
+        };
+        let mut encoded = [first, 0, 0, 0];
+        for byte in encoded.iter_mut().take(length).skip(1) {
+            *byte = bytes.next().ok_or(PathError::NotUtf8)?;
+        }
+        let character = encoded.get(..length).and_then(|it| std::str::from_utf8(it).ok()?.chars().next());
+        let character = character.ok_or(PathError::NotUtf8)?;
+        if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+            return Err(PathError::EscapedControl);
+        }
+        if is_delimiter_alias(character) {
+            return Err(PathError::DelimiterAlias);
+        }
+        trimmed = trimmed && (character.is_whitespace() || is_ignorable(character));
+    }
+    if trimmed { Err(PathError::TrimmedSegment) } else { Ok(()) }
+}
+
+/// The bytes of a segment, escapes decoded. They have been checked: two hexadecimal digits follow each `%`.
+struct Unescaped<'a>(std::slice::Iter<'a, u8>);
+
+impl Iterator for Unescaped<'_> {
+    type Item = u8;
+
+    fn next(&mut self) -> Option<u8> {
+        let byte = *self.0.next()?;
+        if byte != b'%' {
+            return Some(byte);
+        }
+        let mut digit = || char::from(*self.0.next()?).to_digit(16);
+        u8::try_from(digit()? * 16 + digit()?).ok()
+    }
+}
+
+/// Whether some software turns this character into `.`, `/`, `\`, `%`, `;`, `?` or `#`, alone or among others:
+///
+/// - the Windows ANSI code pages by best fit (Unicode's `WindowsBestFit` tables of 874, 932, 949 and 1250 to 1258);
+/// - the C library's transliteration to ASCII (`iconv -t ASCII//TRANSLIT` of glibc), as far as it yields `/` or `\`;
+/// - IDNA (RFC 3490 3.1), whose label separators are read as `.`;
+/// - NFKC (Unicode Standard Annex 15), where its result has one of the seven or one of the characters above. A test
+///   compares this part with NFKC itself.
+const fn is_delimiter_alias(character: char) -> bool {
+    matches!(character,
+        '\u{a5}' | '\u{b4}' | '\u{bc}'..='\u{be}' | '\u{f7}' | '\u{37e}' | '\u{66a}'
+        | '\u{2024}'..='\u{2026}' | '\u{2044}' | '\u{2047}'..='\u{2049}' | '\u{20a9}'
+        | '\u{2100}' | '\u{2101}' | '\u{2105}' | '\u{2106}' | '\u{2150}'..='\u{215f}' | '\u{2189}'
+        | '\u{2215}' | '\u{2216}' | '\u{2488}'..='\u{249b}' | '\u{2571}' | '\u{2572}'
+        | '\u{27cb}' | '\u{27cd}' | '\u{29f5}' | '\u{29f8}' | '\u{29f9}' | '\u{3002}'
+        | '\u{33a7}' | '\u{33a8}' | '\u{33ae}' | '\u{33af}' | '\u{33c2}' | '\u{33c6}' | '\u{33c7}' | '\u{33d8}'
+        | '\u{33de}' | '\u{33df}' | '\u{fe12}' | '\u{fe14}' | '\u{fe16}' | '\u{fe19}' | '\u{fe30}' | '\u{fe52}'
+        | '\u{fe54}' | '\u{fe56}' | '\u{fe5f}' | '\u{fe68}' | '\u{fe6a}' | '\u{ff03}' | '\u{ff05}'
+        | '\u{ff0e}' | '\u{ff0f}' | '\u{ff1b}' | '\u{ff1f}' | '\u{ff3c}' | '\u{ff61}' | '\u{ffe5}' | '\u{ffe6}'
+        | '\u{1f100}')
+}
+
+/// Whether this character is invisible, so that some software drops it before it compares (`Default_Ignorable_Code_Point`
+/// of Unicode).
+const fn is_ignorable(character: char) -> bool {
+    matches!(character,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 fn check_escape(high: Option<&u8>, low: Option<&u8>) -> Result<(), PathError> {
@@ -201,7 +298,12 @@ mod tests {
             ("/orders?x=//..%2f", "/orders"),
             ("/orders??", "/orders"),
             ("/a%C3%A9%40b@c:d", "/a%C3%A9%40b@c:d"),
-            ("/.well-known/...", "/.well-known/..."),
+            ("/.well-known/..a", "/.well-known/..a"),
+            ("/a%20b/%20c/d%20", "/a%20b/%20c/d%20"),
+            ("/caf%C3%A9/%F0%9F%98%80/%E2%82%AC", "/caf%C3%A9/%F0%9F%98%80/%E2%82%AC"),
+            // letters with marks of their own, and joined ones, are no delimiters
+            ("/cafe%CC%81/col%C2%B7lecci%C3%B3/%E3%83%8E", "/cafe%CC%81/col%C2%B7lecci%C3%B3/%E3%83%8E"),
+            ("/a%E2%80%8Db/.a%20/%20a.", "/a%E2%80%8Db/.a%20/%20a."),
         ] {
             assert_eq!(
                 CanonicalPath::parse(target.as_bytes()).map(CanonicalPath::as_str),
@@ -227,6 +329,18 @@ mod tests {
             ("/.", DotSegment),
             ("/a/../b", DotSegment),
             ("/a/..?x", DotSegment),
+            ("/...", TrimmedSegment),
+            ("/a/..../b", TrimmedSegment),
+            ("/%20", TrimmedSegment),
+            ("/a/..%20/b", TrimmedSegment),
+            ("/a/%20..?x", TrimmedSegment),
+            ("/a/.%20./b", TrimmedSegment),
+            ("/a/%20.%20/b", TrimmedSegment),
+            ("/a/..%c2%a0/b", TrimmedSegment),
+            ("/a/%E3%80%80..", TrimmedSegment),
+            ("/a/..%e2%80%8b", TrimmedSegment),
+            ("/a/.%ef%bb%bf.", TrimmedSegment),
+            ("/a/.%c2%ad./b", TrimmedSegment),
             ("/a/..;x=y/b", Separator),
             ("/a\\b", Separator),
             ("/a;b", Separator),
@@ -254,9 +368,68 @@ mod tests {
             ("/%00", EscapedControl),
             ("/%0a", EscapedControl),
             ("/%7f", EscapedControl),
+            ("/a%c2%85b", EscapedControl),
+            ("/a%e2%80%a8b", EscapedControl),
+            ("/%ff", NotUtf8),
+            ("/%c3", NotUtf8),
+            ("/%c3a", NotUtf8),
+            ("/%c3/%a9", NotUtf8),
+            ("/%c3%a9%a9", NotUtf8),
+            ("/a/..%c0%af", NotUtf8),
+            ("/a/%c0%ae%c0%ae/b", NotUtf8),
+            ("/%c1%9c", NotUtf8),
+            ("/%e0%80%af", NotUtf8),
+            ("/%f0%80%80%af", NotUtf8),
+            ("/%f8%80%80%80%af", NotUtf8),
+            ("/%ed%a0%80", NotUtf8),
+            ("/%f4%90%80%80", NotUtf8),
+            ("/a/..%ef%bc%8f", DelimiterAlias),
+            ("/a/%ef%bc%8e%ef%bc%8e/b", DelimiterAlias),
+            ("/a%ef%bc%bcb", DelimiterAlias),
+            ("/a%e3%80%82b", DelimiterAlias),
+            ("/a%e2%88%95b", DelimiterAlias),
+            ("/a%e2%81%84b", DelimiterAlias),
+            ("/a%e2%a7%b8b", DelimiterAlias),
+            ("/a%cd%beb", DelimiterAlias),
+            ("/a%c2%a5b", DelimiterAlias),
         ] {
             assert_eq!(CanonicalPath::parse(target.as_bytes()), Err(error), "{target}");
         }
+    }
+
+    /// The characters that are listed because of another source than NFKC.
+    #[cfg(not(target_family = "wasm"))]
+    const BEYOND_NFKC: [char; 17] = [
+        // best fit
+        '\u{a5}', '\u{b4}', '\u{37e}', '\u{66a}', '\u{2044}', '\u{20a9}', '\u{2215}', '\u{2216}',
+        // transliteration
+        '\u{f7}', '\u{2571}', '\u{2572}', '\u{27cb}', '\u{27cd}', '\u{29f5}', '\u{29f8}', '\u{29f9}',
+        // IDNA, whose other two are U+FF0E and U+FF61
+        '\u{3002}',
+    ];
+
+    /// Every character for which a list of ours does not say what it should.
+    #[cfg(not(target_family = "wasm"))]
+    fn wrongly_listed(listed: fn(char) -> bool, expected: impl Fn(char) -> bool) -> Vec<String> {
+        let wrong = ('\u{80}'..=char::MAX).filter(|c| listed(*c) != expected(*c));
+        wrong.map(|c| format!("U+{:04X}", u32::from(c))).collect()
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    #[test]
+    fn the_aliases_of_delimiters_are_those_of_nfkc_and_of_the_sources_named() {
+        let nfkc = icu_normalizer::ComposingNormalizerBorrowed::new_nfkc();
+        let is_source = |c: char| r"./\%;?#".contains(c) || BEYOND_NFKC.contains(&c);
+        let expected =
+            |c: char| is_source(c) || nfkc.normalize(c.encode_utf8(&mut [0; 4])).contains(is_source);
+        assert_eq!(wrongly_listed(is_delimiter_alias, expected), [""; 0]);
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    #[test]
+    fn the_ignorable_characters_are_those_of_unicode() {
+        use icu_properties::props::{BinaryProperty as _, DefaultIgnorableCodePoint};
+        assert_eq!(wrongly_listed(is_ignorable, DefaultIgnorableCodePoint::for_char), [""; 0]);
     }
 
     #[test]

@@ -152,8 +152,14 @@ fn mend_of_template(method: &str, template: &str, error: TemplateError) -> Strin
         TemplateError::Path(PathError::NoSlash) => {
             format!("begin it with a slash, as {}", Quoted(&format!("{method} /{}", template.trim_start())))
         }
-        TemplateError::Path(PathError::EscapedDelimiter | PathError::EscapedControl) => {
-            "remove the escape: a request with it is always refused".to_owned()
+        TemplateError::Path(
+            PathError::EscapedDelimiter
+            | PathError::EscapedControl
+            | PathError::NotUtf8
+            | PathError::DelimiterAlias,
+        ) => "remove the escape: a request with it is always refused".to_owned(),
+        TemplateError::Path(PathError::TrimmedSegment) => {
+            "rename the segment: a request with it is always refused".to_owned()
         }
         TemplateError::Path(PathError::NeedlessEscape) | TemplateError::Spelling => {
             "write the character itself, or its escape in upper case where it needs one".to_owned()

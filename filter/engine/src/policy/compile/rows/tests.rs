@@ -34,6 +34,9 @@ fn a_row_matches_a_method_and_a_path_template() {
         ("an escape in lower case", |it| row(it, "GET /caf%c3%a9")),
         ("an escape that is cut off", |it| row(it, "GET /100%")),
         ("an escaped line break", |it| row(it, "GET /a%0Ab")),
+        ("an escape of Latin-1", |it| row(it, "GET /caf%E9")),
+        ("an escaped full-width slash", |it| row(it, "GET /a%EF%BC%8Fb")),
+        ("a segment of dots", |it| row(it, "GET /a/.../b")),
         ("a fragment", |it| row(it, "GET /orders#x")),
         ("a path parameter", |it| row(it, "GET /orders;x=1")),
         ("a space behind", |it| row(it, "GET /orders ")),
@@ -58,8 +61,8 @@ fn whatever_can_be_wrong_with_a_template_is_in_the_snapshot() {
         "snapshots/portcullis_engine__policy__compile__rows__tests__a_row_matches_a_method_and_a_path_template.snap"
     );
     let of_paths = all!(
-        PathError: NoSlash, EmptySegment, DotSegment, Separator, Fragment, Unescaped, BadEscape, NeedlessEscape,
-        EscapedDelimiter, EscapedControl
+        PathError: NoSlash, EmptySegment, DotSegment, TrimmedSegment, Separator, Fragment, Unescaped, BadEscape,
+        NeedlessEscape, EscapedDelimiter, EscapedControl, NotUtf8, DelimiterAlias
     );
     let of_templates =
         all!(TemplateError: PartOfSegment, Name, RestNotLast, NameTwice, Spelling, Query; Path);

@@ -13,7 +13,8 @@ use crate::token::TokenChanges;
 #[serde(deny_unknown_fields)]
 pub struct Paths {
     rows: BTreeMap<String, Asks>,
-    paths: Vec<(String, String)>,
+    #[serde(rename = "paths")]
+    listed: Vec<(String, String)>,
     places: Vec<(String, String)>,
     readable: Vec<String>,
     ambiguous: Vec<String>,
@@ -96,7 +97,7 @@ impl Paths {
 
     /// The targets, in the order of the file: those that are listed, then each segment at each place.
     pub fn cases(&self) -> impl Iterator<Item = PathCase<'_>> {
-        let listed = self.paths.iter().map(|(target, expected)| self.case(target, expected));
+        let listed = self.listed.iter().map(|(target, expected)| self.case(target, expected));
         let readable = self.readable.iter().map(|segment| (segment, None));
         let ambiguous = self.ambiguous.iter().map(|segment| (segment, Some("path-ambiguous")));
         let placed = readable.chain(ambiguous).flat_map(move |(segment, reason)| {

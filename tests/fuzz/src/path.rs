@@ -22,7 +22,11 @@ pub fn path(input: &[u8]) {
     POLICY.with(|policy| {
         let service = &policy.services()[0];
         let best = |segments: &[String]| {
-            service.rows().iter().filter_map(|row| Some((kinds(row, segments)?, row.id))).min()
+            let rows = service.rows().iter();
+            let (kinds, empty_rest, id) = rows
+                .filter_map(|row| kinds(row, segments).map(|(kinds, empty)| (kinds, empty, row.id)))
+                .min()?;
+            (!empty_rest).then_some((kinds, id))
         };
         let raw: Vec<_> = read.text[1..].split('/').map(str::to_owned).collect();
         // a service that decodes before it routes must come to the same row
@@ -125,14 +129,15 @@ fn pchar(byte: u8) -> bool {
     unreserved(byte) || b"!$&'()*+,=:@".contains(&byte)
 }
 
-/// How specific the row is for a path: for each segment, 0 is a literal, 1 any one, 2 all that is left; `None`: no match.
-fn kinds(row: &Row, path: &[String]) -> Option<Vec<u8>> {
+/// How specific the row is for a path: for each segment, 0 is a literal, 1 any one, 2 all that is left; and whether nothing is
+/// left, which some routers match and some do not. `None`: no match in any router.
+fn kinds(row: &Row, path: &[String]) -> Option<(Vec<u8>, bool)> {
     let mut kinds = Vec::new();
     let mut segments = path.iter();
     for part in row.template.as_str()[1..].split('/') {
         if part.starts_with("{*") {
             kinds.push(2);
-            return segments.next().filter(|first| !first.is_empty()).map(|_| kinds);
+            return Some((kinds, segments.all(String::is_empty)));
         }
         let segment = segments.next()?;
         let any = part.starts_with('{');
@@ -141,5 +146,5 @@ fn kinds(row: &Row, path: &[String]) -> Option<Vec<u8>> {
             return None;
         }
     }
-    segments.next().is_none().then_some(kinds)
+    segments.next().is_none().then_some((kinds, false))
 }

@@ -2,6 +2,10 @@
 //! parameter over the rest, with a way back; the same order as axum's router. Not `matchit`: it refuses `/{id}` beside
 //! `/{*rest}`, which role tables need.
 //!
+//! Routers disagree about an empty rest: `/files/{*rest}` is not `/files/` in axum and Express, but is in Starlette and Go, and
+//! is `/files`, too, in servlet mappings. So neither path is ever decided by a wider template: it has a template of its own,
+//! or none.
+//!
 //! Cost: one binary search among the literals for each segment, whatever the number of templates. A search visits each
 //! node at most once, and only a table can make it visit many.
 
@@ -95,11 +99,12 @@ impl TreeBuilder {
 impl Tree {
     /// The template that wins for `path`, which starts with a slash.
     pub fn find(&self, path: &str) -> Option<TemplateId> {
-        self.search(self.nodes.first()?, path.as_bytes().strip_prefix(b"/")?)
+        self.search(self.nodes.first()?, path.as_bytes().strip_prefix(b"/")?).flatten()
     }
 
-    /// Depth is bounded by the deepest template, not by the path.
-    fn search(&self, node: &Node, path: &[u8]) -> Option<TemplateId> {
+    /// Depth is bounded by the deepest template, not by the path. `Some(None)`: here some routers match an empty rest, so the
+    /// search ends without a template.
+    fn search(&self, node: &Node, path: &[u8]) -> Option<Option<TemplateId>> {
         let slash = path.iter().position(|byte| *byte == b'/');
         let (segment, rest) = match slash.and_then(|at| path.split_at_checked(at)) {
             Some((segment, rest)) => (segment, rest.get(1..)),
@@ -107,11 +112,12 @@ impl Tree {
         };
         let enter = |child: u32| {
             let child = self.nodes.get(child as usize)?;
-            rest.map_or(child.template, |rest| self.search(child, rest))
+            let ends = || child.template.map(Some).or(child.rest.map(|_| None));
+            rest.map_or_else(ends, |rest| self.search(child, rest))
         };
         let literal = || node.literals.get(segment).copied().and_then(enter);
         let parameter = || node.parameter.filter(|_| !segment.is_empty()).and_then(enter);
-        let everything = || node.rest.filter(|_| !path.is_empty());
+        let everything = || node.rest.map(|id| Some(id).filter(|_| !path.is_empty()));
         literal().or_else(parameter).or_else(everything)
     }
 }

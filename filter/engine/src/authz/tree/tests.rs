@@ -22,30 +22,31 @@ fn tree(table: &[Template]) -> (Tree, BTreeMap<u32, Template>) {
     (builder.finish(), templates)
 }
 
-/// How specific each part of a template is, from the left: a literal, a parameter, the rest. None: it does not match.
-fn specificity(template: &Template, path: &str) -> Option<Vec<u8>> {
+/// How specific each part of a template is, from the left: a literal, a parameter, the rest; and whether the rest is empty or
+/// left out. None: it does not match, in whatever router.
+fn specificity(template: &Template, path: &str) -> Option<(Vec<u8>, bool)> {
     let mut left = path.strip_prefix('/')?.split('/');
     let mut specificity = Vec::new();
     for segment in template.segments() {
-        let value = left.next()?;
-        specificity.push(match segment {
-            Segment::Literal(literal) if literal == value => 0,
-            Segment::Parameter(_) if !value.is_empty() => 1,
-            Segment::Rest(_) if !value.is_empty() || left.clone().next().is_some() => {
-                left = "".split('/');
-                left.next();
-                2
-            }
+        let value = left.next();
+        if matches!(segment, Segment::Rest(_)) {
+            specificity.push(2);
+            return Some((specificity, value.unwrap_or_default().is_empty() && left.next().is_none()));
+        }
+        specificity.push(match (segment, value) {
+            (Segment::Literal(literal), Some(value)) if literal == value => 0,
+            (Segment::Parameter(_), Some(value)) if !value.is_empty() => 1,
             _ => return None,
         });
     }
-    left.next().is_none().then_some(specificity)
+    left.next().is_none().then_some((specificity, false))
 }
 
-/// The most specific of all templates that match.
+/// The most specific of all templates that match in some router, if it matches in all.
 fn naive<'t>(table: &'t [Template], path: &str) -> Option<&'t Template> {
     let matching = table.iter().filter_map(|template| Some((specificity(template, path)?, template)));
-    matching.min_by(|one, other| one.0.cmp(&other.0)).map(|(_, template)| template)
+    let ((_, empty_rest), template) = matching.min_by(|one, other| one.0.cmp(&other.0))?;
+    (!empty_rest).then_some(template)
 }
 
 /// Equal but for the names of parameters.
@@ -59,6 +60,33 @@ fn same(one: &Template, other: &Template) -> bool {
         template.segments().map(kind).collect::<Vec<_>>()
     };
     kinds(one) == kinds(other)
+}
+
+#[test]
+fn a_path_that_some_routers_count_to_a_subtree_is_not_decided_by_a_wider_template() {
+    let table = [
+        "/files/{*rest}",
+        "/files/secret/{*rest}",
+        "/{tenant}",
+        "/{tenant}/{name}/",
+        "/open/{*rest}",
+        "/open/",
+    ];
+    let (tree, templates) = tree(&table.map(|text| Template::parse(text).unwrap()));
+    for (path, expected) in [
+        ("/files/a", Some("/files/{*rest}")),
+        ("/files/secret/a", Some("/files/secret/{*rest}")),
+        ("/files/secret", None),
+        ("/files/secret/", None),
+        ("/files", None),
+        ("/files/", None),
+        ("/open", None),
+        ("/open/", Some("/open/")),
+        ("/acme", Some("/{tenant}")),
+        ("/acme/a/", Some("/{tenant}/{name}/")),
+    ] {
+        assert_eq!(tree.find(path).map(|id| templates[&id].as_str()), expected, "{path}");
+    }
 }
 
 prop_compose! {
@@ -163,7 +191,8 @@ proptest! {
         }
     }
 
-    /// axum's router is made of `matchit`, which refuses a parameter beside the rest: those rows are left out.
+    /// axum's router is made of `matchit`, which refuses a parameter beside the rest: those rows are left out. Where other
+    /// routers choose another route, none is found.
     #[test]
     fn where_axums_router_takes_the_table_it_chooses_the_same_route((table, paths) in table_and_paths()) {
         let mut router = matchit::Router::new();
@@ -173,7 +202,8 @@ proptest! {
         for path in paths {
             let found = tree.find(&path).map(|id| templates[&id].to_string());
             let routed = router.at(&path).ok().map(|matched| matched.value.clone());
-            prop_assert_eq!(found, routed, "{} of {:?}", path, table);
+            let undecided = found.is_none() && naive(&table, &path).is_none();
+            prop_assert!(undecided || found == routed, "{}: {:?} of {:?}", path, found, table);
         }
     }
 }

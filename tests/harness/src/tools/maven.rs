@@ -8,7 +8,7 @@ use crate::{Error, Result};
 /// Maven's program.
 pub(super) fn maven() -> Result<PathBuf> {
     on_path("mvn").ok_or_else(|| Error::Missing {
-        what: "Maven (mvn), which fetches Keycloak".to_owned(),
+        what: "Maven (mvn), which fetches Keycloak and Tomcat".to_owned(),
         mend: "apt-get install maven".to_owned(),
     })
 }

@@ -8,6 +8,7 @@ mod maven;
 mod node;
 mod postgres;
 mod python;
+mod routers;
 mod wasm_bindgen;
 
 use std::env;
@@ -26,6 +27,7 @@ pub use self::java::java_home;
 pub use self::keycloak::keycloak;
 pub use self::node::node;
 pub use self::postgres::{Postgres, postgres};
+pub use self::routers::{Tomcat, express, go, starlette, tomcat};
 pub use self::wasm_bindgen::wasm_bindgen_test_runner;
 
 /// The folder of `name` at `version`, filled by `fill` if it is not there yet.
@@ -56,7 +58,7 @@ fn installed(name: &str, version: &str, fill: impl FnOnce(&Path) -> Result<()>) 
 }
 
 /// Runs one step of an installation, which may take a while: says so, and how long it took.
-fn step(what: &str, command: &mut Command, mend: &str) -> Result<()> {
+pub(crate) fn step(what: &str, command: &mut Command, mend: &str) -> Result<()> {
     eprintln!("{what} ...");
     let start = Instant::now();
     let failed = |status: String, said: &str| Error::Step {

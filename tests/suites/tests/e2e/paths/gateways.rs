@@ -1,7 +1,9 @@
 //! One Envoy that listens once for each way in which Envoy itself may rewrite paths, in front of a service with axum's router.
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{MatchedPath, RawPathParams, Request};
 use axum::routing::any;
 use axum::{Json, Router};
 use corpus::Paths;
@@ -73,13 +75,19 @@ impl Gateway {
 }
 
 /// A service with a route for each row: it tells what it got, and which route axum's router chose.
-fn routed(paths: &Paths) -> Router {
+pub(super) fn routed(paths: &Paths) -> Router {
     let router = Router::new().fallback(told);
     paths.templates().fold(router, |router, template| router.route(template, any(told)))
 }
 
-async fn told(request: Request) -> Json<Value> {
+async fn told(parameters: Result<RawPathParams, RawPathParamsRejection>, request: Request) -> Json<Value> {
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let assertion = request.headers().get("x-auth-principal").and_then(|value| value.to_str().ok());
-    Json(json!({ "target": request.uri().to_string(), "route": route, "assertion": assertion }))
+    let parameters: BTreeMap<_, _> = parameters.iter().flatten().collect();
+    Json(json!({
+        "target": request.uri().to_string(),
+        "route": route,
+        "parameters": parameters,
+        "assertion": assertion,
+    }))
 }

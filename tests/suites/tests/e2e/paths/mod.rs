@@ -2,6 +2,7 @@
 //! whatever Envoy itself does to paths, and the row that the filter chose is the route that axum's router chose.
 mod ask;
 mod gateways;
+mod routers;
 
 use std::fmt::Write as _;
 

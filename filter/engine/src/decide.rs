@@ -225,6 +225,10 @@ fn take_token<'a>(
 }
 
 /// A browser sends cookies for anybody: what changes something must come from an origin that the policy lists.
+///
+/// QUERY (RFC 10008) is safe too, but must come from a listed origin as an unsafe method must: it carries a body that a
+/// service may treat as that of a POST, and browsers send `Origin` with every QUERY (Fetch 3.2), so an honest page loses
+/// nothing.
 fn judge_origin(policy: &Policy, credential: Credential<'_>, request: &Request<'_>) -> Result<(), Reason> {
     let Some(TokenSource::Cookie { origins, .. }) = policy.source(credential.source) else { return Ok(()) };
     let safe =

@@ -27,11 +27,11 @@ pub enum TokenSource {
         /// What stands before the token, compared exactly.
         prefix: Box<str>,
     },
-    /// A cookie with the `__Host-` prefix; unsafe methods and upgrades need one of `origins`.
+    /// A cookie with the `__Host-` prefix; unsafe methods, QUERY and upgrades need one of `origins`.
     Cookie {
         /// The cookie's name, `__Host-` included.
         name: Box<str>,
-        /// Serialised origins (RFC 6454 6.2) that may send unsafe methods.
+        /// Serialised origins (RFC 6454 6.2) that may send unsafe methods and QUERY.
         origins: Box<[Box<str>]>,
     },
 }

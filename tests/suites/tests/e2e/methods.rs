@@ -1,20 +1,28 @@
 //! Methods are compared exactly (RFC 9110 9.1), over HTTP/2 too, where Envoy passes any; `HEAD` uses the row of `GET` unless
 //! it has its own; a method that a known path does not list is refused, and the log says that the path is known.
-use e2e::{NO_TOKEN, RawH2Reply, Shared, Shop, in_front_of_an_echo, insufficient_scope, raw_h2};
+use e2e::{NO_TOKEN, RawH2Reply, Refusal, Shared, Shop, in_front_of_an_echo, insufficient_scope, raw_h2};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{fields, payload};
 
 static SHOP: Shared = Shared::made("methods", |stack| {
-    in_front_of_an_echo(stack).log_levels("wasm:debug").policy(|policy| {
+    in_front_of_an_echo(stack).provider("browsers").log_levels("wasm:debug").policy(|policy| {
+        let cookie = json!({ "cookie": { "name": "__Host-token", "origins": ["https://shop.example"] } });
+        policy["providers"]["browsers"]["token_source"] = cookie;
         let rows = policy["services"]["shop"]["routes"].as_array_mut().unwrap();
         rows.push(json!({ "match": "GET /heads", "roles": ["customer"] }));
         rows.push(json!({ "match": "HEAD /heads", "roles": ["admin"] }));
         rows.push(json!({ "match": "OPTIONS /options", "public": true }));
         rows.push(json!({ "match": "PROPFIND /files/{*rest}", "roles": ["customer"] }));
+        rows.push(json!({ "match": "QUERY /searches", "roles": ["customer"] }));
+        rows.push(json!({ "match": "QUERY /both", "roles": ["admin"] }));
+        rows.push(json!({ "match": "GET /both", "roles": ["customer"] }));
     })
 });
+
+const ANOTHER_ORIGIN: Refusal =
+    Refusal { status: 403, reason: "origin-not-allowed", challenge: None, retry_after: false };
 
 /// What the body of an answer says, over HTTP/2; null where Envoy itself refused the request.
 async fn over_h2(shop: &Shop, method: &str, path: &str, token: Option<&str>) -> Value {
@@ -96,6 +104,42 @@ fn a_head_uses_the_row_of_get_unless_it_has_its_own() {
             ask(Method::GET, "/heads").sent_as("alice").answers(200).await;
             ask(Method::GET, "/heads").sent_as("ada").is_stopped(insufficient_scope("role-missing")).await;
         }
+    });
+}
+
+/// Envoy 1.40 passes QUERY (RFC 10008), over HTTP/2: it is safe as GET is, but has a body and is another method.
+#[test]
+fn a_query_is_decided_by_its_own_row_and_not_by_that_of_get() {
+    SHOP.visit(async |shop| {
+        let ask = |method: &'static str, path| shop.ask(method.parse().unwrap(), path).h2();
+        let echo = ask("QUERY", "/searches").sent_as("alice").json(json!("tea")).answers(200).await;
+        assert_eq!((&echo.body["method"], &echo.body["body"]), (&json!("QUERY"), &json!("\"tea\"")));
+        let (undeclared, role) = (insufficient_scope("route-undeclared"), insufficient_scope("role-missing"));
+        ask("QUERY", "/orders").sent_as("alice").is_stopped(undeclared).await;
+        ask("GET", "/searches").sent_as("alice").is_stopped(undeclared).await;
+        shop.unreached(ask("HEAD", "/searches").sent_as("alice").send()).await.is(403);
+        ask("QUERY", "/both").sent_as("alice").is_stopped(role).await;
+        ask("GET", "/both").sent_as("alice").answers(200).await;
+        ask("QUERY", "/searches").sent_as("nora").is_stopped(role).await;
+        ask("QUERY", "/searches").is_stopped(NO_TOKEN).await;
+    });
+}
+
+/// A QUERY (RFC 10008) has a body that a service may treat as that of a POST, and browsers send its origin.
+#[test]
+fn a_query_with_a_cookie_comes_from_a_listed_origin() {
+    SHOP.visit(async |shop| {
+        let cookie = format!("__Host-token={}", shop.token("alice@browsers").await);
+        let ask = |method: &'static str, path| {
+            shop.ask(method.parse().unwrap(), path).h2().header("cookie", &cookie)
+        };
+        let query = || ask("QUERY", "/searches");
+        query().is_stopped(ANOTHER_ORIGIN).await;
+        for origin in ["https://evil.example", "null", "https://shop.example.evil.example"] {
+            query().header("origin", origin).is_stopped(ANOTHER_ORIGIN).await;
+        }
+        query().header("origin", "https://shop.example").answers(200).await;
+        ask("GET", "/both").answers(200).await;
     });
 }
 

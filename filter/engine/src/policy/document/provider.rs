@@ -204,7 +204,7 @@ pub struct HeaderDocument {
 pub struct CookieDocument {
     /// The cookie's name; it starts with `__Host-` (RFC 6265bis 4.1.3.2).
     pub name: String,
-    /// The origins that may send unsafe methods, as `https://shop.example`.
+    /// The origins that may send unsafe methods and QUERY, as `https://shop.example`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub origins: Vec<String>,
 }

@@ -147,9 +147,12 @@ fn what_envoy_rewrote_is_what_is_decided_and_what_the_service_gets() {
 }
 
 /// RFC 9112 3.2: the other forms of a target, and methods that are not for endpoints. Envoy refuses most of them itself.
+/// Envoy CVE-2026-26311, CVE-2026-73547 and CVE-2026-48090: a filter that takes a path for granted ends with its process.
 #[test]
-fn no_endpoint_is_refused() {
+fn no_endpoint_is_refused_and_no_vm_ends() {
     SHOP.visit(async |shop| {
+        let reloads = async || shop.stack.stats().await.unwrap().sum(&["wasm.", "vm_reload"]);
+        let before = reloads().await;
         let token = corpus::honest_token(now());
         for (line, status, reason) in [
             ("OPTIONS *", 404, None),
@@ -162,6 +165,8 @@ fn no_endpoint_is_refused() {
             ("CONNECT *", 400, None),
             ("GET me", 400, None),
             ("GET shop.example:443", 400, None),
+            ("GET ", 400, None),
+            ("CONNECT ", 400, None),
         ] {
             let answer = shop.unreached(ask(shop, line, &token)).await.is(status);
             assert_eq!(answer.body["reason"].as_str(), reason, "{answer}");
@@ -172,7 +177,12 @@ fn no_endpoint_is_refused() {
         let (options, connect): (Pseudo<'_>, Pseudo<'_>) = ((":method", b"OPTIONS"), (":method", b"CONNECT"));
         let (http, me, star): (Pseudo<'_>, Pseudo<'_>, Pseudo<'_>) =
             ((":scheme", b"http"), (":path", b"/me"), (":path", b"*"));
-        let over_h2: [(&[Pseudo<'_>], Outcome); 11] = [
+        let empty: Pseudo<'_> = (":path", b"");
+        let over_h2: [(&[Pseudo<'_>], Outcome); 15] = [
+            (&[get, http, empty], Outcome::ByEnvoy),
+            (&[options, http, empty], Outcome::ByEnvoy),
+            (&[connect, http, empty], Outcome::ByEnvoy),
+            (&[connect, http, star], Outcome::ByEnvoy),
             (&[options, http, star], Outcome::ByEnvoy),
             (&[get, http, star], Outcome::ByEnvoy),
             (&[trace, http, me], undeclared()),
@@ -193,6 +203,8 @@ fn no_endpoint_is_refused() {
             }
         }
         assert_eq!(wrongs, [""; 0]);
+        assert_eq!(reloads().await, before, "a VM ended");
+        assert!(matches!(over_h1(&GATEWAYS[0], b"/me", &token).await, Outcome::Passed { .. }));
     });
 }
 

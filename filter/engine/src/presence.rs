@@ -40,8 +40,8 @@ pub struct Presence {
 impl Presence {
     /// Whether it is there.
     pub fn is_there(&self, now: Steady) -> bool {
-        // another worker's clock may be read a moment later than ours
-        self.seen.is_some_and(|seen| now.since(seen) < SILENCE)
+        // another worker's clock may be read a moment later than ours; an entry of the far future would stay for ever
+        self.seen.is_some_and(|seen| now.since(seen) < SILENCE && seen.since(now) < SILENCE)
     }
 
     /// As bytes.
@@ -142,6 +142,15 @@ mod tests {
         assert_eq!(tally.share, Share { waiting: 3, tokens: 30, bytes: 300 });
         let policies: Vec<_> = tally.policies.iter().map(|(hash, workers)| (&**hash, *workers)).collect();
         assert_eq!(policies, [("a", 2), ("b", 0), ("c", 0)]);
+    }
+
+    #[test]
+    fn an_entry_of_the_far_future_is_not_counted() {
+        for seen in [NOW.plus(SILENCE), Steady(u64::MAX)] {
+            let entry = worker(1, "a", Some(seen));
+            assert!(!entry.is_there(NOW), "{seen:?}");
+            assert_eq!(Tally::of([&entry], NOW).share, Share::default());
+        }
     }
 
     #[test]

@@ -28,8 +28,9 @@ pub enum Denied {
 }
 
 const FORM: u8 = 1;
-/// No lease lasts longer, so one that does is no lease of ours.
-const LONGEST: Duration = Duration::from_mins(10);
+/// No lease lasts longer, so one that does is not ours. The longest one is for discovery: two calls of 300 s each, the
+/// longest `timeout` that a policy may say, and 2 s.
+pub const LONGEST: Duration = Duration::from_mins(11);
 
 impl Lease {
     /// The lease taken for a refresh that may take `timeout`.
@@ -156,6 +157,13 @@ mod tests {
         assert!(extra.extra(at(40), SECOND, interval).is_ok());
         // a refresh neither spends nor frees it
         assert!(extra.refresh(at(12), SECOND).unwrap().succeeded().extra_allowed(at(13), interval).is_err());
+    }
+
+    #[test]
+    fn a_lease_for_the_longest_timeout_of_a_policy_is_read_by_the_other_workers() {
+        let now = at(1);
+        let taken = Lease::default().refresh(now, 2 * Duration::from_secs(300) + 2 * SECOND).unwrap();
+        assert_eq!(Lease::decode(&taken.encode(), now), Some(taken));
     }
 
     #[test]

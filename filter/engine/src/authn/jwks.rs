@@ -82,7 +82,9 @@ impl KeySet {
         if json.trim_ascii_start().first() != Some(&b'{') {
             return Err(JwksError::Malformed);
         }
-        let document: Document<'_> = serde_json::from_slice(json).map_err(|_| JwksError::Malformed)?;
+        // JSON is UTF-8 (RFC 8259 8.1), also in the members that are not read
+        let json = std::str::from_utf8(json).map_err(|_| JwksError::Malformed)?;
+        let document: Document<'_> = serde_json::from_str(json).map_err(|_| JwksError::Malformed)?;
         if document.keys.len() > MAX_KEYS {
             return Err(JwksError::TooMany);
         }

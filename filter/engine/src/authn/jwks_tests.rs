@@ -158,6 +158,8 @@ fn what_is_no_set_of_keys_is_refused() {
     ] {
         assert_eq!(KeySet::parse(text.as_bytes()).err(), Some(error), "{text}");
     }
+    let not_utf_8 = [br#"{"keys":["#, &*ed_key().to_string().into_bytes(), b"],\"x\":\"\x80\"}"].concat();
+    assert_eq!(KeySet::parse(&not_utf_8).err(), Some(JwksError::Malformed));
     assert_eq!(parse(&vec![ed_key(); 1001]).err(), Some(JwksError::TooMany));
     assert_eq!(parse(&vec![ed_key(); 1000]).unwrap().keys().len(), 1000);
 }

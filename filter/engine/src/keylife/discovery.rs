@@ -36,7 +36,9 @@ pub fn jwks_endpoint(document: &[u8], issuer: &str, from: &Endpoint) -> Result<E
     if document.trim_ascii_start().first() != Some(&b'{') {
         return Err(DiscoveryError::Malformed);
     }
-    let document: Document = serde_json::from_slice(document).map_err(|_| DiscoveryError::Malformed)?;
+    // JSON is UTF-8 (RFC 8259 8.1), also in the members that are not read
+    let document = std::str::from_utf8(document).map_err(|_| DiscoveryError::Malformed)?;
+    let document: Document = serde_json::from_str(document).map_err(|_| DiscoveryError::Malformed)?;
     if document.issuer != issuer {
         return Err(DiscoveryError::OtherIssuer);
     }
@@ -94,5 +96,7 @@ mod tests {
             let found = jwks_endpoint(text.as_bytes(), issuer, &from);
             assert_eq!(found, Err(DiscoveryError::Malformed), "{text}");
         }
+        let other = b"{\"issuer\":\"https://idp.example/realm\",\"jwks_uri\":\"https://idp.example/c\",\"x\":\"\x80\"}";
+        assert_eq!(jwks_endpoint(other, issuer, &from), Err(DiscoveryError::Malformed));
     }
 }

@@ -4,7 +4,6 @@
 //! | file | what it does |
 //! |---|---|
 //! | `root` | configuration and tick: one policy, one gate, for each worker |
-//! | `configuration` | the policy as Envoy or Istio hands it over |
 //! | `http` | one request: headers in, decision out, and what becomes of the stream |
 //! | `carry` | carries a decision out: headers to write, or the reply |
 //! | `keys` | fetches keys, one worker for all |
@@ -23,7 +22,6 @@ compile_error!(
 );
 
 mod carry;
-mod configuration;
 mod crypto;
 mod host;
 mod http;

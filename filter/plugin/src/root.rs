@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use portcullis_engine::decide::Gate;
-use portcullis_engine::policy::{Policy, ProviderId};
+use portcullis_engine::policy::{Policy, ProviderId, configuration};
 use portcullis_engine::reply::Problems;
 use portcullis_principal::SigningKey;
 use proxy_wasm::hostcalls;
@@ -18,7 +18,7 @@ use crate::keys::Provision;
 use crate::metrics::Metrics;
 use crate::roster::Roster;
 use crate::waiting::{Queue, Waiter};
-use crate::{carry, configuration, crypto, host, remember};
+use crate::{carry, crypto, host, remember};
 
 /// A withdrawn key is out of use within one tick, so this is at most a second.
 const TICK: Duration = Duration::from_secs(1);

@@ -6,6 +6,7 @@
 
 mod bounds;
 mod compile;
+pub mod configuration;
 pub mod document;
 mod error;
 mod hash;

@@ -198,16 +198,20 @@ impl<'de> Visitor<'de> for JsonVisitor {
         Ok(value.into())
     }
 
+    // every number is the double that a protobuf `Struct` would have made of it, so the policy's hash is the same
+    #[allow(clippy::cast_precision_loss)]
     fn visit_u64<E: Error>(self, number: u64) -> Result<Value, E> {
-        Ok(number.into())
+        self.visit_f64(number as f64)
     }
 
+    #[allow(clippy::cast_precision_loss)]
     fn visit_i64<E: Error>(self, number: i64) -> Result<Value, E> {
-        Ok(number.into())
+        self.visit_f64(number as f64)
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<Value, E> {
-        Ok(whole(number).map_or_else(|| number.into(), Value::from))
+        let negative = || Some(Value::from(-i64::try_from(whole(-number)?).ok()?));
+        Ok(whole(number).map(Value::from).or_else(negative).unwrap_or_else(|| number.into()))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
@@ -289,7 +293,17 @@ mod tests {
         }
         let whole = r#"{"a":[1,2.5,-1,null,true,"x",{}]}"#;
         assert_eq!(serde_json::to_string(&serde_json::from_str::<Json>(whole).unwrap()).unwrap(), whole);
-        assert_eq!(serde_json::from_str::<Json>("1.0").unwrap(), serde_json::from_str("1").unwrap());
+        for (whole, double) in [
+            ("1", "1.0"),
+            ("-1", "-1.0"),
+            ("0", "-0.0"),
+            ("1152921504606846976", "1.152921504606846976e18"),
+            ("9007199254740993", "9007199254740992.0"),
+            ("-9007199254740993", "-9007199254740992.0"),
+        ] {
+            let [whole, double] = [whole, double].map(|text| serde_json::from_str::<Json>(text).unwrap());
+            assert_eq!(whole, double);
+        }
     }
 
     #[test]

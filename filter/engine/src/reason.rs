@@ -54,7 +54,7 @@ reasons! {
     KeyUnknown = "key-unknown",
     /// The token has no `kid`, and not exactly one key fits.
     KeyAmbiguous = "key-ambiguous",
-    /// The key's type, curve, `use`, `key_ops` or `alg` does not agree with the token's header.
+    /// The key's type, curve, `use`, `key_ops` or `alg` does not agree with the token's header, or it is larger than `max_pss_key_bits`.
     KeyUnsuitable = "key-unsuitable",
     /// The signature does not verify.
     SignatureInvalid = "signature-invalid",

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
+use portcullis_engine::authn::algorithm::Algorithm;
 use portcullis_engine::authn::jwks::KeySet;
+use portcullis_engine::authn::keyring::Keyring;
 use portcullis_engine::keylife::EntryNames;
 use portcullis_engine::keylife::lease::{Denied, Lease};
 use portcullis_engine::keylife::record::Record;
@@ -207,6 +209,7 @@ impl Source {
         self.wanted = false;
         let mut gate = worker.gate.borrow_mut();
         gate.keyring_mut().install(self.id, set, record.begun);
+        warn_of_large_keys(&worker.policy, gate.keyring(), self.id);
         true
     }
 
@@ -301,5 +304,22 @@ impl Source {
 
     fn count(&self, worker: &Worker, outcome: &str) {
         worker.metrics.count(&format!("portcullis.jwks_fetches;provider={};outcome={outcome}", self.name), 1);
+    }
+}
+
+/// Says which keys of a provider are too large for the RSA-PSS that it signs with.
+pub(crate) fn warn_of_large_keys(policy: &Policy, keyring: &Keyring, id: ProviderId) {
+    let Some(provider) = policy.provider(id) else { return };
+    if !Algorithm::ALL.into_iter().any(|it| it.is_pss() && provider.algorithms.contains(it)) {
+        return;
+    }
+    for key in keyring.too_large_for_pss(id) {
+        log::warn!(
+            "the key {:?} of provider {} has {} bits and verifies no PS256, PS384 or PS512: `max_pss_key_bits` is {}",
+            key.kid().unwrap_or_default(),
+            provider.name,
+            key.rsa_bits().unwrap_or_default(),
+            provider.max_pss_key_bits
+        );
     }
 }

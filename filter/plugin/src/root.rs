@@ -14,7 +14,7 @@ use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType, LogLevel};
 
 use crate::http::Http;
-use crate::keys::Provision;
+use crate::keys::{Provision, warn_of_large_keys};
 use crate::metrics::Metrics;
 use crate::roster::Roster;
 use crate::waiting::{Queue, Waiter};
@@ -116,6 +116,10 @@ impl RootContext for Root {
                     crypto::division()
                 );
                 worker.report_start(host::now());
+                // inline keys are in use from here on; the others are looked at when they come
+                for (id, _) in (0..).map(ProviderId).zip(worker.policy.providers()) {
+                    warn_of_large_keys(&worker.policy, worker.gate.borrow().keyring(), id);
+                }
                 self.worker = Some(Rc::new(worker));
                 // the cluster manager may not be ready here: the first fetch is the first tick's
                 host::tick_after(AT_ONCE);

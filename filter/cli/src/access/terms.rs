@@ -82,6 +82,9 @@ fn providers(terms: &mut Terms, old: &Provider, new: &Provider) {
         all.map(|it| it.name().to_owned()).collect()
     };
     terms.sets(of, "algorithms", &algorithms(old), &algorithms(new), Direction::Granted);
+    let (old_bits, new_bits) = (old.max_pss_key_bits, new.max_pss_key_bits);
+    let direction = if new_bits > old_bits { Direction::Granted } else { Direction::Taken };
+    terms.value(of, "max_pss_key_bits", &old_bits.to_string(), &new_bits.to_string(), Some(direction));
     let types = |provider: &Provider| -> BTreeSet<String> {
         provider.token_types.iter().map(|of| of.as_deref().unwrap_or("absent").to_owned()).collect()
     };

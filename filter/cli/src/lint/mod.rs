@@ -58,6 +58,7 @@ pub const RULES: &[&Rule] = &[
     &providers::STALENESS,
     &providers::TOKEN_TYPES,
     &providers::BINDING_IGNORED,
+    &providers::PSS_KEYS,
     &providers::SCOPE_FALLBACK,
     &audiences::SHARED,
     &shadow::RUNNING,

@@ -1,5 +1,6 @@
 //! What is unusual about a provider: keys in clear text, clocks, ages, tokens that cannot be told apart, bindings, scopes as roles.
 
+use portcullis_engine::authn::algorithm::Algorithm;
 use portcullis_engine::policy::{KeySource, Provider};
 
 use super::{Inspection, Needs, Rule, span};
@@ -35,6 +36,12 @@ pub(super) const BINDING_IGNORED: Rule = Rule {
     needs: Needs::Policy,
     finds: "a provider whose tokens pass for whoever shows them, bound to another client or not",
 };
+pub(super) const PSS_KEYS: Rule = Rule {
+    name: "pss-keys-large",
+    severity: Severity::Warning,
+    needs: Needs::Policy,
+    finds: "RSA-PSS by keys of more than 2048 bits, and what one bad signature costs",
+};
 pub(super) const SCOPE_FALLBACK: Rule = Rule {
     name: "scope-fallback",
     severity: Severity::Note,
@@ -55,6 +62,7 @@ pub(super) fn look(inspection: &mut Inspection<'_>) {
         staleness(inspection, provider, &place);
         token_types(inspection, provider, &place);
         binding_ignored(inspection, provider, &place);
+        pss_keys(inspection, provider, &place);
         scope_fallback(inspection, provider, &place);
     }
 }
@@ -137,6 +145,27 @@ fn binding_ignored(inspection: &mut Inspection<'_>, provider: &Provider, place: 
         let help = "remove it where clients connect with their certificates: `x5t#S256` is compared then";
         inspection.add(&BINDING_IGNORED, &format!("{place}.ignore_binding"), message, help);
     }
+}
+
+/// What a request with a bad RSA-PSS signature costs beside a good cached one, by the key's bits: `cargo xtask bench --only
+/// amplification`.
+const PSS_COSTS: [(usize, u32); 3] = [(2048, 43), (3072, 97), (4096, 172)];
+
+fn pss_keys(inspection: &mut Inspection<'_>, provider: &Provider, place: &str) {
+    let bits = provider.max_pss_key_bits;
+    let accepted = Algorithm::ALL.into_iter().any(|it| it.is_pss() && provider.algorithms.contains(it));
+    let [(usual, _), ..] = PSS_COSTS;
+    if !accepted || bits <= usual {
+        return;
+    }
+    let cost = PSS_COSTS.iter().find(|(measured, _)| *measured >= bits).map_or(0, |(_, cost)| *cost);
+    let message = format!(
+        "anyone can send a bad RSA-PSS signature for a key of `{}`; with {bits} bits it costs {cost} times what a good \
+         cached request does (`cargo xtask bench --only amplification`)",
+        provider.name
+    );
+    let help = "use RS256, ES256 or PS256 by a key of 2048 bits, or allow it with the reason why such a flood cannot come";
+    inspection.add(&PSS_KEYS, &format!("{place}.max_pss_key_bits"), message, help);
 }
 
 fn scope_fallback(inspection: &mut Inspection<'_>, provider: &Provider, place: &str) {

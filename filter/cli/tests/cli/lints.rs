@@ -90,6 +90,14 @@ fn cases() -> Vec<(&'static str, String, bool)> {
         ("token-types-lax", shop("[at+jwt]", "[at+jwt, absent]"), false),
         ("binding-ignored", shop("token_types:", "ignore_binding: true\n    token_types:"), false),
         (
+            "pss-keys-large",
+            {
+                let policy = shop("token_types:", "max_pss_key_bits: 3072\n    token_types:");
+                with(&policy, "algorithms: [", "algorithms: [PS256, ")
+            },
+            false,
+        ),
+        (
             "scope-fallback",
             shop(
                 "[realm_access, roles] }",

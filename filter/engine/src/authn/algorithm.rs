@@ -45,6 +45,11 @@ impl Algorithm {
         }
     }
 
+    /// Whether it is RSA-PSS (RFC 7518 3.5), which no host verifies for a filter.
+    pub const fn is_pss(self) -> bool {
+        matches!(self, Self::PS256 | Self::PS384 | Self::PS512)
+    }
+
     /// The algorithm of that name, compared exactly.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|a| a.name() == name)

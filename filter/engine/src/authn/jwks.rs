@@ -12,7 +12,7 @@ use super::base64url;
 use super::json::{Json, Object};
 
 /// RFC 7518 3.3.
-const MIN_RSA_BITS: usize = 2048;
+pub(crate) const MIN_RSA_BITS: usize = 2048;
 /// Beyond it, a verification costs more than a request should.
 pub(crate) const MAX_RSA_BITS: usize = 8192;
 /// Keys of one document.
@@ -46,7 +46,7 @@ pub struct KeyIdentity([u8; 32]);
 /// What kind of key it is, and how long its signatures are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    Rsa { bytes: usize },
+    Rsa { bits: usize },
     P256,
     P384,
     Ed25519,
@@ -131,6 +131,14 @@ impl Key {
         self.alg
     }
 
+    /// The length of its modulus; `None` if it is no RSA key.
+    pub const fn rsa_bits(&self) -> Option<usize> {
+        match self.kind {
+            Kind::Rsa { bits } => Some(bits),
+            Kind::P256 | Kind::P384 | Kind::Ed25519 => None,
+        }
+    }
+
     /// The key, for jsonwebtoken.
     pub(crate) const fn decoding(&self) -> &DecodingKey {
         &self.decoding
@@ -151,7 +159,7 @@ impl Key {
     /// The one length that a signature by this key has, in bytes.
     pub(crate) const fn signature_bytes(&self) -> usize {
         match self.kind {
-            Kind::Rsa { bytes } => bytes,
+            Kind::Rsa { bits } => bits.div_ceil(8),
             Kind::P256 | Kind::Ed25519 => 64,
             Kind::P384 => 96,
         }
@@ -252,8 +260,7 @@ fn rsa(n: &[u8], e: &[u8]) -> Option<(Kind, DecodingKey)> {
     let sized = (MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits);
     // 1 signs nothing, and beyond 32 bits a verification is as costly as the provider likes
     let exponent = odd(&e) && e != [1] && e.len() <= 4;
-    (sized && exponent && odd(&n))
-        .then(|| (Kind::Rsa { bytes: n.len() }, DecodingKey::from_rsa_raw_components(&n, &e)))
+    (sized && exponent && odd(&n)).then(|| (Kind::Rsa { bits }, DecodingKey::from_rsa_raw_components(&n, &e)))
 }
 
 /// SEC 1 2.3.3, uncompressed; coordinates have the curve's whole length (RFC 7518 6.2.1.2).

@@ -55,6 +55,8 @@ pub struct Keyring {
 /// The keys of one provider.
 #[derive(Debug, Default)]
 struct Ring {
+    /// As [`Provider::max_pss_key_bits`].
+    max_pss_key_bits: usize,
     loaded: Option<Loaded>,
     withdrawn: VecDeque<WithdrawnKid>,
 }
@@ -90,11 +92,12 @@ pub struct KeyState {
 impl Keyring {
     /// A ring for each provider; inline keys are in use at once.
     pub fn new(policy: &Policy, crypto: &'static CryptoProvider) -> Self {
-        let ring = |provider: &Provider| match &provider.keys {
-            KeySource::Inline(set) => {
-                Ring { loaded: Some(Loaded::new(set.clone(), None, None)), ..Ring::default() }
-            }
-            KeySource::Uri(_) | KeySource::Discovery(_) => Ring::default(),
+        let ring = |provider: &Provider| {
+            let loaded = match &provider.keys {
+                KeySource::Inline(set) => Some(Loaded::new(set.clone(), None, None)),
+                KeySource::Uri(_) | KeySource::Discovery(_) => None,
+            };
+            Ring { max_pss_key_bits: provider.max_pss_key_bits, loaded, ..Ring::default() }
         };
         Self { crypto, rings: policy.providers().iter().map(ring).collect() }
     }
@@ -120,7 +123,20 @@ impl Keyring {
     /// What is known of a provider's keys; `None`: nothing yet.
     pub fn state(&self, provider: ProviderId) -> Option<KeyState> {
         let loaded = self.ring(provider)?.loaded.as_ref()?;
-        Some(KeyState { usable: loaded.keys.len(), ignored: loaded.set.ignored(), begun: loaded.begun })
+        let for_pss_only = |key: &&Key| key.alg().is_some_and(Algorithm::is_pss);
+        let too_large = self.too_large_for_pss(provider).filter(for_pss_only).count();
+        let (usable, ignored) = (loaded.keys.len() - too_large, loaded.set.ignored() + too_large);
+        Some(KeyState { usable, ignored, begun: loaded.begun })
+    }
+
+    /// The keys of a provider that might verify RSA-PSS if they were not larger than its policy permits.
+    pub fn too_large_for_pss(&self, provider: ProviderId) -> impl Iterator<Item = &Key> {
+        let ring = self.ring(provider);
+        let keys = ring.and_then(|ring| ring.loaded.as_ref()).into_iter().flat_map(|loaded| &loaded.keys);
+        let most = ring.map_or(0, |ring| ring.max_pss_key_bits);
+        let pss = || Algorithm::ALL.into_iter().filter(|algorithm| algorithm.is_pss());
+        let too_large = move |key: &&Key| pss().any(|it| key.fits(it) && !permits(most, key, it));
+        keys.map(|loaded| &loaded.key).filter(too_large)
     }
 
     /// Whether the provider's keys are fresh enough to be used.
@@ -155,8 +171,9 @@ impl Keyring {
         self.fresh(id, provider, now)?;
         let ring = self.ring(id).ok_or(NoKey::Wait(Missing::AllKeys))?;
         let loaded = ring.loaded.as_ref().ok_or(NoKey::Wait(Missing::AllKeys))?;
+        let most = ring.max_pss_key_bits;
         let Some(kid) = kid else {
-            return only(&loaded.keys, algorithm).ok_or(NoKey::Refused(Reason::KeyAmbiguous));
+            return only(&loaded.keys, most, algorithm).ok_or(NoKey::Refused(Reason::KeyAmbiguous));
         };
         let Some(named) = loaded.by_kid.get(kid.as_bytes()) else {
             if loaded.set.ignores(kid) {
@@ -171,8 +188,8 @@ impl Keyring {
                 NoKey::Wait(Missing::Kid)
             });
         };
-        only(named, algorithm).ok_or_else(|| {
-            let several = named.iter().any(|key| key.key.fits(algorithm));
+        only(named, most, algorithm).ok_or_else(|| {
+            let several = named.iter().any(|key| is_usable(key, most, algorithm));
             NoKey::Refused(if several { Reason::KeyAmbiguous } else { Reason::KeyUnsuitable })
         })
     }
@@ -248,9 +265,19 @@ impl Loaded {
     }
 }
 
+/// Whether a key may verify signatures of an algorithm where RSA-PSS is permitted up to `max_pss_key_bits`.
+fn is_usable(key: &LoadedKey, max_pss_key_bits: usize, algorithm: Algorithm) -> bool {
+    key.key.fits(algorithm) && permits(max_pss_key_bits, &key.key, algorithm)
+}
+
+/// The sandbox verifies RSA-PSS itself, so what a bad signature costs grows with the square of the key's length.
+fn permits(max_pss_key_bits: usize, key: &Key, algorithm: Algorithm) -> bool {
+    !algorithm.is_pss() || key.rsa_bits().is_none_or(|bits| bits <= max_pss_key_bits)
+}
+
 /// The one key that fits, if there is exactly one.
-fn only(among: &[Rc<LoadedKey>], algorithm: Algorithm) -> Option<Rc<LoadedKey>> {
-    let mut fitting = among.iter().filter(|key| key.key.fits(algorithm));
+fn only(among: &[Rc<LoadedKey>], max_pss_key_bits: usize, algorithm: Algorithm) -> Option<Rc<LoadedKey>> {
+    let mut fitting = among.iter().filter(|key| is_usable(key, max_pss_key_bits, algorithm));
     fitting.next().filter(|_| fitting.next().is_none()).cloned()
 }
 

@@ -207,3 +207,62 @@ proptest! {
         }
     }
 }
+
+/// An RSA key of so many bits. Nobody has its private key: it is looked for and never used.
+fn rsa(kid: &str, bits: usize, alg: Option<&str>) -> Value {
+    use base64::Engine as _;
+    let n = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(vec![0xff; bits / 8]);
+    let mut key = json!({ "kty": "RSA", "kid": kid, "n": n, "e": "AQAB" });
+    if let Some(alg) = alg {
+        key["alg"] = json!(alg);
+    }
+    key
+}
+
+#[test]
+fn an_rsa_key_over_the_bound_verifies_no_pss_signature_and_others_as_before() {
+    let keys = json!({ "inline": { "keys": [
+        rsa("small", 2048, Some("PS256")), rsa("large", 3072, Some("PS256")), rsa("any", 4096, None),
+        rsa("v1.5", 4096, Some("RS256")),
+    ] } });
+    let with = |most: Option<usize>| {
+        let mut document = json!({
+            "providers": { "main": {
+                "issuer": "https://main.example", "audiences": ["a"], "jwks": keys,
+                "algorithms": ["PS256", "RS256"], "token_types": ["at+jwt"]
+            } },
+            "services": { "a": { "hosts": ["*"], "routes": [{ "match": "GET /", "authenticated": true }] } },
+        });
+        if let Some(most) = most {
+            document["providers"]["main"]["max_pss_key_bits"] = json!(most);
+        }
+        Policy::from_json(document.to_string().as_bytes()).unwrap()
+    };
+    let unsuitable = Some(NoKey::Refused(Reason::KeyUnsuitable));
+    for (most, too_large) in [
+        (None, &["large", "any"][..]),
+        (Some(2048), &["large", "any"]),
+        (Some(3072), &["any"]),
+        (Some(4096), &[]),
+    ] {
+        let policy = with(most);
+        let mut keyring = Keyring::new(&policy, RUST_CRYPTO);
+        for kid in ["small", "large", "any"] {
+            let found = keyring.find(MAIN, &policy.providers()[0], Some(kid), Algorithm::PS256, at(1));
+            assert_eq!(found.err(), unsuitable.filter(|_| too_large.contains(&kid)), "{kid} {most:?}");
+        }
+        for kid in ["any", "v1.5"] {
+            let found = keyring.find(MAIN, &policy.providers()[0], Some(kid), Algorithm::RS256, at(1));
+            assert!(found.is_ok(), "the host verifies RS256: {kid} {most:?}");
+        }
+        let named: Vec<_> = keyring.too_large_for_pss(MAIN).filter_map(Key::kid).collect();
+        assert_eq!(named, too_large, "{most:?}");
+        let state = keyring.state(MAIN).unwrap();
+        let of_no_use = usize::from(too_large.contains(&"large"));
+        assert_eq!((state.usable, state.ignored), (4 - of_no_use, of_no_use), "{most:?}");
+    }
+    // without a key id, the one key that may be used is meant
+    let policy = with(None);
+    let mut keyring = Keyring::new(&policy, RUST_CRYPTO);
+    assert!(keyring.find(MAIN, &policy.providers()[0], None, Algorithm::PS256, at(1)).is_ok());
+}

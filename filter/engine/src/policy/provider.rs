@@ -126,6 +126,8 @@ pub struct Provider {
     pub key_times: KeyTimes,
     /// What `alg` may be. Never empty.
     pub algorithms: AlgorithmSet,
+    /// The largest RSA key that may verify RSA-PSS, in bits; default 2048, at most 4096.
+    pub max_pss_key_bits: usize,
     /// What `typ` may be, in the normal form of RFC 7515 4.1.9 (lower case, no `application/`). `None` in the list: it may be absent.
     pub token_types: Box<[Option<Box<str>>]>,
     /// Claims that tell its access tokens from its other tokens.

@@ -4,10 +4,12 @@ use super::super::document::{ClaimRuleDocument, ProviderDocument};
 use super::super::error::{Mistakes, Place};
 use super::super::provider::{ClaimPath, ClaimRule, Provider, SourceId};
 use super::super::text::{Quoted, is_plain, is_printable};
+use super::super::values::Count;
 use super::audience::audiences;
-use super::bounds::seconds_within;
+use super::bounds::{seconds_within, within};
 use super::{jwks, roles};
 use crate::authn::algorithm::{Algorithm, AlgorithmSet};
+use crate::authn::jwks::MIN_RSA_BITS;
 use crate::handoff::header_value;
 
 /// Seconds.
@@ -15,6 +17,8 @@ const LEEWAY: u64 = 30;
 const MAX_LEEWAY: u64 = 300;
 /// A century: beyond it nobody means it.
 const LONGEST_AGE: u64 = 100 * 365 * 24 * 3600;
+/// Beyond it, one bad signature takes the time of hundreds of good requests.
+const MAX_PSS_KEY_BITS: usize = 4096;
 /// In a list of token types: `typ` may be missing.
 const ABSENT: &str = "absent";
 
@@ -53,6 +57,8 @@ pub(super) fn compile(
     let audience_claim = path_or("audience_claim", document.audience_claim.as_ref(), "aud", mistakes);
     let subject = path_or("subject", document.subject.as_ref(), "sub", mistakes);
     let algorithms = algorithms(&place.field("algorithms"), document.algorithms.as_deref(), mistakes);
+    let max_pss_key_bits = document.max_pss_key_bits.map_or(MIN_RSA_BITS, Count::as_usize);
+    within(place.field("max_pss_key_bits"), max_pss_key_bits, &(MIN_RSA_BITS..=MAX_PSS_KEY_BITS), mistakes);
     let token_types = token_types(&place.field("token_types"), document.token_types.as_deref(), mistakes);
     let required_claims = required_claims(&place.field("required_claims"), document, mistakes);
     let roles = roles::compile(place, document, mistakes);
@@ -66,6 +72,7 @@ pub(super) fn compile(
         keys,
         key_times,
         algorithms,
+        max_pss_key_bits,
         token_types,
         required_claims,
         subject,
@@ -172,6 +179,7 @@ mod tests {
     use serde_json::json;
 
     use crate::authn::algorithm::Algorithm;
+    use crate::policy::Policy;
     use crate::policy::testing::{assert_seen, loaded, provider, report};
 
     #[test]
@@ -236,6 +244,17 @@ mod tests {
                 .leeway,
             0
         );
+    }
+
+    #[test]
+    fn rsa_pss_keys_have_2048_bits_at_most_unless_the_policy_permits_more() {
+        assert_seen!(report(&[
+            ("smaller than any key", |it| provider(it)["max_pss_key_bits"] = json!(2047)),
+            ("larger than the maximum", |it| provider(it)["max_pss_key_bits"] = json!(4097)),
+        ]));
+        let bits = |policy: Policy| policy.providers()[0].max_pss_key_bits;
+        assert_eq!(bits(loaded(|_| {})), 2048);
+        assert_eq!(bits(loaded(|it| provider(it)["max_pss_key_bits"] = json!(4096))), 4096);
     }
 
     #[test]

@@ -30,6 +30,10 @@ pub struct ProviderDocument {
     /// What `alg` may be: `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`, `EdDSA`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub algorithms: Option<Vec<String>>,
+    /// The largest RSA key whose RSA-PSS signatures (`PS256`, `PS384`, `PS512`) are verified, in bits; 2048 by default, at
+    /// most 4096. Envoy cannot verify them for a filter, so a bad signature costs far more than any other request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_pss_key_bits: Option<Count>,
     /// What `typ` may be; `absent` means that it may be missing. `[JWT, at+jwt]` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_types: Option<Vec<String>>,

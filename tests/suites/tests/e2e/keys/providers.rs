@@ -5,7 +5,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use e2e::{Shop, invalid_token, run};
 use ed25519_dalek::{Signer as _, SigningKey};
 use harness::stack::Stack;
+use rsa::RsaPrivateKey;
+use rsa::signature::{RandomizedSigner as _, SignatureEncoding as _};
+use rsa::traits::PublicKeyParts as _;
 use serde_json::{Value, json};
+use sha2::Sha256;
 
 use super::on_all_workers;
 use crate::support::now;
@@ -40,6 +44,51 @@ impl Issuer {
         let signature = BASE64URL.encode(self.key.sign(signed.as_bytes()).to_bytes());
         format!("{signed}.{signature}")
     }
+}
+
+/// A provider with a key of 3072 bits for RSA-PSS, and a token that it signed. The sandbox verifies such signatures itself, and
+/// what a bad one costs grows with the square of the key's length.
+#[test]
+fn an_rsa_pss_key_over_2048_bits_is_used_only_with_permission() {
+    run(async {
+        let issuer = "https://large.example";
+        let key = RsaPrivateKey::new(&mut rand::thread_rng(), 3072).unwrap();
+        let number = |number: &rsa::BigUint| BASE64URL.encode(number.to_bytes_be());
+        let key_of = |alg: Value| json!({ "kty": "RSA", "kid": "large", "alg": alg, "n": number(key.n()), "e": number(key.e()) });
+        let part = |json: Value| BASE64URL.encode(json.to_string());
+        let header = part(json!({ "alg": "PS256", "typ": "JWT", "kid": "large" }));
+        let claims = part(json!({
+            "iss": issuer, "sub": "alice", "aud": "orders-api", "iat": now(), "exp": now() + 300,
+            "typ": "Bearer", "realm_access": { "roles": ["customer"] },
+        }));
+        let signed = format!("{header}.{claims}");
+        let signer = rsa::pss::SigningKey::<Sha256>::new(key.clone());
+        let signature = signer.sign_with_rng(&mut rand::thread_rng(), signed.as_bytes()).to_vec();
+        let token = format!("{signed}.{}", BASE64URL.encode(signature));
+
+        let keys = json!({ "keys": [key_of(json!("PS256"))] });
+        let builder = Stack::named("keys-large-pss").policy(move |policy| {
+            let all = policy["providers"].as_object_mut().unwrap();
+            let mut provider = all.values().next().unwrap().clone();
+            provider["issuer"] = json!(issuer);
+            provider["jwks"] = json!({ "inline": keys });
+            provider["algorithms"] = json!(["PS256"]);
+            all.insert("large".to_owned(), provider);
+        });
+        let mut shop = Shop::of(builder).await.unwrap();
+        shop.get("/me").token(&token).is_stopped(invalid_token("key-unsuitable")).await;
+        let warned =
+            "the key \"large\" of provider large has 3072 bits and verifies no PS256, PS384 or PS512";
+        let log = shop.stack.envoy().process().log().clone();
+        assert!(log.lines().iter().any(|line| line.contains(warned)), "{:?}", log.lines());
+
+        shop.stack
+            .change_policy(|policy| policy["providers"]["large"]["max_pss_key_bits"] = json!(3072))
+            .await
+            .unwrap();
+        let me = shop.get("/me").token(&token).answers(200).await;
+        assert_eq!(me.body["issuer"], issuer);
+    });
 }
 
 #[test]

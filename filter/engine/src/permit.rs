@@ -62,11 +62,7 @@ impl Permit {
     }
 
     /// The values of the `Cookie` headers that the service gets in place of the ones received; `None` if they stay.
-    pub fn cookies_left<'a>(
-        &self,
-        policy: &'a Policy,
-        headers: Headers<'a>,
-    ) -> Option<impl Iterator<Item = Vec<u8>> + 'a> {
+    pub fn cookies_left(&self, policy: &Policy, headers: Headers<'_>) -> Option<Vec<Vec<u8>>> {
         policy.header_rules().cookies_left(headers, self.verified(policy))
     }
 

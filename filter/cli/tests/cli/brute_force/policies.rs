@@ -54,8 +54,8 @@ fn provider(issuer: &'static str) -> impl Strategy<Value = Value> {
     let source = |path: &'static str| {
         let only = proptest::option::weighted(0.3, subsequence(ROLES.to_vec(), 1..=5));
         let fallback = prop_oneof![3 => Just(false), 1 => Just(true)];
-        (any::<bool>(), fallback, select(&["", "p:"][..]), only).prop_map(
-            move |(split, fallback, prefix, only)| {
+        (any::<bool>(), fallback, select(&["", "p:"][..]), only)
+            .prop_map(move |(split, fallback, prefix, only)| {
                 let mut source = json!({ "path": [path], "fallback": fallback, "prefix": prefix });
                 if split {
                     source["split"] = json!("whitespace");
@@ -65,8 +65,9 @@ fn provider(issuer: &'static str) -> impl Strategy<Value = Value> {
                     source["only"] = json!(only);
                 }
                 source
-            },
-        )
+            })
+            // unboxed, the strategy of a whole policy is larger than a test's stack
+            .boxed()
     };
     let names = select(vec![json!({}), json!({ "x": "y" }), json!({ "x": "z", "p:x": "x" })]);
     let r = proptest::option::weighted(0.8, source("r"));
@@ -74,7 +75,7 @@ fn provider(issuer: &'static str) -> impl Strategy<Value = Value> {
     (r, s, names, select(&["", "", "q:"][..])).prop_map(move |(r, s, names, prefix)| {
         let mut roles: Vec<Value> = [r, s].into_iter().flatten().collect();
         // what lacks the provider's prefix could never come
-        for only in roles.iter_mut().filter_map(|source| source["only"].as_array_mut()) {
+        for only in roles.iter_mut().filter_map(|source| source.get_mut("only")?.as_array_mut()) {
             only.retain(|role| role.as_str().is_some_and(|role| role.starts_with(prefix)));
         }
         roles.retain(|source| source["only"].as_array().is_none_or(|only| !only.is_empty()));

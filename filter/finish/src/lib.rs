@@ -9,6 +9,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | `strip` | drops unused callbacks, and the code that only they reach |
 //! | `workload` | policies and requests to train with |
 //! | `host` | as much of a host as these need |
 //! | `train` | runs the module on them |
@@ -18,15 +19,27 @@
 mod host;
 mod layout;
 mod profile;
+mod strip;
 mod train;
 mod workload;
 
 use thiserror::Error;
-use wasm_encoder::{BranchHints, ExportKind, ExportSection, Module, RawSection};
-use wasmparser::{ExternalKind, Parser, Payload};
+use wasm_encoder::{BranchHints, Module, RawSection};
+use wasmparser::{Parser, Payload};
 
 /// Callbacks in which the filter does nothing. A host that finds no export does what the SDK's empty ones say.
-pub const UNUSED: [&str; 5] = [
+pub const UNUSED: [&str; 16] = [
+    "proxy_on_downstream_connection_close",
+    "proxy_on_downstream_data",
+    "proxy_on_foreign_function",
+    "proxy_on_grpc_close",
+    "proxy_on_grpc_receive",
+    "proxy_on_grpc_receive_initial_metadata",
+    "proxy_on_grpc_receive_trailing_metadata",
+    "proxy_on_new_connection",
+    "proxy_on_queue_ready",
+    "proxy_on_upstream_connection_close",
+    "proxy_on_upstream_data",
     "proxy_on_response_headers",
     "proxy_on_response_body",
     "proxy_on_response_trailers",
@@ -64,7 +77,7 @@ pub enum FinishError {
 /// # Errors
 /// If it is no module, exports something else than expected, or is too large to ship.
 pub fn finish(linked: &[u8]) -> Result<Vec<u8>, FinishError> {
-    with_hints(linked, &BranchHints::new())
+    with_hints(&strip::stripped(linked)?, &BranchHints::new())
 }
 
 /// Portcullis as it ships: [`finish`], and laid out by its training. The same bytes for the same module.
@@ -72,64 +85,36 @@ pub fn finish(linked: &[u8]) -> Result<Vec<u8>, FinishError> {
 /// # Errors
 /// Those of [`finish`], and if it does not decide the requests that it is trained with as it should.
 pub fn ship(linked: &[u8]) -> Result<Vec<u8>, FinishError> {
-    let (imported, functions) = profile::branches(linked)?;
-    let counting = profile::counting(linked, &functions)?;
+    let stripped = strip::stripped(linked)?;
+    let (imported, functions) = profile::branches(&stripped)?;
+    let counting = profile::counting(&stripped, &functions)?;
     let profile = train::profile(&counting, &functions)?;
-    let (numbered, profile) = layout::numbered(linked, imported, &profile)?;
+    let (numbered, profile) = layout::numbered(&stripped, imported, &profile)?;
     let hints = layout::hints(&numbered, &profile, workload::REQUESTS)?;
     with_hints(&numbered, &hints)
 }
 
-fn with_hints(linked: &[u8], hints: &BranchHints) -> Result<Vec<u8>, FinishError> {
-    let mut module = Module::new();
-    let mut dropped = Vec::new();
-    for payload in Parser::new(0).parse_all(linked) {
-        match payload? {
-            Payload::ExportSection(exports) => {
-                let mut kept = ExportSection::new();
-                for export in exports {
-                    let export = export?;
-                    if let Some(unused) = UNUSED.into_iter().find(|name| *name == export.name) {
-                        dropped.push(unused);
-                    } else {
-                        kept.export(export.name, kind(export.kind), export.index);
-                    }
-                }
-                module.section(&kept);
-            }
-            other => {
-                if matches!(other, Payload::CodeSectionStart { .. }) && !hints.is_empty() {
-                    module.section(hints);
-                }
-                if let Some((id, range)) = other.as_section() {
-                    let data = linked.get(range).unwrap_or_default();
-                    module.section(&RawSection { id, data });
-                }
-            }
+fn with_hints(module: &[u8], hints: &BranchHints) -> Result<Vec<u8>, FinishError> {
+    let mut hinted = Module::new();
+    for payload in Parser::new(0).parse_all(module) {
+        let payload = payload?;
+        if matches!(payload, Payload::CodeSectionStart { .. }) && !hints.is_empty() {
+            hinted.section(hints);
+        }
+        if let Some((id, range)) = payload.as_section() {
+            let data = module.get(range).unwrap_or_default();
+            hinted.section(&RawSection { id, data });
         }
     }
-    if let Some(missing) = UNUSED.into_iter().find(|name| !dropped.contains(name)) {
-        return Err(FinishError::Missing(missing));
-    }
-    let finished = module.finish();
+    let finished = hinted.finish();
     if finished.len() > MAX_BYTES { Err(FinishError::TooLarge(finished.len())) } else { Ok(finished) }
-}
-
-fn kind(kind: ExternalKind) -> ExportKind {
-    match kind {
-        ExternalKind::Func | ExternalKind::FuncExact => ExportKind::Func,
-        ExternalKind::Table => ExportKind::Table,
-        ExternalKind::Memory => ExportKind::Memory,
-        ExternalKind::Global => ExportKind::Global,
-        ExternalKind::Tag => ExportKind::Tag,
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use wasm_encoder::{
-        CodeSection, ConstExpr, CustomSection, Function, FunctionSection, GlobalSection, GlobalType,
-        TypeSection, ValType,
+        CodeSection, ConstExpr, CustomSection, ExportKind, ExportSection, Function, FunctionSection,
+        GlobalSection, GlobalType, TypeSection, ValType,
     };
 
     use super::*;

@@ -95,6 +95,11 @@ impl Gate {
         &mut self.keyring
     }
 
+    /// The tokens seen so far, to look at.
+    pub fn cache(&self) -> &TokenCache {
+        &self.cache
+    }
+
     /// The tokens seen so far.
     pub fn cache_mut(&mut self) -> &mut TokenCache {
         &mut self.cache

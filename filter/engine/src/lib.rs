@@ -13,6 +13,7 @@
 //! | [`strip`], [`handoff`] | what is taken off a request, and what the service is told instead |
 //! | [`reason`], [`reply`] | why did a request end, and what is the client told? |
 //! | [`presence`] | which workers are there, and what have they together? |
+//! | [`worker`] | what happens when: requests, fetches, waits, as a state machine without I/O |
 //! | [`explain`] | what was seen on the way to a decision, told level by level |
 #![cfg_attr(
     not(test),
@@ -34,3 +35,4 @@ pub mod reply;
 pub mod request;
 pub mod strip;
 pub mod time;
+pub mod worker;

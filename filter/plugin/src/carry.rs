@@ -2,25 +2,22 @@
 
 use std::borrow::Cow;
 use std::rc::Rc;
-use std::time::Duration;
 
-use portcullis_engine::authn::keyring::Missing;
-use portcullis_engine::decide::{Decision, Permit, Trace, conclude};
+use portcullis_engine::decide::{Permit, Trace};
 use portcullis_engine::policy::Policy;
 use portcullis_engine::reason::Reason;
 use portcullis_engine::reply::{PROBLEM_JSON, Problems, REQUEST_ID, grpc_status, request_id};
 use portcullis_engine::request::{Connection, Request};
 use portcullis_engine::strip::SHADOW_HEADER;
 use portcullis_engine::time::Now;
+use portcullis_engine::worker::{Decided, Outcome, ReceivedRequest, StreamId};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{GrpcStatusCode, MapType};
 
 use crate::host;
-use crate::http::Received;
 use crate::metrics::DecisionKey;
 use crate::remember::remember;
-use crate::root::Worker;
-use crate::waiting::Waiter;
+use crate::root::Gateway;
 
 /// What becomes of a stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,110 +30,66 @@ pub(crate) enum Then {
     Waits,
 }
 
-/// Decides a request under the stream's context, and carries the decision out. `before`: it has waited already, and may
-/// wait until the end of that wait.
-pub(crate) fn decide(worker: &Worker, context: u32, received: &Rc<Received>, before: Option<Waiter>) -> Then {
+/// Decides a request under the stream's context, and carries the decision out.
+pub(crate) fn decide(gateway: &Gateway, stream: StreamId, received: &Rc<ReceivedRequest>) -> Then {
     let now = host::about_now();
-    let mut request = Request::new(received.headers());
-    request.arrived = before.as_ref().map(|waiter| waiter.arrived);
-    let mut verdict = worker.gate.borrow_mut().decide(&request, &Host, now);
-    if let Decision::Wait(provider, _) = verdict.decision
-        && worker.provision.borrow_mut().catch_up(worker, provider)
-    {
-        // what another worker has fetched may be all that is missing
-        Worker::hurry();
-        verdict = worker.gate.borrow_mut().decide(&request, &Host, now);
-    }
-    let trace = &mut verdict.trace;
-    let Decision::Wait(provider, missing) = verdict.decision else {
-        return out(worker, received, &request, verdict.decision, trace, None, now);
-    };
-    let waiter = match before {
-        Some(waiter) => Waiter { provider, missing, ..waiter },
-        None => Waiter {
-            context,
-            request: Rc::clone(received),
-            provider,
-            missing,
-            arrived: now.steady,
-            until: worker.queue.borrow().end_of_wait(now.steady),
-        },
-    };
-    let Err((reason, retry_after)) = wait(worker, waiter, now) else { return Then::Waits };
-    let decision = conclude(&worker.policy, trace, reason, now);
-    out(worker, received, &request, decision, trace, retry_after, now)
+    let request = Request::new(received.headers());
+    let mut worker = gateway.worker.borrow_mut();
+    let decided = worker.on_request(stream, (&request, received), &Host, &mut host::Host, now);
+    drop(worker);
+    carry_out(gateway, (&request, received), decided, now)
 }
 
-/// Lets the request wait, if waiting can help and there is room.
-///
-/// # Errors
-/// Why the request ends, and in how many seconds it may come again.
-fn wait(worker: &Worker, waiter: Waiter, now: Now) -> Result<(), (Reason, Option<u32>)> {
-    let full = match waiter.missing {
-        Missing::AllKeys if now.steady >= waiter.until => return Err((Reason::KeysUnavailable, None)),
-        Missing::AllKeys => Reason::QueueFull,
-        Missing::Kid => {
-            let fetch = worker.provision.borrow_mut().want_kid(waiter.provider, waiter.until, now.steady);
-            let not_yet = |wait: Duration| u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX);
-            fetch.map_err(|wait| (Reason::KeyNotYetFetched, Some(not_yet(wait))))?;
-            if now.steady >= waiter.until {
-                return Err((Reason::KeyNotYetFetched, None));
-            }
-            Worker::hurry();
-            // any client can fill these places, so it is not a fault of the gateway
-            Reason::KeyNotYetFetched
-        }
-    };
-    let has_room = worker.queue.borrow_mut().admit(waiter);
-    worker.report_waiting();
-    if has_room { Ok(()) } else { Err((full, None)) }
+/// Carries a decision out under the stream's context.
+pub(crate) fn out(gateway: &Gateway, received: &ReceivedRequest, decided: Decided, now: Now) -> Then {
+    carry_out(gateway, (&Request::new(received.headers()), received), decided, now)
 }
 
-/// Carries out a decision that is not to wait.
-pub(crate) fn out(
-    worker: &Worker,
-    received: &Received,
-    request: &Request<'_>,
-    decision: Decision,
-    trace: &Trace,
-    retry_after: Option<u32>,
+fn carry_out(
+    gateway: &Gateway,
+    (request, received): (&Request<'_>, &ReceivedRequest),
+    decided: Decided,
     now: Now,
 ) -> Then {
-    let reason = match decision {
-        Decision::Allow(permit) => match allow(worker, request, &permit, now) {
+    let Decided { outcome, trace, tick_soon } = decided;
+    if tick_soon {
+        Gateway::hurry();
+    }
+    let (reason, retry_after) = match outcome {
+        Outcome::Wait => {
+            gateway.report_waiting();
+            return Then::Waits;
+        }
+        Outcome::Allow(permit) => match allow(gateway, request, &permit, now) {
             Ok(()) => {
-                tell(worker, trace, permit.shadow(), true);
+                tell(gateway, &trace, permit.shadow(), true);
                 if let Some(reason) = permit.shadow() {
-                    say(worker, trace, reason, request_id(request.headers).unwrap_or("-"), true);
+                    say(gateway, &trace, reason, request_id(request.headers).unwrap_or("-"), true);
                 }
-                received.allowed.set(true);
+                received.allow();
                 return Then::Goes;
             }
-            Err(reason) => reason,
+            Err(reason) => (reason, None),
         },
-        Decision::Refuse(reason) => reason,
-        // whoever may wait has been let before
-        Decision::Wait(..) => Reason::KeysUnavailable,
+        Outcome::Refuse(reason, retry_after) => (reason, retry_after),
     };
     // before the reply, after which the stream may be gone
-    tell(worker, trace, Some(reason), false);
+    tell(gateway, &trace, Some(reason), false);
     let id = request_id(request.headers).map_or_else(new_request_id, Cow::Borrowed);
-    say(worker, trace, reason, &id, false);
-    refuse(worker, request, trace, reason, &id, retry_after);
+    say(gateway, &trace, reason, &id, false);
+    refuse(gateway, request, &trace, reason, &id, retry_after);
     Then::Ended
 }
 
 /// Removes what the service must not get, and writes who the client is.
-fn allow(worker: &Worker, request: &Request<'_>, permit: &Permit, now: Now) -> Result<(), Reason> {
+fn allow(gateway: &Gateway, request: &Request<'_>, permit: &Permit, now: Now) -> Result<(), Reason> {
     const MAP: MapType = MapType::HttpRequestHeaders;
-    let policy = &*worker.policy;
-    let mut gate = worker.gate.borrow_mut();
-    let minting = (gate.assertions_mut(), worker.signing_key.as_ref());
-    let identity = permit.headers(policy, minting, request.method, now).map_err(|error| {
+    let policy = &*gateway.policy;
+    let mut worker = gateway.worker.borrow_mut();
+    let identity = worker.identity_headers(permit, policy, request.method, now).map_err(|error| {
         log::error!("the hand-off failed: {error}");
         Reason::HandoffFailed
     })?;
-    drop(gate);
     let failed = |_| Reason::HandoffFailed;
     for (name, _) in request.headers.0 {
         if permit.removes(policy, name) {
@@ -170,14 +123,14 @@ fn new_request_id<'a>() -> Cow<'a, str> {
 
 /// Answers the client. Nothing of the token or of our errors is in the reply.
 fn refuse(
-    worker: &Worker,
+    gateway: &Gateway,
     request: &Request<'_>,
     trace: &Trace,
     reason: Reason,
     id: &str,
     retry_after: Option<u32>,
 ) {
-    let reply = worker.problems.reply(reason, realm(&worker.policy, trace), id, retry_after);
+    let reply = gateway.problems.reply(reason, realm(&gateway.policy, trace), id, retry_after);
     let seconds = reply.retry_after.map(|seconds| seconds.to_string());
     let mut headers = Vec::with_capacity(5);
     headers.push((REQUEST_ID, id));
@@ -213,14 +166,14 @@ pub(crate) fn broken() {
 }
 
 /// Counts a decision and leaves it for the access log. Each request comes here once.
-fn tell(worker: &Worker, trace: &Trace, reason: Option<Reason>, passed: bool) {
-    if worker.policy.access_log() {
-        remember(worker, trace, reason, passed);
+fn tell(gateway: &Gateway, trace: &Trace, reason: Option<Reason>, passed: bool) {
+    if gateway.policy.access_log() {
+        remember(gateway, trace, reason, passed);
     }
     let key =
         DecisionKey { row: trace.row.map(|id| id.0), service: trace.service.map(|id| id.0), reason, passed };
-    let policy = &*worker.policy;
-    worker.metrics.decision(key, || {
+    let policy = &*gateway.policy;
+    gateway.metrics.decision(key, || {
         let service =
             trace.service.and_then(|id| policy.service(id)).map_or("none", |service| service.name());
         (service, row_name(policy, trace).unwrap_or_else(|| "none".to_owned()))
@@ -229,8 +182,8 @@ fn tell(worker: &Worker, trace: &Trace, reason: Option<Reason>, passed: bool) {
 
 /// The line in the log about a request that is refused, or would be if shadow mode did not let it pass: the same but for its
 /// first words, so that what is looked for before a trial is found during it.
-fn say(worker: &Worker, trace: &Trace, reason: Reason, id: &str, passed: bool) {
-    let policy = &*worker.policy;
+fn say(gateway: &Gateway, trace: &Trace, reason: Reason, id: &str, passed: bool) {
+    let policy = &*gateway.policy;
     log::debug!(
         "{}: reason={reason} level={} service={} row={:?} provider={:?} request_id={id}{}",
         if passed { "would be refused" } else { "refused" },
@@ -257,7 +210,7 @@ fn provider_name<'p>(policy: &'p Policy, trace: &Trace) -> Option<&'p str> {
 }
 
 /// What the engine asks of the connection.
-struct Host;
+pub(crate) struct Host;
 
 impl Connection for Host {
     fn peer_certificate_sha256(&self) -> Option<[u8; 32]> {

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, UNIX_EPOCH};
 
 use portcullis_engine::time::{Now, Reading, Steady};
+use portcullis_engine::worker::{Environment, SharedEntry};
 use proxy_wasm::hostcalls;
 
 /// A compare-and-swap value that no entry has. Envoy ignores the compare while a key is absent, and reads 0 as
@@ -50,30 +51,30 @@ pub(crate) fn random() -> u64 {
     RandomState::new().hash_one(0_u8)
 }
 
-/// A shared entry and the value to compare when replacing it.
-pub(crate) struct Entry {
-    pub(crate) value: Vec<u8>,
-    pub(crate) seen: u32,
-}
+/// The host as the engine asks it.
+pub(crate) struct Host;
 
-/// The entry of that name, if there is one.
-pub(crate) fn shared(name: &str) -> Option<Entry> {
-    match hostcalls::get_shared_data(name) {
-        Ok((Some(value), seen)) => Some(Entry { value, seen: seen.unwrap_or(ABSENT) }),
-        _ => None,
+impl Environment for Host {
+    fn shared(&self, name: &str) -> Option<SharedEntry> {
+        match hostcalls::get_shared_data(name) {
+            Ok((Some(value), version)) => Some(SharedEntry { value, version: version.unwrap_or(ABSENT) }),
+            _ => None,
+        }
     }
-}
 
-/// Stores `value`, whatever was there.
-pub(crate) fn share(name: &str, value: &[u8]) {
-    // without a compare there is nothing that could mismatch
-    let _ = hostcalls::set_shared_data(name, Some(value), None);
-}
+    fn share(&mut self, name: &str, value: &[u8]) {
+        // without a compare there is nothing that could mismatch
+        let _ = hostcalls::set_shared_data(name, Some(value), None);
+    }
 
-/// Stores `value` if the entry is still as it was seen (`None`: absent). Says whether it did.
-pub(crate) fn swap(name: &str, value: &[u8], seen: Option<&Entry>) -> bool {
-    let compare = seen.map_or(ABSENT, |entry| entry.seen);
-    hostcalls::set_shared_data(name, Some(value), Some(compare)).is_ok()
+    fn swap(&mut self, name: &str, value: &[u8], seen: Option<&SharedEntry>) -> bool {
+        let compare = seen.map_or(ABSENT, |entry| entry.version);
+        hostcalls::set_shared_data(name, Some(value), Some(compare)).is_ok()
+    }
+
+    fn random(&mut self) -> u64 {
+        random()
+    }
 }
 
 /// What Envoy's foreign function `verify_signature` says, or `None` if it gave no answer.

@@ -1,30 +1,15 @@
 //! One request. Until it is allowed nothing of it goes on: headers, body and trailers wait.
 
-use std::cell::Cell;
 use std::rc::Rc;
 
 use portcullis_engine::authn::bearer::Headers;
+use portcullis_engine::worker::{ReceivedRequest, StreamId};
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::{Action, Bytes, MapType};
+use proxy_wasm::types::{Action, MapType};
 
 use crate::carry::{self, Then};
-use crate::root::Worker;
-
-/// A request as it was received, before anything was changed.
-pub(crate) struct Received {
-    headers: Vec<(String, Bytes)>,
-    /// Bytes of the body that Envoy keeps at most while the request waits.
-    pub(crate) body: usize,
-    /// Whether it may go on.
-    pub(crate) allowed: Cell<bool>,
-}
-
-impl Received {
-    pub(crate) fn headers(&self) -> Headers<'_> {
-        Headers(&self.headers)
-    }
-}
+use crate::root::Gateway;
 
 /// Envoy reads no more of a body than this while a request is paused (`per_connection_buffer_limit_bytes` by default).
 const MAX_BUFFERED: usize = 1024 * 1024;
@@ -38,9 +23,9 @@ fn buffered_body(headers: Headers<'_>) -> usize {
 
 /// A stream.
 pub(crate) struct Http {
-    context: u32,
+    id: StreamId,
     /// `None`: no policy was ever taken, so nothing passes.
-    worker: Option<Rc<Worker>>,
+    gateway: Option<Rc<Gateway>>,
     stage: Stage,
 }
 
@@ -50,20 +35,20 @@ enum Stage {
     /// Not decided, or refused: nothing goes on.
     Stopped,
     /// It waits for keys, or did: the decision is written where it waits.
-    Waiting(Rc<Received>),
+    Waiting(Rc<ReceivedRequest>),
     /// It goes on.
     Allowed,
 }
 
 impl Http {
-    pub(crate) fn new(context: u32, worker: Option<Rc<Worker>>) -> Self {
-        Self { context, worker, stage: Stage::Stopped }
+    pub(crate) fn new(context: u32, gateway: Option<Rc<Gateway>>) -> Self {
+        Self { id: StreamId(context), gateway, stage: Stage::Stopped }
     }
 
     fn go_on_if_allowed(&self) -> Action {
         let allowed = match &self.stage {
             Stage::Stopped => false,
-            Stage::Waiting(received) => received.allowed.get(),
+            Stage::Waiting(received) => received.is_allowed(),
             Stage::Allowed => true,
         };
         if allowed { Action::Continue } else { Action::Pause }
@@ -75,15 +60,15 @@ impl Context for Http {}
 impl HttpContext for Http {
     fn on_http_request_headers(&mut self, _: usize, has_no_body: bool) -> Action {
         let headers = hostcalls::get_map_bytes(MapType::HttpRequestHeaders);
-        let (Some(worker), Ok(headers)) = (&self.worker, headers) else {
+        let (Some(gateway), Ok(headers)) = (&self.gateway, headers) else {
             carry::broken();
             return Action::Pause;
         };
         #[cfg(feature = "trap")]
         crate::trap::spring(&headers);
         let body = if has_no_body { 0 } else { buffered_body(Headers(&headers)) };
-        let received = Rc::new(Received { headers, body, allowed: Cell::new(false) });
-        self.stage = match carry::decide(worker, self.context, &received, None) {
+        let received = Rc::new(ReceivedRequest::new(headers, body));
+        self.stage = match carry::decide(gateway, self.id, &received) {
             Then::Goes => Stage::Allowed,
             Then::Ended => Stage::Stopped,
             Then::Waits => Stage::Waiting(received),
@@ -96,13 +81,13 @@ impl HttpContext for Http {
     }
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
-        let (Some(worker), Ok(trailers)) =
-            (&self.worker, hostcalls::get_map_bytes(MapType::HttpRequestTrailers))
+        let (Some(gateway), Ok(trailers)) =
+            (&self.gateway, hostcalls::get_map_bytes(MapType::HttpRequestTrailers))
         else {
             return Action::Pause;
         };
         for (name, _) in &trailers {
-            if worker.policy.strips_trailer(name) {
+            if gateway.policy.strips_trailer(name) {
                 let _ = hostcalls::remove_map_value(MapType::HttpRequestTrailers, name);
             }
         }
@@ -113,8 +98,8 @@ impl HttpContext for Http {
 impl Drop for Http {
     fn drop(&mut self) {
         // the stream has gone: a reply to it would go nowhere
-        if let (Some(worker), Stage::Waiting(_)) = (&self.worker, &self.stage) {
-            worker.queue.borrow_mut().forget(self.context);
+        if let (Some(gateway), Stage::Waiting(_)) = (&self.gateway, &self.stage) {
+            gateway.worker.borrow_mut().on_stream_end(self.id);
         }
     }
 }

@@ -3,12 +3,9 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `root` | configuration and tick: one policy, one gate, for each worker |
+//! | `root` | configuration, tick and fetches: one policy and one worker for each root context |
 //! | `http` | one request: headers in, decision out, and what becomes of the stream |
 //! | `carry` | carries a decision out: headers to write, or the reply |
-//! | `keys` | fetches keys, one worker for all |
-//! | `reply` | what a fetch brought, checked before it is stored |
-//! | `waiting` | requests that wait for keys |
 //! | `crypto` | the host's cryptography behind jsonwebtoken's seam |
 //! | `host` | clocks, shared data, ticks: whatever else only the host has |
 //! | `metrics`, `report`, `roster` | what an operator sees in numbers |
@@ -25,16 +22,13 @@ mod carry;
 mod crypto;
 mod host;
 mod http;
-mod keys;
 mod metrics;
 mod remember;
-mod reply;
 mod report;
 mod root;
 mod roster;
 #[cfg(feature = "trap")]
 mod trap;
-mod waiting;
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);

@@ -6,7 +6,7 @@ use portcullis_engine::reason::Reason;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 use proxy_wasm::hostcalls;
 
-use crate::root::Worker;
+use crate::root::Gateway;
 
 /// The property's name; Envoy's filter state calls it `wasm.portcullis`.
 const NAME: &str = "portcullis";
@@ -25,8 +25,8 @@ pub(crate) fn declare() {
 }
 
 /// Leaves a decision behind. `reason`: why it was refused, or would have been.
-pub(crate) fn remember(worker: &Worker, trace: &Trace, reason: Option<Reason>, passed: bool) {
-    let policy = &*worker.policy;
+pub(crate) fn remember(gateway: &Gateway, trace: &Trace, reason: Option<Reason>, passed: bool) {
+    let policy = &*gateway.policy;
     let mut fields = Vec::with_capacity(320);
     field(&mut fields, "decision", if passed { "allow" } else { "refuse" });
     if let Some(reason) = reason {

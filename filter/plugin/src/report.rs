@@ -3,13 +3,12 @@
 use portcullis_engine::authn::algorithm::Algorithm;
 use portcullis_engine::decide::Gate;
 use portcullis_engine::policy::ProviderId;
-use portcullis_engine::presence::Share;
 use portcullis_engine::time::Now;
 
-use crate::root::Worker;
+use crate::root::Gateway;
 use crate::{crypto, host};
 
-impl Worker {
+impl Gateway {
     /// Once, when a policy is taken.
     pub(crate) fn report_start(&self, now: Now) {
         self.metrics
@@ -27,8 +26,9 @@ impl Worker {
 
     /// At every tick.
     pub(crate) fn report(&self, now: Now) {
-        let mut gate = self.gate.borrow_mut();
-        self.count_cache(&mut gate);
+        let mut worker = self.worker.borrow_mut();
+        let gate = worker.gate_mut();
+        self.count_cache(gate);
         self.metrics.count("portcullis.host_crypto_failures", crypto::take_host_failures());
         for (id, provider) in (0..).map(ProviderId).zip(self.policy.providers()) {
             if !provider.keys.is_fetched() {
@@ -47,8 +47,24 @@ impl Worker {
             self.metrics.set(&format!("portcullis.keys_usable;provider={name}"), as_u64(state.usable));
             self.metrics.set(&format!("portcullis.keys_ignored;provider={name}"), as_u64(state.ignored));
         }
-        drop(gate);
-        self.roster.tell(Some(self.share()), &self.metrics, now.steady);
+        self.roster.tell(Some(worker.share()), &self.metrics, now.steady);
+    }
+
+    /// Says which keys of a provider are too large for the RSA-PSS that it signs with.
+    pub(crate) fn warn_of_large_keys(&self, id: ProviderId) {
+        let Some(provider) = self.policy.provider(id) else { return };
+        if !Algorithm::ALL.into_iter().any(|it| it.is_pss() && provider.algorithms.contains(it)) {
+            return;
+        }
+        for key in self.worker.borrow().gate().keyring().too_large_for_pss(id) {
+            log::warn!(
+                "the key {:?} of provider {} has {} bits and verifies no PS256, PS384 or PS512: `max_pss_key_bits` is {}",
+                key.kid().unwrap_or_default(),
+                provider.name,
+                key.rsa_bits().unwrap_or_default(),
+                provider.max_pss_key_bits
+            );
+        }
     }
 
     fn count_cache(&self, gate: &mut Gate) {
@@ -61,23 +77,15 @@ impl Worker {
     pub(crate) fn report_waiting(&self) {
         let now = host::now().steady;
         if !self.roster.is_told(now) {
-            self.roster.tell(Some(self.share()), &self.metrics, now);
+            self.roster.tell(Some(self.worker.borrow().share()), &self.metrics, now);
         }
-    }
-
-    /// What this worker has.
-    fn share(&self) -> Share {
-        let mut gate = self.gate.borrow_mut();
-        let cache = gate.cache_mut();
-        let [waiting, tokens, bytes] = [self.queue.borrow().len(), cache.len(), cache.bytes()].map(as_u64);
-        Share { waiting, tokens, bytes }
     }
 }
 
-impl Drop for Worker {
+impl Drop for Gateway {
     fn drop(&mut self) {
         // what happened since the last tick is not lost, and what this worker has goes with it
-        self.count_cache(&mut self.gate.borrow_mut());
+        self.count_cache(self.worker.borrow_mut().gate_mut());
         self.roster.tell(None, &self.metrics, host::now().steady);
     }
 }

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use portcullis_engine::presence::{Presence, Share, Tally};
 use portcullis_engine::time::Steady;
+use portcullis_engine::worker::{Environment as _, SharedEntry};
 
-use crate::host::{self, Entry};
+use crate::host::{self, Host};
 use crate::metrics::Metrics;
 
 /// More places than an Envoy has workers, under all policies that still have streams.
@@ -30,7 +31,7 @@ pub(crate) struct Roster {
 
 /// A place, and who has it or had it.
 struct Place {
-    entry: Entry,
+    entry: SharedEntry,
     presence: Option<Presence>,
 }
 
@@ -78,7 +79,7 @@ impl Roster {
         let place = places.iter().position(is_mine).or_else(|| places.iter().position(is_free));
         let place = place.unwrap_or(places.len());
         if place < PLACES {
-            host::swap(&name(place), &mine.encode(), places.get(place).map(|place| &place.entry));
+            Host.swap(&name(place), &mine.encode(), places.get(place).map(|place| &place.entry));
         }
     }
 }
@@ -88,6 +89,6 @@ fn name(place: usize) -> String {
 }
 
 fn places() -> Vec<Place> {
-    let entries = (0..PLACES).map_while(|place| host::shared(&name(place)));
+    let entries = (0..PLACES).map_while(|place| Host.shared(&name(place)));
     entries.map(|entry| Place { presence: Presence::decode(&entry.value), entry }).collect()
 }

@@ -1,0 +1,391 @@
+//! One worker of the gateway as a pure state machine: events in, decisions and effects out. The host (`portcullis-plugin`)
+//! translates its calls into these events, executes the effects and does nothing else; `tests/simulation` runs many workers
+//! over one shared store, in virtual time.
+//!
+//! | event | what the host calls |
+//! |---|---|
+//! | a request arrives | [`Worker::on_request`] |
+//! | a second has passed, or an effect asked for it | [`Worker::on_tick`] |
+//! | a fetch has ended | [`Worker::on_fetch_end`] |
+//! | a request's wait is over ([`Effects::ready`]) | [`Worker::on_resume`] |
+//! | a stream has ended | [`Worker::on_stream_end`] |
+
+mod environment;
+mod fetcher;
+mod wait_queue;
+
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+use jsonwebtoken::crypto::CryptoProvider;
+use portcullis_principal::SigningKey;
+
+pub use self::environment::{Environment, SharedEntry};
+use self::fetcher::ProviderFetcher;
+pub use self::wait_queue::{BATCH, ReceivedRequest, StreamId};
+use self::wait_queue::{WaitQueue, Waiter};
+use crate::authn::bearer::Headers;
+use crate::authn::jwks::JwksError;
+use crate::authn::keyring::Missing;
+use crate::decide::{Decision, Gate, Permit, Trace, Verdict, conclude};
+use crate::handoff::{HandoffError, IdentityHeaders};
+use crate::keylife::discovery::DiscoveryError;
+use crate::keylife::seal::SealKey;
+use crate::policy::{Endpoint, Policy, ProviderId};
+use crate::presence::Share;
+use crate::reason::Reason;
+use crate::request::{Connection, Request};
+use crate::time::{Now, Steady};
+
+/// A worker: a policy, the keys of its providers, the tokens seen so far, and the requests that wait.
+#[derive(Debug)]
+pub struct Worker {
+    gate: Gate,
+    signing_key: Option<SigningKey>,
+    fetchers: Vec<ProviderFetcher>,
+    queue: WaitQueue,
+    /// What happened while requests were decided, until the next effects carry it.
+    events: Vec<Event>,
+}
+
+/// What becomes of a request now.
+#[derive(Clone, Debug)]
+pub struct Decided {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// What was seen on the way to it.
+    pub trace: Trace,
+    /// The host calls [`Worker::on_tick`] as soon as this event is over.
+    pub tick_soon: bool,
+}
+
+/// What becomes of a request now.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// It goes on, with what the permit allows to say.
+    Allow(Permit),
+    /// It ends; for a limit, with the seconds after which it may come again.
+    Refuse(Reason, Option<u32>),
+    /// It waits for keys, in this worker's queue.
+    Wait,
+}
+
+/// What the host does after an event.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Fetches to begin. Every end is reported by [`Worker::on_fetch_end`], also if a fetch cannot begin.
+    pub fetches: Vec<Fetch>,
+    /// Requests whose wait is over, at most [`BATCH`]: each is decided again by [`Worker::on_resume`].
+    pub ready: Vec<StreamId>,
+    /// The host calls [`Worker::on_tick`] again as soon as possible.
+    pub tick_soon: bool,
+    /// What happened, for metrics and the log.
+    pub events: Vec<Event>,
+}
+
+/// A fetch: `GET` of an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetch {
+    /// Names it in [`Worker::on_fetch_end`].
+    pub id: FetchId,
+    /// Where.
+    pub endpoint: Endpoint,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+/// A fetch of one worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FetchId {
+    /// Whose keys it fetches.
+    pub provider: ProviderId,
+    number: u32,
+}
+
+/// The response to a fetch.
+pub struct FetchResponse<'a> {
+    /// Its headers, pseudo-headers included.
+    pub headers: Headers<'a>,
+    /// The length of its body.
+    pub body_bytes: usize,
+    /// Reads the body, once it is known to be small enough.
+    pub body: &'a dyn Fn() -> Vec<u8>,
+}
+
+/// Why a fetch brought nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FetchError {
+    /// The host has no such cluster, or no host in it.
+    NoCluster(Box<str>),
+    /// There was no response at all.
+    Unreachable,
+    /// The host never said how the fetch ended.
+    TimedOut,
+    /// The status was not 200.
+    Status(String),
+    /// The body has so many bytes, more than `max_bytes`.
+    TooLarge(usize),
+    /// The discovery document does not say where the keys are.
+    Discovery(DiscoveryError),
+    /// The keys cannot be used.
+    Malformed(JwksError),
+}
+
+impl FetchError {
+    /// The label of the metric.
+    pub const fn id(&self) -> &'static str {
+        match self {
+            Self::NoCluster(_) => "no-cluster",
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timeout",
+            Self::Status(_) => "status",
+            Self::TooLarge(_) => "too-large",
+            Self::Discovery(_) => "discovery",
+            Self::Malformed(_) => "malformed",
+        }
+    }
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCluster(cluster) => write!(f, "Envoy has no cluster `{cluster}`, or no host in it"),
+            Self::Unreachable => f.write_str("the provider cannot be reached, or did not answer in time"),
+            Self::TimedOut => f.write_str("no answer came"),
+            Self::Status(status) => write!(f, "the provider answered with status {status}"),
+            Self::TooLarge(bytes) => write!(f, "the document has {bytes} bytes, more than `max_bytes`"),
+            Self::Discovery(error) => error.fmt(f),
+            Self::Malformed(error) => write!(f, "the document cannot be used: {error}"),
+        }
+    }
+}
+
+/// What happened, for metrics and the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// This worker has taken the lease of a fetch.
+    LeaseTaken,
+    /// A provider's keys have been put in use.
+    KeysInstalled(ProviderId),
+    /// A provider's keys have been fetched.
+    FetchSucceeded(ProviderId),
+    /// A fetch brought nothing.
+    FetchFailed(ProviderId, FetchError),
+    /// Another plugin, or a gateway with another key, has written under a provider's names.
+    SharedDataIgnored(ProviderId),
+}
+
+impl Worker {
+    /// A worker for a policy, with no keys but the inline ones. `signing_key` signs assertions, and authenticates what the
+    /// workers share.
+    pub fn new(policy: Rc<Policy>, signing_key: Option<SigningKey>, crypto: &'static CryptoProvider) -> Self {
+        let secret = signing_key.as_ref().map_or([0; 32], |key| key.derive("portcullis shared data"));
+        let mac_key = SealKey::new(secret);
+        let providers = (0..).map(ProviderId).zip(policy.providers());
+        let fetchers = providers.filter_map(|(id, it)| ProviderFetcher::new(id, it, &mac_key)).collect();
+        let queue = WaitQueue::new(policy.waiting());
+        Self { gate: Gate::new(policy, crypto), signing_key, fetchers, queue, events: Vec::new() }
+    }
+
+    /// Its policy.
+    pub fn policy(&self) -> &Rc<Policy> {
+        self.gate.policy()
+    }
+
+    /// Its keys and caches, to look at.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Its caches, to take their counts.
+    pub fn gate_mut(&mut self) -> &mut Gate {
+        &mut self.gate
+    }
+
+    /// What it has of what is counted over all workers.
+    pub fn share(&self) -> Share {
+        let as_u64 = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let cache = self.gate.cache();
+        let [waiting, tokens, bytes] = [self.queue.len(), cache.len(), cache.bytes()].map(as_u64);
+        Share { waiting, tokens, bytes }
+    }
+
+    /// Decides a request that arrives. `request` is `received`, read.
+    pub fn on_request(
+        &mut self,
+        stream: StreamId,
+        (request, received): (&Request<'_>, &Rc<ReceivedRequest>),
+        connection: &dyn Connection,
+        environment: &mut dyn Environment,
+        now: Now,
+    ) -> Decided {
+        let mut tick_soon = false;
+        let Verdict { decision, mut trace } =
+            self.evaluate(request, (connection, environment), now, &mut tick_soon);
+        let outcome = match decision {
+            Decision::Allow(permit) => Outcome::Allow(permit),
+            Decision::Refuse(reason) => Outcome::Refuse(reason, None),
+            Decision::Wait(provider, missing) => {
+                tick_soon = true;
+                let (arrived, until) = (now.steady, self.queue.end_of_wait(now.steady));
+                let request = Rc::clone(received);
+                let waiter = Waiter { stream, request, provider, missing, arrived, until };
+                self.wait(waiter, &mut trace, environment, now)
+            }
+        };
+        Decided { outcome, trace, tick_soon }
+    }
+
+    /// Decides a request again whose wait is over, from the beginning, as if it came now. `None`: it is not in the queue.
+    pub fn on_resume(
+        &mut self,
+        stream: StreamId,
+        connection: &dyn Connection,
+        environment: &mut dyn Environment,
+        now: Now,
+    ) -> Option<(Rc<ReceivedRequest>, Decided)> {
+        let waiter = self.queue.resume(stream)?;
+        let received = Rc::clone(&waiter.request);
+        let mut request = Request::new(received.headers());
+        request.arrived = Some(waiter.arrived);
+        let mut tick_soon = false;
+        let Verdict { decision, mut trace } =
+            self.evaluate(&request, (connection, environment), now, &mut tick_soon);
+        let outcome = match decision {
+            Decision::Allow(permit) => Outcome::Allow(permit),
+            Decision::Refuse(reason) => Outcome::Refuse(reason, None),
+            Decision::Wait(provider, missing) => {
+                let waiter = Waiter { provider, missing, ..waiter };
+                self.wait(waiter, &mut trace, environment, now)
+            }
+        };
+        Some((received, Decided { outcome, trace, tick_soon }))
+    }
+
+    /// Reads what other workers have fetched, begins fetches that are due, and ends waits that are over.
+    pub fn on_tick(&mut self, environment: &mut dyn Environment, now: Now) -> Effects {
+        let mut effects = Effects::default();
+        let keyring = self.gate.keyring_mut();
+        for fetcher in &mut self.fetchers {
+            if fetcher.on_tick(keyring, environment, now.steady, &mut effects) {
+                self.queue.wake(fetcher.id);
+            }
+        }
+        self.queue.wake_ended(now.steady);
+        self.with_ready(effects)
+    }
+
+    /// Handles the end of a fetch. One that is not in flight any more is ignored.
+    pub fn on_fetch_end(
+        &mut self,
+        id: FetchId,
+        response: Result<FetchResponse<'_>, FetchError>,
+        environment: &mut dyn Environment,
+        now: Now,
+    ) -> Effects {
+        let mut effects = Effects::default();
+        let fetcher = self.fetchers.iter_mut().find(|fetcher| fetcher.is_in_flight(id));
+        if let Some(fetcher) = fetcher {
+            let keyring = self.gate.keyring_mut();
+            if fetcher.on_fetch_end(response, keyring, environment, now, &mut effects) {
+                self.queue.wake(fetcher.id);
+            }
+        }
+        self.with_ready(effects)
+    }
+
+    /// Forgets a stream that has ended.
+    pub fn on_stream_end(&mut self, stream: StreamId) {
+        self.queue.forget(stream);
+    }
+
+    /// The identity headers that the service gets with this permit.
+    ///
+    /// # Errors
+    /// [`Reason::HandoffFailed`] is what the request must end with.
+    pub fn identity_headers<'a>(
+        &'a mut self,
+        permit: &'a Permit,
+        policy: &'a Policy,
+        method: &str,
+        now: Now,
+    ) -> Result<IdentityHeaders<'a>, HandoffError> {
+        permit.headers(policy, (self.gate.assertions_mut(), self.signing_key.as_ref()), method, now)
+    }
+
+    /// The effects, with as many ready requests as one event may answer.
+    fn with_ready(&mut self, mut effects: Effects) -> Effects {
+        effects.events.append(&mut self.events);
+        effects.ready = self.queue.next_batch();
+        effects.tick_soon |= self.queue.has_ready();
+        effects
+    }
+
+    /// Decides a request by the keys that any worker has fetched.
+    fn evaluate(
+        &mut self,
+        request: &Request<'_>,
+        (connection, environment): (&dyn Connection, &mut dyn Environment),
+        now: Now,
+        tick_soon: &mut bool,
+    ) -> Verdict {
+        let verdict = self.gate.decide(request, connection, now);
+        let Decision::Wait(provider, _) = verdict.decision else { return verdict };
+        let Some(fetcher) = self.fetchers.iter_mut().find(|it| it.id == provider) else { return verdict };
+        let keyring = self.gate.keyring_mut();
+        if !fetcher.catch_up(keyring, environment, now.steady, &mut self.events) {
+            return verdict;
+        }
+        // the requests that wait for these keys are woken by the next tick
+        *tick_soon = true;
+        self.gate.decide(request, connection, now)
+    }
+
+    /// Lets a request wait, if waiting can help and there is room. Otherwise it ends, unless a shadow mode lets it pass.
+    fn wait(
+        &mut self,
+        waiter: Waiter,
+        trace: &mut Trace,
+        environment: &dyn Environment,
+        now: Now,
+    ) -> Outcome {
+        let (reason, retry_after) = match self.try_wait(waiter, environment, now.steady) {
+            Ok(()) => return Outcome::Wait,
+            Err(refusal) => refusal,
+        };
+        match conclude(self.gate.policy(), trace, reason, now) {
+            Decision::Allow(permit) => Outcome::Allow(permit),
+            Decision::Refuse(_) | Decision::Wait(..) => Outcome::Refuse(reason, retry_after),
+        }
+    }
+
+    /// Lets a request wait, if waiting can help and there is room.
+    ///
+    /// # Errors
+    /// Why the request ends, and in how many seconds it may come again.
+    fn try_wait(
+        &mut self,
+        waiter: Waiter,
+        environment: &dyn Environment,
+        now: Steady,
+    ) -> Result<(), (Reason, Option<u32>)> {
+        let full = match waiter.missing {
+            Missing::AllKeys if now >= waiter.until => return Err((Reason::KeysUnavailable, None)),
+            Missing::AllKeys => Reason::QueueFull,
+            Missing::Kid => {
+                let fetcher = self.fetchers.iter_mut().find(|it| it.id == waiter.provider);
+                let fetcher = fetcher.ok_or((Reason::KeyNotYetFetched, None))?;
+                let seconds = |wait: Duration| u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX);
+                let fetch = fetcher.want_kid(environment, waiter.until, now);
+                fetch.map_err(|wait| (Reason::KeyNotYetFetched, Some(seconds(wait))))?;
+                if now >= waiter.until {
+                    return Err((Reason::KeyNotYetFetched, None));
+                }
+                // any client can fill these places: that is no fault of ours either
+                Reason::KeyNotYetFetched
+            }
+        };
+        if self.queue.admit(waiter) { Ok(()) } else { Err((full, None)) }
+    }
+}

@@ -1,0 +1,146 @@
+//! Requests that wait for keys, bounded in count, in bytes and in time. A request whose wait is over is decided again from the
+//! beginning, and only then goes on or is refused. Nobody passes by waiting.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use crate::authn::bearer::Headers;
+use crate::authn::keyring::Missing;
+use crate::policy::{ProviderId, Waiting};
+use crate::time::Steady;
+
+/// Requests that are decided again after one event. Envoy deletes the streams of one VM call's replies inside each other:
+/// about 310 of them exhaust the VM's call stack, and end the VM with all of its requests.
+pub const BATCH: usize = 32;
+
+/// A stream, as the host numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StreamId(pub u32);
+
+/// A request as it was received, before anything was changed. It is kept while the request waits.
+#[derive(Debug)]
+pub struct ReceivedRequest {
+    headers: Vec<(String, Vec<u8>)>,
+    /// Bytes of the body that the host keeps at most while the request waits.
+    body: usize,
+    is_allowed: Cell<bool>,
+}
+
+impl ReceivedRequest {
+    /// A request with these headers, and a body of which the host keeps at most so many bytes.
+    pub fn new(headers: Vec<(String, Vec<u8>)>, body: usize) -> Self {
+        Self { headers, body, is_allowed: Cell::new(false) }
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> Headers<'_> {
+        Headers(&self.headers)
+    }
+
+    /// Whether the request may go on.
+    pub fn is_allowed(&self) -> bool {
+        self.is_allowed.get()
+    }
+
+    /// The host has carried a permit out: the request may go on.
+    pub fn allow(&self) {
+        self.is_allowed.set(true);
+    }
+}
+
+/// A request that waits.
+#[derive(Clone, Debug)]
+pub(super) struct Waiter {
+    pub(super) stream: StreamId,
+    pub(super) request: Rc<ReceivedRequest>,
+    /// Whose keys it waits for.
+    pub(super) provider: ProviderId,
+    /// Which keys: any at all, or one with an unknown id.
+    pub(super) missing: Missing,
+    /// When it began to wait.
+    pub(super) arrived: Steady,
+    /// When the wait ends.
+    pub(super) until: Steady,
+}
+
+/// The queue of one worker.
+#[derive(Debug)]
+pub(super) struct WaitQueue {
+    bounds: Waiting,
+    waiting: Vec<Waiter>,
+    /// Those whose wait is over, in the order in which they are decided again.
+    ready: VecDeque<Waiter>,
+    /// Those that the host was asked to decide again.
+    resuming: Vec<Waiter>,
+}
+
+impl WaitQueue {
+    pub(super) fn new(bounds: Waiting) -> Self {
+        Self { bounds, waiting: Vec::new(), ready: VecDeque::new(), resuming: Vec::new() }
+    }
+
+    /// How many requests are in the queue.
+    pub(super) fn len(&self) -> usize {
+        self.all().count()
+    }
+
+    /// Whether requests are ready that no batch has held yet.
+    pub(super) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// When a wait that begins at `now` ends.
+    pub(super) fn end_of_wait(&self, now: Steady) -> Steady {
+        now.plus(self.bounds.time)
+    }
+
+    /// Lets a request wait. Says whether there was room for it and for its body.
+    pub(super) fn admit(&mut self, waiter: Waiter) -> bool {
+        let bound = match waiter.missing {
+            Missing::AllKeys => self.bounds.requests,
+            Missing::Kid => self.bounds.unknown_kid_requests,
+        };
+        let alike = || self.all().filter(|it| it.missing == waiter.missing);
+        let bytes: usize = alike().map(|it| it.request.body).sum();
+        let has_room = alike().count() < bound && bytes + waiter.request.body <= self.bounds.body_bytes;
+        if has_room {
+            self.waiting.push(waiter);
+        }
+        has_room
+    }
+
+    /// Requests that wait for `provider` are ready.
+    pub(super) fn wake(&mut self, provider: ProviderId) {
+        self.ready.extend(self.waiting.extract_if(.., |waiter| waiter.provider == provider));
+    }
+
+    /// Requests whose time is over are ready.
+    pub(super) fn wake_ended(&mut self, now: Steady) {
+        self.ready.extend(self.waiting.extract_if(.., |waiter| now >= waiter.until));
+    }
+
+    /// The next ready requests, for the host to decide again.
+    pub(super) fn next_batch(&mut self) -> Vec<StreamId> {
+        let batch = self.ready.drain(..self.ready.len().min(BATCH));
+        self.resuming = batch.collect();
+        self.resuming.iter().map(|waiter| waiter.stream).collect()
+    }
+
+    /// Takes a request out that the host decides again.
+    pub(super) fn resume(&mut self, stream: StreamId) -> Option<Waiter> {
+        let at = self.resuming.iter().position(|waiter| waiter.stream == stream)?;
+        Some(self.resuming.swap_remove(at))
+    }
+
+    /// Forgets a stream that has ended.
+    pub(super) fn forget(&mut self, stream: StreamId) {
+        self.waiting.retain(|waiter| waiter.stream != stream);
+        self.ready.retain(|waiter| waiter.stream != stream);
+        self.resuming.retain(|waiter| waiter.stream != stream);
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Waiter> {
+        self.waiting.iter().chain(&self.ready).chain(&self.resuming)
+    }
+}

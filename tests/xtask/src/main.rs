@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask up`, `down`, `test`, `build`, `docs`, `openapi`, `keys`, `bench`, `fuzz`.
+//! The project's commands: `cargo xtask up`, `down`, `test`, `build`, `docs`, `openapi`, `keys`, `bench`, `fuzz`, `simulate`.
 mod bench;
 mod build;
 mod cargo;
@@ -6,6 +6,7 @@ mod docs;
 mod fuzz;
 mod keys;
 mod openapi;
+mod simulate;
 mod test;
 mod up;
 
@@ -41,6 +42,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Run the fuzz targets, with coverage
     Fuzz(fuzz::Arguments),
+    /// Simulate many workers in virtual time: all schedules, or one step by step
+    Simulate(simulate::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Command::Keys(arguments) => keys::write(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments),
         Command::Fuzz(arguments) => fuzz::fuzz(&arguments),
+        Command::Simulate(arguments) => simulate::simulate(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

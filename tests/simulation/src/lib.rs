@@ -1,0 +1,107 @@
+//! Deterministic simulation of the gateway's workers. From one seed it makes a schedule: one to eight workers over one shared
+//! store, a provider that is slow, fails, loses responses, rotates and withdraws keys, clocks that step, workers that die
+//! holding the lease, a plugin that writes under our names, clients that come in herds and go again. Time is virtual.
+//!
+//! After every step these rules hold:
+//!
+//! | rule | what |
+//! |---|---|
+//! | [`Rule::PassedWithoutKey`] | a request passes only by a key that the provider has published and, as far as the fetches say, not withdrawn |
+//! | [`Rule::StaleKeys`] | no key is used that is older than `max_stale` |
+//! | [`Rule::HonestRefused`] | an honest token is never 401 for a fault of ours |
+//! | [`Rule::FaultForClient`] | what any client can cause is never 5xx |
+//! | [`Rule::ConcurrentFetches`] | one fetch at a time for all workers |
+//! | [`Rule::TooManyFetches`] | one refresh and one on-demand fetch per interval; failed ones are repeated after a backoff |
+//! | [`Rule::LeaseKept`] | the lease is free while no fetch is in flight |
+//! | [`Rule::EndlessWait`] | every request ends within its bound |
+//! | [`Rule::Unbounded`] | the queue stays within its bounds, and holds no stream that has ended |
+//! | [`Rule::LargeBatch`] | no event answers more requests than the batch |
+//! | [`Rule::Mode`] | shadow mode lets pass what it should, and nothing else |
+//! | [`Rule::NoRecovery`] | once all faults are over, honest tokens pass on every worker |
+
+mod tokens;
+mod world;
+
+use std::fmt;
+
+pub use self::world::Summary;
+
+/// What must hold after every step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the table above says what each is")]
+pub enum Rule {
+    PassedWithoutKey,
+    StaleKeys,
+    HonestRefused,
+    FaultForClient,
+    ConcurrentFetches,
+    TooManyFetches,
+    LeaseKept,
+    EndlessWait,
+    Unbounded,
+    LargeBatch,
+    Mode,
+    NoRecovery,
+}
+
+/// A rule that did not hold.
+#[derive(Clone, Debug)]
+pub struct Violation {
+    /// The schedule.
+    pub seed: u64,
+    /// The rule.
+    pub rule: Rule,
+    /// The virtual time, in milliseconds.
+    pub at: u64,
+    /// What happened.
+    pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, rule, at, what } = self;
+        write!(
+            f,
+            "seed {seed}: {rule:?} at {at} ms: {what}; replay it with `cargo xtask simulate --seed {seed}`"
+        )
+    }
+}
+
+/// Runs the schedule of a seed. `log` gets each step, if there is one.
+///
+/// # Errors
+/// The first rule that did not hold.
+pub fn run(seed: u64, log: Option<&mut dyn FnMut(&str)>) -> Result<Summary, Violation> {
+    world::World::new(seed, log).run()
+}
+
+/// Runs the schedules of these seeds on all processors.
+///
+/// # Errors
+/// The violation of the lowest seed.
+pub fn run_all(seeds: std::ops::Range<u64>) -> Result<Summary, Violation> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+    let run_some = |first: u64| {
+        let mut total = Summary::default();
+        for seed in (seeds.start + first..seeds.end).step_by(usize::try_from(processors).unwrap_or(1)) {
+            total += run(seed, None)?;
+        }
+        Ok::<_, Violation>(total)
+    };
+    std::thread::scope(|scope| {
+        let run_some = &run_some;
+        let parts: Vec<_> = (0..processors).map(|first| scope.spawn(move || run_some(first))).collect();
+        let mut total = Summary::default();
+        let mut violation: Option<Violation> = None;
+        for part in parts {
+            match part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
+                Ok(summary) => total += summary,
+                Err(found) if violation.as_ref().is_none_or(|known| found.seed < known.seed) => {
+                    violation = Some(found);
+                }
+                Err(_) => {}
+            }
+        }
+        violation.map_or(Ok(total), Err)
+    })
+}

@@ -518,7 +518,7 @@ mod tests {
         let headers: Vec<_> =
             sent.iter().map(|value| ("cookie".to_owned(), value.as_bytes().to_vec())).collect();
         let left = rules.cookies_left(Headers(&headers), seen)?;
-        Some(left.map(|value| String::from_utf8(value).unwrap()).collect())
+        Some(left.into_iter().map(|value| String::from_utf8(value).unwrap()).collect())
     }
 
     #[test]

@@ -177,9 +177,14 @@ mod tests {
         for (length, called) in [(1, Some(1)), (2, None), (3, None), (4, Some(4)), (5, None)] {
             functions.function(0);
             let mut body = Function::new([]);
-            (0..length).for_each(|_| drop(body.instructions().nop()));
-            called.into_iter().for_each(|called| drop(body.instructions().call(called)));
-            body.instructions().end();
+            let mut instructions = body.instructions();
+            for _ in 0..length {
+                instructions.nop();
+            }
+            if let Some(called) = called {
+                instructions.call(called);
+            }
+            instructions.end();
             code.function(&body);
         }
         let kind = TableType {

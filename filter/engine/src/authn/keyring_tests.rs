@@ -246,13 +246,15 @@ fn an_rsa_key_over_the_bound_verifies_no_pss_signature_and_others_as_before() {
         (Some(4096), &[]),
     ] {
         let policy = with(most);
-        let mut keyring = Keyring::new(&policy, RUST_CRYPTO);
+        let keyring = Keyring::new(&policy, RUST_CRYPTO);
         for kid in ["small", "large", "any"] {
-            let found = keyring.find(MAIN, &policy.providers()[0], Some(kid), Algorithm::PS256, at(1));
+            let found =
+                keyring.find(MAIN, &policy.providers()[0], (Some(kid), Algorithm::PS256), (at(1), at(1)));
             assert_eq!(found.err(), unsuitable.filter(|_| too_large.contains(&kid)), "{kid} {most:?}");
         }
         for kid in ["any", "v1.5"] {
-            let found = keyring.find(MAIN, &policy.providers()[0], Some(kid), Algorithm::RS256, at(1));
+            let found =
+                keyring.find(MAIN, &policy.providers()[0], (Some(kid), Algorithm::RS256), (at(1), at(1)));
             assert!(found.is_ok(), "the host verifies RS256: {kid} {most:?}");
         }
         let named: Vec<_> = keyring.too_large_for_pss(MAIN).filter_map(Key::kid).collect();
@@ -263,6 +265,6 @@ fn an_rsa_key_over_the_bound_verifies_no_pss_signature_and_others_as_before() {
     }
     // without a key id, the one key that may be used is meant
     let policy = with(None);
-    let mut keyring = Keyring::new(&policy, RUST_CRYPTO);
-    assert!(keyring.find(MAIN, &policy.providers()[0], None, Algorithm::PS256, at(1)).is_ok());
+    let keyring = Keyring::new(&policy, RUST_CRYPTO);
+    assert!(keyring.find(MAIN, &policy.providers()[0], (None, Algorithm::PS256), (at(1), at(1))).is_ok());
 }

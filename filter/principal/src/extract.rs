@@ -26,15 +26,16 @@ pub struct Unauthenticated {
 pub const REQUEST_ID_HEADER: &str = "x-request-id";
 
 /// Longest accepted request id. A UUID has 36 characters.
-const MAX_REQUEST_ID: usize = 64;
+const MAX_REQUEST_ID: usize = 128;
 
-/// Returns the request id: the value of the only `x-request-id` header, if it has at most 64 characters, all of them
-/// ASCII letters, digits, `-`, `_` or `.`. Other values are ignored, so that no client text reaches a reply or a log.
+/// Returns the request id: the value of the only `x-request-id` header, if it has at most 128 characters, all of them
+/// ASCII letters, digits or one of `-._~:=+/`, as the gateway has it. Other values are ignored: none of these characters needs an
+/// escape in a log, a header or JSON.
 pub fn request_id(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(REQUEST_ID_HEADER).iter();
     let (Some(id), None) = (values.next(), values.next()) else { return None };
     let id = id.to_str().ok()?;
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:=+/".contains(&byte);
     ((1..=MAX_REQUEST_ID).contains(&id.len()) && id.bytes().all(allowed)).then_some(id)
 }
 

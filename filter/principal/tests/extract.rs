@@ -110,11 +110,11 @@ async fn a_refusal_carries_the_request_id_if_it_is_well_formed_and_no_other_text
         let headers: Vec<_> = ids.iter().map(|id| ("x-request-id", *id)).collect();
         serde_json::from_str(&send("GET", "/orders/1", &headers).await.2).unwrap()
     };
-    for id in ["0af76519-16cd-43dd-8448-eb211c80319c", "a_B.9", &"x".repeat(64)] {
+    for id in ["0af76519-16cd-43dd-8448-eb211c80319c", "Root=1-a_B.9", &"x".repeat(128)] {
         assert_eq!(refused(&[id]).await["request_id"], id);
     }
     for ids in
-        [&[""][..], &["a b"], &["<b>"], &["a\"b"], &["a,b"], &["\u{e4}"], &["a", "a"], &[&"x".repeat(65)]]
+        [&[""][..], &["a b"], &["<b>"], &["a\"b"], &["a,b"], &["\u{e4}"], &["a", "a"], &[&"x".repeat(129)]]
     {
         assert!(refused(ids).await.get("request_id").is_none(), "{ids:?}");
     }

@@ -216,8 +216,8 @@ impl World {
         assert!(status.as_u16() < 500, "a fault of the service: {context}");
         let id = headers.headers().get("x-request-id").expect("each response has a request id");
         assert!(
-            (1..=64).contains(&id.len())
-                && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b)),
+            (1..=128).contains(&id.len())
+                && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-._~:=+/".contains(b)),
             "{id:?}: {context}"
         );
         if status.is_client_error() {

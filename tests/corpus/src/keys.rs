@@ -1,5 +1,7 @@
 //! The keys: RFC 7515 A.2 (RSA) and A.3 (P-256), RFC 8037 A.1 (Ed25519), and one of our own for P-384.
 
+use std::sync::LazyLock;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use hmac::{Hmac, Mac as _};
@@ -10,6 +12,8 @@ use sha2::{Sha256, Sha384, Sha512};
 
 const RSA_N: &str = "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ";
 const RSA_D: &str = "Eq5xpGnNCivDflJsRQBXHx1hdR1k6Ulwe2JZD50LpXyWPEAeP88vLNO97IjlA7_GQ5sLKMgvfTeXZx9SE-7YwVol2NXOoAJe46sui395IW_GO-pWJ1O0BkTGoVEn2bKVRUCgu-GjBVaYLU6f3l9kJfFNS3E0QbVdxzubSu3Mkqzjkn439X0M_V51gfpRLI9JYanrC4D4qAdGcopV_0ZHHzQlBjudU2QvXt4ehNYTCBr6XCLQUShb1juUO1ZdiYoFaFQT5Tw8bGUl_x_jTj3ccPDVZFD9pIuhLhBOneufuBiB4cS98l2SR_RQyGWSeWjnczT0QU91p1DhOVRuOopznQ";
+const RSA_P: &str = "4BzEEOtIpmVdVEZNCqS7baC4crd0pqnRH_5IB3jw3bcxGn6QLvnEtfdUdiYrqBdss1l58BQ3KhooKeQTa9AB0Hw_Py5PJdTJNPY8cQn7ouZ2KKDcmnPGBY5t7yLc1QlQ5xHdwW1VhvKn-nXqhJTBgIPgtldC-KDV5z-y2XDwGUc";
+const RSA_Q: &str = "uQPEfgmVtjL0Uyyx88GZFF1fOunH3-7cepKmtH4pxhtCoHqpWmT8YAmZxaewHgHAjLYsp1ZSe7zFYHj7C6ul7TjeLQeZD_YwD66t62wDmpe_HlB-TnBA-njbglfIsRLtXlnDzQkv5dTltRJ11BKBBypeeF6689rjcJIDEz9RWdc";
 const P256_D: &str = "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI";
 const ED25519_D: &str = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
 /// Signs what a stranger signs, and what the second set of keys has.
@@ -19,11 +23,15 @@ fn bytes(text: &str) -> Vec<u8> {
     BASE64URL.decode(text).expect("base64url")
 }
 
+/// The key with its primes, made once: without them every signature factors the modulus, a second without optimisation.
 fn rsa() -> RsaPrivateKey {
-    let number = |text: &str| BigUint::from_bytes_be(&bytes(text));
-    // the primes are found from the two exponents
-    RsaPrivateKey::from_components(number(RSA_N), BigUint::from(65537_u32), number(RSA_D), vec![])
-        .expect("an RSA key")
+    static KEY: LazyLock<RsaPrivateKey> = LazyLock::new(|| {
+        let number = |text: &str| BigUint::from_bytes_be(&bytes(text));
+        let primes = vec![number(RSA_P), number(RSA_Q)];
+        RsaPrivateKey::from_components(number(RSA_N), BigUint::from(65537_u32), number(RSA_D), primes)
+            .expect("an RSA key")
+    });
+    KEY.clone()
 }
 
 fn p256() -> p256::ecdsa::SigningKey {

@@ -46,7 +46,7 @@ pub fn jwks(input: &[u8]) {
 }
 
 /// The policy of the corpus, but that the keys of `main` are fetched.
-fn fetched() -> (Rc<Policy>, ProviderId) {
+pub(crate) fn fetched() -> (Rc<Policy>, ProviderId) {
     let mut document = corpus::policy();
     document["providers"]["main"]["jwks"] = json!({ "uri": "https://main.example/jwks", "cluster": "main" });
     let policy = load(&document);

@@ -11,28 +11,46 @@
 //! | [`policy`] | the policy's text | nothing passes without a token but what the policy says aloud |
 //! | [`request`] | requests, structured | what passes with a caller carries an issued token, byte for byte |
 //! | [`backend_http`] | a request to the backend | no fault of the service; what is refused says so traceably and changes nothing |
+//! | [`configuration`] | the policy as Envoy hands it over | JSON and `Struct` are the same policy; text and depth are bounded |
+//! | [`shared_data`] | what workers and a hostile writer do | nothing opens without the key, no lease blocks for longer than its bound, no key comes back, totals are sums |
+//! | [`assertion`] | an assertion: as sent, minted and changed, or signed | it passes for its audience, method, row and time, and with no byte changed |
+//! | [`discovery`] | a discovery document | keys come from the origin of the document, as the crate `url` reads it |
+//! | [`reply`] | headers and keys of a provider's reply | freshness is what RFC 9111 says, and never lengthens the refresh |
+//! | [`check`] | an Envoy configuration, an OpenAPI document | there is an answer, bounded, the same for YAML and JSON, and no hole is fine |
 //!
 //! The policy, the keys and the tokens are those of the decision corpus.
 #![allow(clippy::missing_panics_doc, reason = "an oracle panics: that is what it is for")]
 
+mod assertion;
 mod authorization;
 mod backend_http;
+mod check;
+mod configuration;
+mod discovery;
 mod fixture;
 mod jwks;
 mod opinion;
 mod oracle;
 mod path;
 mod policy;
+mod reply;
 mod request;
 mod seeds;
+mod shared_data;
 mod token;
 
+pub use assertion::assertion;
 pub use authorization::authorization;
 pub use backend_http::backend_http;
+pub use check::check;
+pub use configuration::configuration;
+pub use discovery::discovery;
 pub use jwks::jwks;
 pub use path::path;
 pub use policy::policy;
+pub use reply::reply;
 pub use request::request;
+pub use shared_data::shared_data;
 pub use token::token;
 
 /// A target.
@@ -47,7 +65,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub static TARGETS: [Target; 7] = [
+pub static TARGETS: [Target; 13] = [
     Target { name: "jwks", run: jwks, seeds: seeds::jwks },
     Target { name: "token", run: token, seeds: seeds::token },
     Target { name: "authorization", run: authorization, seeds: seeds::authorization },
@@ -55,4 +73,10 @@ pub static TARGETS: [Target; 7] = [
     Target { name: "policy", run: policy, seeds: seeds::policy },
     Target { name: "request", run: request, seeds: seeds::request },
     Target { name: "backend_http", run: backend_http, seeds: backend_http::seeds },
+    Target { name: "configuration", run: configuration, seeds: seeds::configuration },
+    Target { name: "shared_data", run: shared_data, seeds: seeds::shared_data },
+    Target { name: "assertion", run: assertion, seeds: assertion::inputs },
+    Target { name: "discovery", run: discovery, seeds: discovery::inputs },
+    Target { name: "reply", run: reply, seeds: reply::inputs },
+    Target { name: "check", run: check, seeds: check::inputs },
 ];

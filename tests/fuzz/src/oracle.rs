@@ -61,9 +61,8 @@ fn allowed(
     let rows = document["routes"].as_array().expect("rows");
     let row = named.and_then(|named| rows.iter().find(|row| row["match"] == *named));
     if permit.shadow().is_some() {
-        // the nearest mode says so
-        let mode = row.and_then(|row| row.get("mode")).or_else(|| document.get("mode"));
-        assert!(mode.is_some_and(|mode| mode.get("shadow").is_some()), "{mode:?}");
+        let modes = [row.map(|row| &row["mode"]), Some(&document["mode"]), Some(&fixture.document["mode"])];
+        assert!(shadows(modes.into_iter().flatten(), now), "{modes:?}");
     }
     let request = Request::new(Headers(headers));
     let written = permit.headers(policy, (gate.assertions_mut(), Some(&fixture.key)), request.method, now);
@@ -100,6 +99,16 @@ fn allowed(
     if permit.shadow().is_none() && !verdict.trace.preflight {
         assert!(row.is_some_and(|row| meets(row, &caller.roles)), "{:?} passes {row:?}", caller.roles);
     }
+}
+
+/// Whether the first mode that is written, the nearest one first, is a shadow mode that has not ended.
+pub(crate) fn shadows<'d>(modes: impl IntoIterator<Item = &'d Value>, now: Now) -> bool {
+    let nearest = modes.into_iter().find(|mode| !mode.is_null());
+    let until = nearest.and_then(|mode| mode["shadow"]["until"].as_str());
+    let seconds = i64::try_from(now.wall.0).expect("a time of this millennium");
+    let today = jiff::Timestamp::from_second(seconds).expect("a time of this millennium");
+    // days are written so that texts are in order as days are
+    until.is_some_and(|until| *until >= *today.strftime("%Y-%m-%d").to_string())
 }
 
 /// Whether the row's text lets a caller with these roles pass.

@@ -108,3 +108,67 @@ fn choice(text: &str, known: &[&str]) -> Vec<u8> {
     let spelled = || [&[u8::MAX, length], &text.as_bytes()[..usize::from(length)]].concat();
     place.map_or_else(spelled, |place| vec![place])
 }
+
+/// Policies as JSON and as a `Struct`, and what may be taken for the other.
+pub(crate) fn configuration() -> Vec<Vec<u8>> {
+    let mut seeds = policy();
+    let document = |seed: &[u8]| serde_json::from_slice::<Value>(seed).expect("a policy");
+    let mut structs: Vec<_> =
+        seeds.iter().map(|seed| crate::configuration::message(&document(seed))).collect();
+    // deeper than a message may be, in the one place where anything may stand
+    for depth in [5, 25, 35, 60] {
+        let nested = (0..depth).fold(json!(1.5), |value, _| json!({ "a": [value, null, -1] }));
+        let mut deep = document(&seeds[2]);
+        deep["providers"]["a"]["jwks"]["inline"]["keys"][0]["x-more"] = nested;
+        seeds.push(deep.to_string().into_bytes());
+        structs.push(crate::configuration::message(&deep));
+    }
+    seeds.push([b"\n \t".as_slice(), &seeds[2]].concat());
+    // the length of the only entry is a brace
+    structs.push(crate::configuration::message(&json!({ "problem_base": "x".repeat(105) })));
+    [seeds, structs].concat()
+}
+
+/// Steps of honest workers and of the other one, and each form of entry.
+pub(crate) fn shared_data() -> Vec<Vec<u8>> {
+    use std::time::Duration;
+
+    use portcullis_engine::authn::keyring::KidHash;
+    use portcullis_engine::keylife::lease::Lease;
+    use portcullis_engine::keylife::record::Record;
+    use portcullis_engine::presence::{Presence, Share};
+    use portcullis_engine::time::Steady;
+
+    let now = Steady(1_000_000_000_000);
+    let later = |seconds| now.plus(Duration::from_secs(seconds));
+    let record = |fresh_for, kids: u8| {
+        let looked_for = (0..kids).map(|n| KidHash([n; 16])).collect();
+        Record { begun: now, fresh_for, looked_for, jwks: b"{}".to_vec() }.encode()
+    };
+    let lease = |flying, not_before, extra, failures| Lease {
+        flying_until: later(flying),
+        not_before: later(not_before),
+        last_extra: later(extra),
+        failures,
+    };
+    let share = Share { waiting: 1, tokens: 2, bytes: u64::MAX };
+    let presence = |seen| Presence { worker: 7, seen, share, policy: "0123456789abcdef".into() }.encode();
+    let said = |presence: &[u8]| {
+        let length = u8::try_from(presence.len()).expect("short");
+        [&[8, 0, 0, length], presence].concat()
+    };
+    let (take, fail, store) = ([1, 0, 1, 1, 0], [2, 0, 0, 0, 0], [3, 0, 2, 1, 1, 60, 0, 0, 0]);
+    let (wait, replay, flip, forge) = ([0, 255, 255], [5, 0, 0], [6, 0, 1, 0, 3], [7, 1, 2, 1, 0]);
+    vec![
+        record(None, 0),
+        record(Some(300), 3),
+        lease(10, 0, 0, 0).encode(),
+        lease(660, 660, 660, u32::MAX).encode(),
+        presence(Some(now)),
+        presence(None),
+        [&take[..], &wait, &fail, &take, &store, &wait, &store].concat(),
+        [&store[..], &wait, &store, &replay, &wait, &flip, &store].concat(),
+        [&take[..], &forge, &take, &[4, 1, 3, 1, 2, 3], &take, &[5, 1, 1]].concat(),
+        [&said(&presence(Some(now)))[..], &said(&presence(Some(Steady(u64::MAX)))), &wait].concat(),
+    ]
+}

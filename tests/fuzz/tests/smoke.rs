@@ -103,6 +103,36 @@ fn whatever_is_sent_to_the_backend_is_answered_or_refused_traceably_and_changes_
 }
 
 #[test]
+fn a_policy_is_the_same_as_json_and_as_a_struct() {
+    smoke("configuration");
+}
+
+#[test]
+fn a_hostile_writer_of_shared_data_opens_blocks_and_overflows_nothing() {
+    smoke("shared_data");
+}
+
+#[test]
+fn an_assertion_passes_as_it_was_minted_or_not_at_all() {
+    smoke("assertion");
+}
+
+#[test]
+fn keys_come_from_the_origin_of_the_discovery_document() {
+    smoke("discovery");
+}
+
+#[test]
+fn a_reply_is_as_fresh_as_it_says() {
+    smoke("reply");
+}
+
+#[test]
+fn check_answers_whatever_it_is_given() {
+    smoke("check");
+}
+
+#[test]
 fn whatever_is_asked_only_issued_tokens_pass() {
     smoke("request");
 }

@@ -1,0 +1,285 @@
+//! Shared data under a hostile writer: honest workers keep leases, records and presences there, and somebody without their key
+//! writes what he likes, replays included.
+
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+use std::time::Duration;
+
+use arbitrary::{Result, Unstructured};
+use portcullis_engine::authn::jwks::KeySet;
+use portcullis_engine::authn::keyring::KidHash;
+use portcullis_engine::authn::signature::RUST_CRYPTO;
+use portcullis_engine::decide::Gate;
+use portcullis_engine::keylife::lease::{LONGEST, Lease};
+use portcullis_engine::keylife::record::Record;
+use portcullis_engine::keylife::schedule::{backoff, next_refresh};
+use portcullis_engine::keylife::seal::SealKey;
+use portcullis_engine::policy::{Policy, ProviderId};
+use portcullis_engine::presence::{Presence, SILENCE, Share, Tally};
+use portcullis_engine::time::Steady;
+
+/// Two providers' entries: a name for each, and the form of what is kept there.
+const NAMES: [&str; 4] =
+    ["portcullis.record.a", "portcullis.lease.a", "portcullis.record.b", "portcullis.lease.b"];
+const RECORDS: [usize; 2] = [0, 2];
+const LEASES: [usize; 2] = [1, 3];
+/// Of the story.
+const STEPS: usize = 32;
+/// As a policy may say them, in seconds: `timeout` for two calls and what is added; `unknown_kid_interval`.
+const TIMEOUTS: [u64; 3] = [3, 12, 602];
+const INTERVALS: [u64; 3] = [1, 30, 3600];
+const REFRESH: Duration = Duration::from_secs(300);
+
+/// What the workers and the other one share.
+struct World {
+    now: Steady,
+    entries: HashMap<&'static str, Vec<u8>>,
+    places: Vec<Vec<u8>>,
+    /// What honest workers sealed, and under which name.
+    sealed: HashSet<(&'static str, Vec<u8>)>,
+    /// The same, in order, for replays.
+    past: Vec<Vec<u8>>,
+    key: SealKey,
+    gate: Gate,
+    provider: ProviderId,
+    /// The entry that was read last: a worker looks at each once.
+    read: Vec<u8>,
+}
+
+/// Each step changes something; after each, what must hold does.
+pub fn shared_data(input: &[u8]) {
+    thread_local! {
+        static POLICY: (Rc<Policy>, ProviderId) = crate::jwks::fetched();
+    }
+    as_forms(input);
+    let (policy, provider) = POLICY.with(Clone::clone);
+    let mut world = World {
+        now: Steady(1_000_000_000_000),
+        entries: HashMap::new(),
+        places: vec![Vec::new(); 3],
+        sealed: HashSet::new(),
+        past: Vec::new(),
+        key: SealKey::new([7; 32]),
+        gate: Gate::new(policy, RUST_CRYPTO),
+        provider,
+        read: Vec::new(),
+    };
+    let mut u = Unstructured::new(input);
+    for _ in 0..STEPS {
+        if u.is_empty() || world.step(&mut u).is_err() {
+            return;
+        }
+        world.holds();
+    }
+}
+
+/// Bytes that are a record, a lease or a presence are the only bytes of it.
+fn as_forms(bytes: &[u8]) {
+    let now = Steady(1_000_000_000_000);
+    if let Some(record) = Record::decode(bytes) {
+        assert_eq!(record.encode(), bytes);
+        let next = next_refresh(REFRESH, record.fresh_for, record.begun.0);
+        assert!(next <= REFRESH && next >= Duration::from_millis(4_500), "{next:?}");
+    }
+    if let Some(lease) = Lease::decode(bytes, now) {
+        assert_eq!(lease.encode(), bytes);
+        is_bounded(lease, now);
+    }
+    if let Some(presence) = Presence::decode(bytes) {
+        assert_eq!(presence.encode(), bytes);
+        assert!(presence.policy.bytes().all(|b| b.is_ascii_hexdigit()) && presence.policy.len() <= 64);
+    }
+}
+
+/// Whatever a lease says, somebody may fetch once the longest one is over.
+fn is_bounded(lease: Lease, now: Steady) {
+    let later = now.plus(LONGEST);
+    assert!(lease.refresh(later, Duration::from_secs(5)).is_ok(), "{lease:?} at {now:?}");
+    for seconds in INTERVALS {
+        let interval = Duration::from_secs(seconds);
+        assert!(lease.extra(later.plus(interval), REFRESH, interval).is_ok(), "{lease:?} at {now:?}");
+    }
+    let failed = lease.failed(now.plus(backoff(lease.failures.saturating_add(1), REFRESH, now.0)));
+    assert!(failed.refresh(now.plus(Duration::from_secs(30)), REFRESH).is_ok(), "{failed:?} at {now:?}");
+}
+
+impl World {
+    fn step(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
+        match u.arbitrary::<u8>()? % 9 {
+            0 => self.now = self.now.plus(Duration::from_millis(u64::from(u.arbitrary::<u16>()?) * 20)),
+            1 => self.take(u)?,
+            2 => self.give_back(u)?,
+            3 => self.store(u)?,
+            // from here on the hostile one
+            4 => {
+                let (name, bytes) = (self.name(u)?, some(u)?);
+                self.entries.insert(name, bytes);
+            }
+            5 => {
+                let (name, number) = (self.name(u)?, usize::from(u.arbitrary::<u8>()?));
+                if let Some(past) = self.past.get(number % self.past.len().max(1)) {
+                    self.entries.insert(name, past.clone());
+                }
+            }
+            6 => {
+                let (name, at, bit) =
+                    (self.name(u)?, usize::from(u.arbitrary::<u16>()?), u.arbitrary::<u8>()?);
+                if let Some(entry) = self.entries.get_mut(name).filter(|entry| !entry.is_empty()) {
+                    let at = at % entry.len();
+                    entry[at] ^= 1 << (bit % 8);
+                }
+            }
+            7 => {
+                let (name, content) = (self.name(u)?, some(u)?);
+                self.entries.insert(name, SealKey::new([8; 32]).seal(name, &content));
+            }
+            _ => self.say(u)?,
+        }
+        Ok(())
+    }
+
+    fn name(&self, u: &mut Unstructured<'_>) -> Result<&'static str> {
+        Ok(NAMES[usize::from(u.arbitrary::<u8>()?) % NAMES.len()])
+    }
+
+    fn seal(&mut self, name: &'static str, content: &[u8]) {
+        let entry = self.key.seal(name, content);
+        self.sealed.insert((name, entry.clone()));
+        self.past.push(entry.clone());
+        self.entries.insert(name, entry);
+    }
+
+    /// What an honest worker reads.
+    fn open(&self, name: &str) -> Option<&[u8]> {
+        self.key.open(name, self.entries.get(name)?)
+    }
+
+    fn lease(&self, name: &str) -> Lease {
+        self.open(name).and_then(|content| Lease::decode(content, self.now)).unwrap_or_default()
+    }
+
+    /// An honest worker takes the lease, if it may.
+    fn take(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
+        let name = NAMES[LEASES[usize::from(u.arbitrary::<bool>()?)]];
+        let seconds = |from: [u64; 3], at: u8| Duration::from_secs(from[usize::from(at) % from.len()]);
+        let (timeout, interval) = (seconds(TIMEOUTS, u.arbitrary()?), seconds(INTERVALS, u.arbitrary()?));
+        let lease = self.lease(name);
+        let taken = if u.arbitrary()? {
+            lease.extra(self.now, timeout, interval)
+        } else {
+            lease.refresh(self.now, timeout)
+        };
+        if let Ok(taken) = taken {
+            self.seal(name, &taken.encode());
+            // the other workers see it, and do not fetch, too
+            assert_eq!(self.lease(name), taken);
+            assert!(self.lease(name).refresh(self.now, timeout).is_err());
+        }
+        Ok(())
+    }
+
+    fn give_back(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
+        let name = NAMES[LEASES[usize::from(u.arbitrary::<bool>()?)]];
+        let lease = self.lease(name);
+        let given = if u.arbitrary()? {
+            lease.succeeded()
+        } else {
+            let wait = backoff(lease.failures.saturating_add(1), REFRESH, u.arbitrary::<u16>()?.into());
+            lease.failed(self.now.plus(wait))
+        };
+        self.seal(name, &given.encode());
+        assert_eq!(self.lease(name), given);
+        Ok(())
+    }
+
+    /// An honest worker stores what it fetched.
+    fn store(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
+        let name = NAMES[RECORDS[usize::from(u.arbitrary::<bool>()?)]];
+        let kids = usize::from(u.arbitrary::<u8>()? % 65);
+        let looked_for = (0..kids).map(|n| KidHash([u8::try_from(n).unwrap_or(u8::MAX); 16])).collect();
+        let sets = ["all", "other", "no-kid", "twins"];
+        let jwks =
+            corpus::jwks(sets[usize::from(u.arbitrary::<u8>()?) % sets.len()]).to_string().into_bytes();
+        let record = Record { begun: self.now, fresh_for: u.arbitrary()?, looked_for, jwks };
+        // `u32::MAX` stands for `None`
+        let record = Record { fresh_for: record.fresh_for.filter(|seconds| *seconds != u32::MAX), ..record };
+        self.seal(name, &record.encode());
+        assert_eq!(self.open(name).and_then(Record::decode), Some(record));
+        Ok(())
+    }
+
+    /// Somebody writes a presence: it has no key.
+    fn say(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
+        let place = usize::from(u.arbitrary::<u8>()?) % self.places.len();
+        let share = |u: &mut Unstructured<'_>| {
+            Ok(Share { waiting: u.arbitrary()?, tokens: u.arbitrary()?, bytes: u.arbitrary()? })
+        };
+        self.places[place] = match u.arbitrary::<u8>()? % 3 {
+            0 => some(u)?,
+            1 => {
+                let (worker, share) = (u.arbitrary()?, share(u)?);
+                Presence { worker, seen: Some(self.now), share, policy: "0f".into() }.encode()
+            }
+            _ => {
+                let (worker, seen, share) = (u.arbitrary()?, u.arbitrary::<u64>()?, share(u)?);
+                Presence { worker, seen: Some(Steady(seen)), share, policy: "AB".into() }.encode()
+            }
+        };
+        Ok(())
+    }
+
+    fn holds(&mut self) {
+        for name in NAMES {
+            let Some(entry) = self.entries.get(name) else { continue };
+            let opens = self.key.open(name, entry).is_some();
+            assert_eq!(opens, self.sealed.contains(&(name, entry.clone())), "{name}");
+        }
+        for name in LEASES.map(|at| NAMES[at]) {
+            is_bounded(self.lease(name), self.now);
+        }
+        self.keys_do_not_go_back();
+        self.totals();
+    }
+
+    /// A worker installs what it reads, as at every tick.
+    fn keys_do_not_go_back(&mut self) {
+        let name = NAMES[RECORDS[0]];
+        let provider = self.provider;
+        let begun = |gate: &Gate| gate.keyring().state(provider).and_then(|state| state.begun);
+        let before = begun(&self.gate);
+        let Some(record) = self.open(name).and_then(Record::decode) else { return };
+        assert!(record.begun <= self.now);
+        let entry = self.entries.get(name).cloned().unwrap_or_default();
+        if std::mem::replace(&mut self.read, entry) == self.entries[name] {
+            return;
+        }
+        if let Ok(set) = KeySet::parse(&record.jwks) {
+            self.gate.keyring_mut().install(self.provider, set, record.begun, &record.looked_for);
+        }
+        assert!(begun(&self.gate) >= before);
+    }
+
+    /// The sums are those of numbers without bound, cut to what a gauge holds; and who does not write again is soon not counted.
+    fn totals(&self) {
+        let presences: Vec<_> = self.places.iter().filter_map(|entry| Presence::decode(entry)).collect();
+        let tally = Tally::of(&presences, self.now);
+        let there: Vec<_> = presences.iter().filter(|it| it.is_there(self.now)).map(|it| it.share).collect();
+        let sum = |of: fn(&Share) -> u64| {
+            let sum = there.iter().map(|share| u128::from(of(share))).sum::<u128>();
+            u64::try_from(sum).unwrap_or(u64::MAX)
+        };
+        let [waiting, tokens, bytes] = [sum(|it| it.waiting), sum(|it| it.tokens), sum(|it| it.bytes)];
+        assert_eq!(tally.share, Share { waiting, tokens, bytes });
+        assert_eq!(tally.policies.values().sum::<u64>(), there.len() as u64);
+        assert!(tally.policies.len() <= self.places.len());
+        for presence in presences.iter().filter(|it| it.is_there(self.now)) {
+            assert!(!presence.is_there(self.now.plus(2 * SILENCE)), "{presence:?}");
+        }
+    }
+}
+
+/// Up to 255 bytes of the input.
+pub(crate) fn some(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+    let length = usize::from(u.arbitrary::<u8>()?).min(u.len());
+    Ok(u.bytes(length)?.to_vec())
+}

@@ -19,6 +19,18 @@
 //! | [`check`] | an Envoy configuration, an OpenAPI document | there is an answer, bounded, the same for YAML and JSON, and no hole is fine |
 //!
 //! The policy, the keys and the tokens are those of the decision corpus.
+//!
+//! Run one target for 30 seconds, or all of them for 10 minutes each:
+//!
+//! ```console
+//! $ cargo xtask fuzz --seconds 30 token
+//! $ cargo xtask fuzz
+//! ```
+//!
+//! It installs cargo-fuzz and a nightly toolchain if they are not there, begins with the seeds and the corpus of the last run
+//! (`target/fuzz/corpus`), and prints inputs and coverage. An input that stops a target is in `target/fuzz/crashes`: fix the
+//! fault, copy the input into `tests/fuzz/found/<target>` under a name that says what it shows, and add the name to
+//! `tests/fuzz/tests/found.rs`.
 #![allow(clippy::missing_panics_doc, reason = "an oracle panics: that is what it is for")]
 
 mod assertion;
@@ -62,6 +74,11 @@ pub struct Target {
     pub run: fn(&[u8]),
     /// Inputs to begin with.
     pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+/// Makes what every input meets, before the first one: the tokens of the corpus take longer than any input does.
+pub fn init() {
+    fixture::with(|_| ());
 }
 
 /// All of them.

@@ -34,7 +34,7 @@ pub fn reply(input: &[u8]) {
             assert!(next <= refresh && next >= least - least / 10, "{next:?} of {refresh:?}");
         }
     }
-    let record = Record { begun: Steady(NOW), fresh_for: fresh, looked_for: Vec::new(), jwks: body.to_vec() };
+    let record = Record { begun: Steady(NOW), fresh_for: fresh, jwks: body.to_vec() };
     assert_eq!(Record::decode(&record.encode()), Some(record));
     if let Ok(set) = KeySet::parse(body) {
         let document: Value = serde_json::from_slice(body).expect("what is read is JSON");

@@ -133,7 +133,6 @@ pub(crate) fn configuration() -> Vec<Vec<u8>> {
 pub(crate) fn shared_data() -> Vec<Vec<u8>> {
     use std::time::Duration;
 
-    use portcullis_engine::authn::keyring::KidHash;
     use portcullis_engine::keylife::lease::Lease;
     use portcullis_engine::keylife::record::Record;
     use portcullis_engine::presence::{Presence, Share};
@@ -141,10 +140,7 @@ pub(crate) fn shared_data() -> Vec<Vec<u8>> {
 
     let now = Steady(1_000_000_000_000);
     let later = |seconds| now.plus(Duration::from_secs(seconds));
-    let record = |fresh_for, kids: u8| {
-        let looked_for = (0..kids).map(|n| KidHash([n; 16])).collect();
-        Record { begun: now, fresh_for, looked_for, jwks: b"{}".to_vec() }.encode()
-    };
+    let record = |fresh_for| Record { begun: now, fresh_for, jwks: b"{}".to_vec() }.encode();
     let lease = |flying, not_before, extra, failures| Lease {
         flying_until: later(flying),
         not_before: later(not_before),
@@ -157,11 +153,11 @@ pub(crate) fn shared_data() -> Vec<Vec<u8>> {
         let length = u8::try_from(presence.len()).expect("short");
         [&[8, 0, 0, length], presence].concat()
     };
-    let (take, fail, store) = ([1, 0, 1, 1, 0], [2, 0, 0, 0, 0], [3, 0, 2, 1, 1, 60, 0, 0, 0]);
+    let (take, fail, store) = ([1, 0, 1, 1, 0], [2, 0, 0, 0, 0], [3, 0, 1, 1, 60, 0, 0, 0]);
     let (wait, replay, flip, forge) = ([0, 255, 255], [5, 0, 0], [6, 0, 1, 0, 3], [7, 1, 2, 1, 0]);
     vec![
-        record(None, 0),
-        record(Some(300), 3),
+        record(None),
+        record(Some(300)),
         lease(10, 0, 0, 0).encode(),
         lease(660, 660, 660, u32::MAX).encode(),
         presence(Some(now)),

@@ -50,3 +50,20 @@ fn whatever_was_found_has_a_test() {
         .flat_map(|target| names(folder().join(&target)).into_iter().map(move |it| format!("{target}/{it}")));
     assert_eq!(files.collect::<BTreeSet<_>>(), tests(), "name each in `found!`");
 }
+
+#[test]
+fn every_target_has_a_program_for_libfuzzer_and_a_place_in_the_command() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+    let (manifest, command) = (read("libfuzzer/Cargo.toml"), read("../xtask/src/fuzz.rs"));
+    for target in &fuzz::TARGETS {
+        let name = target.name;
+        assert!(manifest.contains(&format!("name = \"{name}\"\npath = \"targets/{name}.rs\"")), "{name}");
+        assert!(
+            read(&format!("libfuzzer/targets/{name}.rs")).contains(&format!("fuzz::{name}(input)")),
+            "{name}"
+        );
+        assert!(command.contains(&format!("\"{name}\"")), "{name}");
+    }
+    assert_eq!(manifest.matches("[[bin]]").count(), fuzz::TARGETS.len());
+}

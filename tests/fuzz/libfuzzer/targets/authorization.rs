@@ -1,4 +1,4 @@
 //! `fuzz::authorization` under libFuzzer.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz::authorization(input));
+libfuzzer_sys::fuzz_target!(init: fuzz::init(), |input: &[u8]| fuzz::authorization(input));

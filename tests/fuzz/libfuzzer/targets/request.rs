@@ -1,4 +1,4 @@
 //! `fuzz::request` under libFuzzer.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz::request(input));
+libfuzzer_sys::fuzz_target!(init: fuzz::init(), |input: &[u8]| fuzz::request(input));

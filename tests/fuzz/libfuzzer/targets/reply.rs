@@ -1,0 +1,4 @@
+//! `fuzz::reply` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz::reply(input));

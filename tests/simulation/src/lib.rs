@@ -23,6 +23,8 @@ mod tokens;
 mod world;
 
 use std::fmt;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use self::world::Summary;
 
@@ -75,33 +77,35 @@ pub fn run(seed: u64, log: Option<&mut dyn FnMut(&str)>) -> Result<Summary, Viol
     world::World::new(seed, log).run()
 }
 
-/// Runs the schedules of these seeds on all processors.
+/// Runs the schedules of these seeds on all processors, until a rule does not hold.
 ///
 /// # Errors
-/// The violation of the lowest seed.
+/// The violation of the lowest seed that was run.
 pub fn run_all(seeds: std::ops::Range<u64>) -> Result<Summary, Violation> {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from) as u64;
-    let run_some = |first: u64| {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let next = AtomicU64::new(seeds.start);
+    let run_some = || {
         let mut total = Summary::default();
-        for seed in (seeds.start + first..seeds.end).step_by(usize::try_from(processors).unwrap_or(1)) {
-            total += run(seed, None)?;
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end {
+                return Ok(total);
+            }
+            // nobody begins another one when one has failed
+            total += run(seed, None).inspect_err(|_| next.store(seeds.end, Ordering::Relaxed))?;
         }
-        Ok::<_, Violation>(total)
     };
     std::thread::scope(|scope| {
-        let run_some = &run_some;
-        let parts: Vec<_> = (0..processors).map(|first| scope.spawn(move || run_some(first))).collect();
+        let parts: Vec<_> = (0..processors).map(|_| scope.spawn(run_some)).collect();
+        let ends = parts.into_iter().map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic)));
         let mut total = Summary::default();
-        let mut violation: Option<Violation> = None;
-        for part in parts {
-            match part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
+        let mut violations = Vec::new();
+        for end in ends {
+            match end {
                 Ok(summary) => total += summary,
-                Err(found) if violation.as_ref().is_none_or(|known| found.seed < known.seed) => {
-                    violation = Some(found);
-                }
-                Err(_) => {}
+                Err(violation) => violations.push(violation),
             }
         }
-        violation.map_or(Ok(total), Err)
+        violations.into_iter().min_by_key(|violation: &Violation| violation.seed).map_or(Ok(total), Err)
     })
 }

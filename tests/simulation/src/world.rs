@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::AddAssign;
 use std::rc::Rc;
 
@@ -82,7 +82,7 @@ impl AddAssign for Summary {
 
 /// Data that all workers share. A version is never 0 nor `u32::MAX`, as in Envoy.
 #[derive(Default)]
-struct Store(HashMap<String, SharedEntry>);
+struct Store(BTreeMap<String, SharedEntry>);
 
 impl Store {
     fn set(&mut self, name: &str, value: &[u8]) {
@@ -574,14 +574,13 @@ impl<'l> World<'l> {
         let read =
             |answer, there, after| (there, Event::Read { worker, life, fetch: id, number, answer, after });
         let (after, event) = match self.fault {
-            Fault::None => read(Answer::Keys, there, back),
             Fault::Slow => {
                 let (there, back) = (self.random.gen_range(1..4_000), self.random.gen_range(1..4_000));
                 if there + back < TIMEOUT { read(Answer::Keys, there, back) } else { unreachable(TIMEOUT) }
             }
             Fault::Down => unreachable(there),
             Fault::Loses if self.random.gen_bool(0.5) => unreachable(TIMEOUT),
-            Fault::Loses => read(Answer::Keys, there, back),
+            Fault::None | Fault::Loses => read(Answer::Keys, there, back),
             Fault::ServerError => read(Answer::ServerError, there, back),
             Fault::Malformed => read(Answer::Malformed, there, back),
             Fault::TooLarge => read(Answer::TooLarge, there, back),

@@ -221,7 +221,7 @@ impl World {
             "{id:?}: {context}"
         );
         if status.is_client_error() {
-            let kind = headers.headers().get("content-type").map(|kind| kind.as_bytes());
+            let kind = headers.headers().get("content-type").map(axum::http::HeaderValue::as_bytes);
             assert_eq!(kind, Some(&b"application/problem+json"[..]), "{context}");
             if sent.method != "HEAD" {
                 assert_eq!(body["status"], status.as_u16(), "{context}");
@@ -265,7 +265,19 @@ impl World {
                 self.names.iter().find(|(known, _)| name.strip_suffix("_id").unwrap_or(name) == *known);
             known.map_or("x", |(_, value)| value).to_owned()
         };
-        let mut parameters = parameters.split(|byte| *byte == b'/').filter(|part| !part.is_empty());
+        let parameters: Vec<_> =
+            parameters.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect();
+        // the request would be another operation's: the path would end there, or a parameter would be another row's literal
+        let is_literal = |part: &&[u8]| {
+            let mut literals = ROUTES.iter().flat_map(|route| route.path.split('/'));
+            part.contains(&b'#')
+                || part.contains(&b'?')
+                || literals.any(|literal| literal.as_bytes() == *part)
+        };
+        if parameters.iter().any(is_literal) {
+            return None;
+        }
+        let mut parameters = parameters.into_iter();
         let segments = route.path.split('/').map(|segment| {
             let name = segment.strip_prefix('{').and_then(|segment| segment.strip_suffix('}'))?;
             Some(
@@ -286,7 +298,6 @@ impl World {
             path.extend_from_slice(query);
         }
         let uri = Uri::try_from(path.as_slice()).ok()?;
-        // a parameter may have made another path of it
         let path = uri.path_and_query()?.as_str().to_owned();
         let body = String::from_utf8_lossy(body);
         let body = self

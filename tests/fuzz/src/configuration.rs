@@ -20,6 +20,10 @@ pub fn configuration(input: &[u8]) {
     let Ok(policy) = Policy::from_json(input) else { return };
     assert_eq!(given.expect("JSON stays JSON").hash(), policy.hash());
     let document: Value = serde_json::from_slice(input).expect("what loads is JSON");
+    // serde_json may read a number of many digits as the double next to it, so that it is another one each time it is read
+    if serde_json::from_str::<Value>(&document.to_string()).ok().as_ref() != Some(&document) {
+        return;
+    }
     match Policy::from_json(&json(message(&document))) {
         Ok(same) => assert_eq!(same.hash(), policy.hash()),
         Err(errors) => assert!(nesting(&document) > DEEPEST, "{errors}"),

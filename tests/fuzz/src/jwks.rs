@@ -27,14 +27,17 @@ pub fn jwks(input: &[u8]) {
     let again = KeySet::parse(input).expect("the same text");
     let identities = |set: &KeySet| set.keys().iter().map(Key::identity).collect::<Vec<_>>();
     assert_eq!(identities(&set), identities(&again));
+    let fits = |key: &Key| Algorithm::ALL.into_iter().filter(|it| key.fits(*it)).collect::<Vec<_>>();
+    // a provider has a bound for the size of such keys
+    let pss_only = set.keys().iter().all(|key| fits(key).iter().all(|it| it.name().starts_with("PS")));
     let keys: Vec<_> = set.keys().iter().take(KEYS).cloned().collect();
     POLICY.with(|(policy, main)| {
         let mut gate = Gate::new(Rc::clone(policy), RUST_CRYPTO);
         gate.keyring_mut().install(*main, set, Steady(1));
-        assert!(gate.keyring().state(*main).is_some_and(|state| state.usable > 0));
+        assert!(gate.keyring().state(*main).is_some_and(|state| state.usable > 0 || pss_only));
         for key in keys {
             assert!(key.kid().is_none_or(|kid| (1..=256).contains(&kid.len())));
-            let fitting: Vec<_> = Algorithm::ALL.into_iter().filter(|it| key.fits(*it)).collect();
+            let fitting = fits(&key);
             assert!(!fitting.is_empty(), "a key that fits nothing");
             for algorithm in fitting {
                 for signature in signatures() {

@@ -27,7 +27,7 @@ pub fn policy(input: &[u8]) {
 
 /// Asks without a token for the endpoints of every service. What may pass is read from the document alone.
 fn nobody_passes(document: &Value, policy: Rc<Policy>) {
-    let mut gate = Gate::new(Rc::clone(&policy), RUST_CRYPTO);
+    let mut gate = Gate::new(policy, RUST_CRYPTO);
     for service in document["services"].as_object().into_iter().flatten().map(|(_, service)| service) {
         let hosts = service["hosts"].as_array().into_iter().flatten().filter_map(Value::as_str);
         for host in hosts.take(2) {

@@ -31,7 +31,7 @@ pub fn reply(input: &[u8]) {
         for random in [0, 999, u64::from(fresh.unwrap_or(7))] {
             let next = next_refresh(refresh, fresh, random);
             let least = refresh.min(Duration::from_secs(5));
-            assert!(next <= refresh && next >= least - least / 10, "{next:?} of {refresh:?}");
+            assert!(next <= refresh && next >= least * 9 / 10, "{next:?} of {refresh:?}");
         }
     }
     let record = Record { begun: Steady(NOW), fresh_for: fresh, jwks: body.to_vec() };

@@ -27,7 +27,7 @@ const STEPS: usize = 32;
 /// As a policy may say them, in seconds: `timeout` for two calls and what is added; `unknown_kid_interval`.
 const TIMEOUTS: [u64; 3] = [3, 12, 602];
 const INTERVALS: [u64; 3] = [1, 30, 3600];
-const REFRESH: Duration = Duration::from_secs(300);
+const REFRESH: Duration = Duration::from_mins(5);
 
 thread_local! {
     /// What workers fetch: small keys, so that reading them takes no longer than the rest.
@@ -116,25 +116,25 @@ impl World {
             3 => self.store(u)?,
             // from here on the hostile one
             4 => {
-                let (name, bytes) = (self.name(u)?, some(u)?);
+                let (name, bytes) = (Self::name(u)?, some(u)?);
                 self.entries.insert(name, bytes);
             }
             5 => {
-                let (name, number) = (self.name(u)?, usize::from(u.arbitrary::<u8>()?));
+                let (name, number) = (Self::name(u)?, usize::from(u.arbitrary::<u8>()?));
                 if let Some(past) = self.past.get(number % self.past.len().max(1)) {
                     self.entries.insert(name, past.clone());
                 }
             }
             6 => {
                 let (name, at, bit) =
-                    (self.name(u)?, usize::from(u.arbitrary::<u16>()?), u.arbitrary::<u8>()?);
+                    (Self::name(u)?, usize::from(u.arbitrary::<u16>()?), u.arbitrary::<u8>()?);
                 if let Some(entry) = self.entries.get_mut(name).filter(|entry| !entry.is_empty()) {
                     let at = at % entry.len();
                     entry[at] ^= 1 << (bit % 8);
                 }
             }
             7 => {
-                let (name, content) = (self.name(u)?, some(u)?);
+                let (name, content) = (Self::name(u)?, some(u)?);
                 self.entries.insert(name, SealKey::new([8; 32]).seal(name, &content));
             }
             _ => self.say(u)?,
@@ -142,7 +142,7 @@ impl World {
         Ok(())
     }
 
-    fn name(&self, u: &mut Unstructured<'_>) -> Result<&'static str> {
+    fn name(u: &mut Unstructured<'_>) -> Result<&'static str> {
         Ok(NAMES[usize::from(u.arbitrary::<u8>()?) % NAMES.len()])
     }
 

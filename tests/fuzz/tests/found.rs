@@ -34,6 +34,9 @@ found! {
         a_token_bound_to_the_certificate_that_is_shown,
         a_row_that_shadows_by_itself,
     ],
+    configuration: [
+        a_number_of_many_digits,
+    ],
     discovery: [
         a_byte_that_is_no_text_in_a_member_that_is_not_read,
     ],

@@ -19,6 +19,8 @@ pub fn wasm_bindgen_test_runner() -> Result<PathBuf> {
             let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
             cargo.args(["install", "wasm-bindgen-cli", "--version", &version]).args(how);
             cargo.args(["--bin", "wasm-bindgen-test-runner", "--root"]).arg(home);
+            // used for one suite: what optimisation takes to build, it does not give back
+            cargo.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1");
             let what = format!("building wasm-bindgen-test-runner {version} (a few minutes, once)");
             step(&what, &mut cargo, "is crates.io, or the mirror that cargo is configured with, reachable?")
         };

@@ -4,6 +4,7 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread::available_parallelism;
 
 use harness::compose::Compose;
 use harness::postgres::Postgres;
@@ -110,7 +111,11 @@ fn e2e() -> Result<()> {
     tools::envoy()?;
     workspace::compile()?;
     let through_envoy = workspace::integration(|package| REAL.contains(&package) && package != BENCH)?;
-    tests(workspace::tests().args(through_envoy).arg("--").args(SKIPPED))
+    // on two processors, a third one runs while two wait
+    let threads = available_parallelism().map_or(1, usize::from) + 1;
+    let mut e2e = workspace::tests();
+    e2e.args(through_envoy).arg("--").args(SKIPPED).arg(format!("--test-threads={threads}"));
+    tests(&mut e2e)
 }
 
 fn bench() -> Result<()> {

@@ -122,6 +122,11 @@ async fn traffic(shop: &Shop) {
     shop.post("/products").token(&token).send().await;
     shop.get("/me").sent_as("alice@partner").send().await;
     shop.get("/audit").token(&token).send().await;
+    // the first is fetched for, and the others are not
+    let unknown = shop.stack.idp().token("alice").header("kid", "nobody's").sign().await.unwrap();
+    for _ in 0..3 {
+        shop.get("/me").token(&unknown).send().await;
+    }
 }
 
 /// A Prometheus with the shipped rules that scrapes this stack, and its address.

@@ -45,7 +45,8 @@ fn forged() -> [Vec<String>; 2] {
 async fn received(shop: &Shop, head: &str) -> Vec<Value> {
     let mut all = Vec::new();
     for names in forged() {
-        let forged: String = names.iter().map(|name| format!("{name}: {FORGED}\r\n")).collect();
+        let forged: Vec<_> = names.iter().map(|name| format!("{name}: {FORGED}\r\n")).collect();
+        let forged = forged.concat();
         let request = format!("{head}\r\nHost: shop\r\nConnection: close\r\n{forged}\r\n");
         let answer = shop.raw(request).await;
         assert_eq!(answer.status, 200, "{head}: {answer}");

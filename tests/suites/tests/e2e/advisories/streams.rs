@@ -34,7 +34,8 @@ static SHOP: Shared = Shared::made("advisories-streams", |stack| {
                 }
                 provider["jwks"]["max_stale"] = json!("1h");
             }
-            policy["waiting"] = json!({ "time": "20s" });
+            // a body of an unknown length counts as 1 MiB
+            policy["waiting"] = json!({ "time": "20s", "body_bytes": 32 << 20 });
         })
         .envoy(|config| manager(config)["http_protocol_options"] = json!({ "enable_trailers": true }))
 });

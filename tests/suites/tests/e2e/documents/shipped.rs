@@ -1,4 +1,5 @@
 //! What ships beside the documents, as far as it can be read: docker compose, images, Grafana's provisioning, and no secret.
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -122,8 +123,7 @@ fn grafana_finds_its_data_source_and_the_dashboard() {
         let text = fs::read_to_string(file.expect("a file").path()).expect("a dashboard");
         let dashboard: Value = serde_json::from_str(&text).expect("JSON");
         let panels = dashboard["panels"].as_array().expect("panels");
-        let mut ids: Vec<_> = panels.iter().map(|panel| panel["id"].as_u64().expect("an id")).collect();
-        ids.dedup();
+        let ids: BTreeSet<_> = panels.iter().map(|panel| panel["id"].as_u64().expect("an id")).collect();
         assert_eq!(ids.len(), panels.len(), "no two panels have one id");
         for panel in panels {
             assert_eq!(panel["datasource"]["uid"], source["uid"], "{}", panel["title"]);

@@ -61,10 +61,10 @@ fn an_rsa_pss_key_over_2048_bits_is_used_only_with_permission() {
             "iss": issuer, "sub": "alice", "aud": "orders-api", "iat": now(), "exp": now() + 300,
             "typ": "Bearer", "realm_access": { "roles": ["customer"] },
         }));
-        let signed = format!("{header}.{claims}");
-        let signer = rsa::pss::SigningKey::<Sha256>::new(key.clone());
-        let signature = signer.sign_with_rng(&mut rand::thread_rng(), signed.as_bytes()).to_vec();
-        let token = format!("{signed}.{}", BASE64URL.encode(signature));
+        let message = format!("{header}.{claims}");
+        let private = rsa::pss::SigningKey::<Sha256>::new(key.clone());
+        let signature = private.sign_with_rng(&mut rand::thread_rng(), message.as_bytes()).to_vec();
+        let token = format!("{message}.{}", BASE64URL.encode(signature));
 
         let keys = json!({ "keys": [key_of(json!("PS256"))] });
         let builder = Stack::named("keys-large-pss").policy(move |policy| {

@@ -158,7 +158,7 @@ fn assertions_in_use_are_bounded() {
     }
 }
 
-/// CVE-2026-33729 (OpenFGA). Whole sequences of requests are tried in `collisions.rs`.
+/// CVE-2026-33729 (`OpenFGA`). Whole sequences of requests are tried in `collisions.rs`.
 #[test]
 fn an_assertion_is_of_one_caller_and_one_row() {
     let mut world = World::of(&policy());

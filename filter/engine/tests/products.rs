@@ -241,7 +241,7 @@ fn every_form_of_a_critical_header_is_refused_wherever_it_stands() {
     assert_eq!(end(&format!("{{{honest},\"x\":{{\"crit\":[\"x\"],\"b64\":false}}}}")), Ok(()));
 }
 
-/// GO-2026-5423 (OpenFGA), #688 of authorino: where the audience was optional, a token for any service was one for this.
+/// GO-2026-5423 (`OpenFGA`), #688 of authorino: where the audience was optional, a token for any service was one for this.
 #[test]
 fn no_policy_loads_without_an_audience_by_any_preset() {
     let presets = ["keycloak", "auth0", "okta", "entra", "cognito", "google-iap", "oauth2"].map(Some);
@@ -283,12 +283,15 @@ fn no_policy_loads_without_an_audience_by_any_preset() {
     }
 }
 
-/// What can stand in a JWK besides its material, and whether the key may still verify a signature by `alg`.
-type Member = (&'static str, Value, fn(&str) -> bool);
+/// Whether a key may verify a signature by this `alg`.
+type Agrees = fn(&str) -> bool;
+
+/// What can stand in a JWK besides its material, and whether the key still agrees.
+type Member = (&'static str, Value, Agrees);
 
 fn members() -> Vec<Member> {
-    let any: fn(&str) -> bool = |_| true;
-    let none: fn(&str) -> bool = |_| false;
+    let any: Agrees = |_| true;
+    let none: Agrees = |_| false;
     let mut members: Vec<Member> = vec![
         ("extra", json!(null), any),
         ("use", json!("sig"), any),
@@ -320,7 +323,7 @@ fn members() -> Vec<Member> {
         ("jku", json!("https://evil.example"), any),
         ("x5c", json!(["AQ"]), any),
     ];
-    let by_alg: [(&str, fn(&str) -> bool); 9] = [
+    let by_alg: [(&str, Agrees); 9] = [
         ("RS256", |alg| alg == "RS256"),
         ("RS384", |alg| alg == "RS384"),
         ("RS512", |alg| alg == "RS512"),
@@ -359,7 +362,7 @@ fn materials() -> Vec<(&'static str, Map<String, Value>)> {
 }
 
 /// A world whose `main` has this key under the id `k`, and one that fits nothing asked for here.
-fn with_key(policy: &Value, key: Value) -> World {
+fn with_key(policy: &Value, key: &Value) -> World {
     let mut world = World::of(policy);
     let other = &corpus::jwks("other")["keys"][0];
     let mut other = other.clone();
@@ -395,7 +398,7 @@ fn of_every_algorithm_by_key_by_member_only_those_pass_that_agree() {
             let mut key = material.clone();
             key.insert("kid".to_owned(), json!("k"));
             key.insert(name.to_owned(), value.clone());
-            let mut world = with_key(&open_policy(), key.into());
+            let mut world = with_key(&open_policy(), &key.into());
             for (said, token) in &tokens {
                 let expected = match kind_of(said) {
                     "none" => Err(Reason::AlgorithmNotAccepted),
@@ -421,7 +424,7 @@ fn of_every_algorithm_by_every_list_of_one_only_the_listed_one_passes() {
         policy["providers"]["main"]["algorithms"] = json!([listed]);
         for (kind, mut key) in materials() {
             key.insert("kid".to_owned(), json!("k"));
-            let mut world = with_key(&policy, key.into());
+            let mut world = with_key(&policy, &key.into());
             for (said, token) in &tokens {
                 let expected = match said {
                     said if *said != listed => Err(Reason::AlgorithmNotAccepted),
@@ -441,7 +444,7 @@ fn a_signature_by_another_algorithm_of_the_same_key_is_refused() {
     let all = Algorithm::ALL.map(Algorithm::name);
     for (kind, mut key) in materials() {
         key.insert("kid".to_owned(), json!("k"));
-        let mut world = with_key(&open_policy(), key.into());
+        let mut world = with_key(&open_policy(), &key.into());
         for said in all.into_iter().filter(|said| kind_of(said) == kind) {
             for signed_by in all.into_iter().chain(["none", "HS256", "stranger"]) {
                 let (end, _) = ended(&world.show(ORDERS, "/orders", &token(said, signed_by)));

@@ -50,7 +50,7 @@ fn cost(world: &mut World, sent: &[(String, Vec<u8>)], expected: Result<(), Reas
     (blocks, bytes)
 }
 
-fn with_token(token: String) -> Vec<(String, Vec<u8>)> {
+fn with_token(token: &str) -> Vec<(String, Vec<u8>)> {
     headers(vec![("authorization", format!("Bearer {token}"))])
 }
 
@@ -73,7 +73,7 @@ fn what_a_refusal_takes_from_the_heap_does_not_grow_with_depth_cookies_or_size()
     for size in [LIMIT + 1, 48 * 1024, 1 << 20] {
         for filling in ["x", ".", "ey."] {
             let token = filling.repeat(size.div_ceil(filling.len()))[..size].to_owned();
-            let sent = with_token(token);
+            let sent = with_token(&token);
             assert_eq!(
                 cost(&mut bearers, &sent, Err(Reason::TokenTooLarge)),
                 (0, 0),
@@ -91,7 +91,7 @@ fn what_a_refusal_takes_from_the_heap_does_not_grow_with_depth_cookies_or_size()
     };
     for (open, close, deepest) in [("[", "]", 5_000), (r#"{"a":"#, "}", 1_500)] {
         let mut costs = [17, 100, deepest].map(|depth| {
-            let sent = with_token(nested(depth, open, close));
+            let sent = with_token(&nested(depth, open, close));
             cost(&mut bearers, &sent, Err(Reason::ClaimsMalformed))
         });
         costs.sort_unstable();

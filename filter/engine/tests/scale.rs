@@ -82,7 +82,8 @@ fn each_of_10_000_rows_is_found_by_its_own_paths_and_by_nothing_else() {
                 0 => assert_eq!(find(method, &format!("{path}/")), None),
                 // another host's literal is a parameter's value here
                 2 => assert_eq!(find(method, &format!("/group-{group}/special-{}", number + 1)), item),
-                4 => assert_eq!(find(method, &format!("/group-{group}/files")), item),
+                // the root of a subtree is decided by no wider template
+                4 => assert_eq!(find(method, &format!("/group-{group}/files")), None),
                 _ => assert_eq!(find(method, &format!("{path}/more/and/more")), None),
             }
         }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use portcullis_engine::authn::bearer::Headers;
-use portcullis_engine::policy::{Policy, ProviderId, configuration};
+use portcullis_engine::policy::{KeySource, Policy, ProviderId, configuration};
 use portcullis_engine::reply::Problems;
 use portcullis_engine::worker::{
     Effects, Event, Fetch, FetchError, FetchId, FetchResponse, StreamId, Worker,
@@ -251,7 +251,12 @@ impl Gateway {
             }
             Event::FetchFailed(id, error) => {
                 self.count_fetch(name(id), error.id());
-                log::warn!("the keys of provider {} could not be fetched: {error}", name(id));
+                let source = self.policy.provider(id).map(|provider| &provider.keys);
+                let what = match source {
+                    Some(KeySource::Discovery(_)) => "discovery or keys",
+                    _ => "keys",
+                };
+                log::warn!("the {what} of provider {} could not be fetched: {error}", name(id));
             }
             Event::SharedDataIgnored(id) => {
                 let name = name(id);

@@ -116,7 +116,7 @@ impl TokenChanges {
                     if last == 'A' { 'B' } else { char::from(u8::try_from(last).expect("ASCII") + 1) };
                 whole[..whole.len() - 1].to_owned() + &stray.to_string()
             }
-            Some("standard-alphabet") => whole.replace(['-', '_'], "+"),
+            Some("standard-alphabet") => whole[..whole.len() - 2].to_owned() + "+A",
             Some(other) => panic!("nothing is known of `{other}`"),
         }
     }

@@ -255,7 +255,8 @@ mod tests {
             assert_eq!(Header::parse(json.as_bytes()).err(), expected, "{json}");
         }
         for (members, expected) in [(MAX_VALUES - 2, None), (MAX_VALUES - 1, Some(HeaderMalformed))] {
-            let others: String = (0..members).map(|n| format!(r#","x{n}":0"#)).collect();
+            let others: Vec<_> = (0..members).map(|n| format!(r#","x{n}":0"#)).collect();
+            let others = others.concat();
             let many = format!(r#"{{"alg":"RS256"{others}}}"#);
             assert_eq!(Header::parse(many.as_bytes()).err(), expected, "{members} unknown parameters");
         }
@@ -346,7 +347,7 @@ mod tests {
         }
 
         #[test]
-        fn no_two_texts_split_to_the_same_parts(text in "[A-Za-z0-9_=.-]{0,40}") {
+        fn no_two_texts_split_to_the_same_parts(text in "[A-Za-z0-9_-]{2,12}(\\.[A-Za-z0-9_-]{2,12}){2}") {
             if let Ok(parts) = Token::split(text.as_bytes()).and_then(parts) {
                 prop_assert_eq!(parts.map(|part| BASE64URL.encode(part)).join("."), text);
             }

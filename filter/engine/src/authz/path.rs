@@ -69,18 +69,18 @@ impl<'a> CanonicalPath<'a> {
         if target.first() != Some(&b'/') {
             return Err(PathError::NoSlash);
         }
-        let (mut segment, mut end, mut escapes, mut escaped) = (1, target.len(), false, false);
+        let (mut segment, mut end, mut escapes, mut in_segment) = (1, target.len(), false, false);
         for (at, byte) in target.iter().enumerate().skip(1) {
             match Kind::of(*byte) {
                 Kind::Plain => {}
                 Kind::Slash if at == segment => return Err(PathError::EmptySegment),
                 Kind::Slash => {
-                    check_segment(target.get(segment..at).unwrap_or_default(), escaped)?;
-                    (segment, escaped) = (at + 1, false);
+                    check_segment(target.get(segment..at).unwrap_or_default(), in_segment)?;
+                    (segment, in_segment) = (at + 1, false);
                 }
                 Kind::Escape => {
                     check_escape(target.get(at + 1), target.get(at + 2))?;
-                    (escapes, escaped) = (true, true);
+                    (escapes, in_segment) = (true, true);
                 }
                 Kind::Query => {
                     end = at;
@@ -91,7 +91,7 @@ impl<'a> CanonicalPath<'a> {
                 Kind::Unescaped => return Err(PathError::Unescaped),
             }
         }
-        check_segment(target.get(segment..end).unwrap_or_default(), escaped)?;
+        check_segment(target.get(segment..end).unwrap_or_default(), in_segment)?;
         let (path, query) = target.split_at_checked(end).unwrap_or_default();
         if query.contains(&b'#') {
             return Err(PathError::Fragment);

@@ -280,12 +280,12 @@ mod tests {
 
     #[test]
     fn roles_beyond_the_limits_are_dropped_and_counted() {
-        let claims = json!({ "groups": (0..300).map(|n| format!("r{n:03}")).collect::<Vec<_>>() });
-        let many = of(&keycloak(), &claims);
-        assert_eq!((many.0.len(), many.1), (MAX_ROLES, 300 - MAX_ROLES));
+        let names: Vec<_> = (0..300).map(|n| format!("r{n:03}")).collect();
+        let many = of(&keycloak(), &json!({ "groups": names }));
+        assert_eq!((&many.0[..], many.1), (&names[..MAX_ROLES], 300 - MAX_ROLES));
 
         let long = json!({ "groups": ["a".repeat(256), "b".repeat(257), "tab\there", "line\nend", "nul\0"] });
         let kept = of(&keycloak(), &long);
-        assert_eq!((kept.0.len(), kept.1), (1, 4));
+        assert_eq!((&kept.0[..], kept.1), (&["a".repeat(256)][..], 4));
     }
 }

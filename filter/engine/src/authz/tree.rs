@@ -104,6 +104,7 @@ impl Tree {
 
     /// Depth is bounded by the deepest template, not by the path. `Some(None)`: here some routers match an empty rest, so the
     /// search ends without a template.
+    #[allow(clippy::option_option)] // as said
     fn search(&self, node: &Node, path: &[u8]) -> Option<Option<TemplateId>> {
         let slash = path.iter().position(|byte| *byte == b'/');
         let (segment, rest) = match slash.and_then(|at| path.split_at_checked(at)) {

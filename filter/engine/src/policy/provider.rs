@@ -92,7 +92,7 @@ pub struct Endpoint {
     pub cluster: Box<str>,
 }
 
-/// The keys' times and bounds (design, "The keys' life").
+/// The times and bounds of a provider's keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyTimes {
     /// Between two fetches; default 300 s. A shorter `max-age` shortens it.

@@ -185,7 +185,7 @@ impl ProviderFetcher {
         effects: &mut Effects,
     ) -> bool {
         let Some(fetch) = self.in_flight.take() else { return false };
-        match response.and_then(|response| self.read(&fetch, response, now.wall)) {
+        match response.and_then(|response| self.read(&fetch, &response, now.wall)) {
             Ok(Document::Keys(jwks, fresh_for)) => {
                 let record = Record { begun: fetch.started_at, fresh_for, jwks };
                 let entry = self.mac_key.seal(&self.names.record, &record.encode());
@@ -228,7 +228,7 @@ impl ProviderFetcher {
     fn read(
         &self,
         fetch: &InFlightFetch,
-        response: FetchResponse<'_>,
+        response: &FetchResponse<'_>,
         now: UnixTime,
     ) -> Result<Document, FetchError> {
         let status = response.headers.first(":status").unwrap_or_default();

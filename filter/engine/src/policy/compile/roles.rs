@@ -145,7 +145,7 @@ mod tests {
                 provider(it)["role_prefix"] = json!("partner:");
                 provider(it)["roles"] = json!([{ "path": ["roles"], "only": ["partner:customer", "admin"] }]);
             }),
-            ("a role that bypasses ownership and that nobody can have", |it| {
+            ("a bypass role that nobody can have", |it| {
                 it["services"]["shop"]["ownership_bypass_roles"] = json!(["admin", ""]);
             }),
         ]));

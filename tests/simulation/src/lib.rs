@@ -14,6 +14,7 @@
 //! | [`Rule::TooManyFetches`] | one refresh and one on-demand fetch per interval; failed ones are repeated after a backoff |
 //! | [`Rule::LeaseKept`] | the lease is free while no fetch is in flight |
 //! | [`Rule::EndlessWait`] | every request ends within its bound |
+//! | [`Rule::NotWoken`] | a request that waits is decided again soon after its worker has new keys |
 //! | [`Rule::Unbounded`] | the queue stays within its bounds, and holds no stream that has ended |
 //! | [`Rule::LargeBatch`] | no event answers more requests than the batch |
 //! | [`Rule::Mode`] | shadow mode lets pass what it should, and nothing else |
@@ -40,6 +41,7 @@ pub enum Rule {
     TooManyFetches,
     LeaseKept,
     EndlessWait,
+    NotWoken,
     Unbounded,
     LargeBatch,
     Mode,

@@ -14,8 +14,8 @@ use portcullis_engine::reason::Reason;
 use portcullis_engine::request::{Connection, Request};
 use portcullis_engine::time::{Now, Steady, UnixTime};
 use portcullis_engine::worker::{
-    BATCH, Decided, Effects, Environment, Fetch, FetchError, FetchId, FetchResponse, Outcome,
-    ReceivedRequest, SharedEntry, StreamId, Worker,
+    BATCH, Decided, Effects, Environment, Event as WorkerEvent, Fetch, FetchError, FetchId, FetchResponse,
+    Outcome, ReceivedRequest, SharedEntry, StreamId, Worker,
 };
 use portcullis_principal::SigningKey;
 use rand::rngs::StdRng;
@@ -161,6 +161,8 @@ struct Stream {
     shown: Shown,
     path: &'static str,
     has_waited: bool,
+    /// When it was last decided to wait.
+    decided: Millis,
 }
 
 struct Seat {
@@ -170,6 +172,8 @@ struct Seat {
     next_tick: Millis,
     /// When its VM was made.
     since: Millis,
+    /// When it last had new keys.
+    keys_at: Millis,
 }
 
 /// A fetch that was dispatched.
@@ -317,8 +321,9 @@ impl<'l> World<'l> {
             summary: Summary { schedules: 1, ..Summary::default() },
             random,
         };
-        world.seats =
-            (0..workers).map(|_| Seat { worker: None, life: 0, next_tick: 0, since: START }).collect();
+        world.seats = (0..workers)
+            .map(|_| Seat { worker: None, life: 0, next_tick: 0, since: START, keys_at: 0 })
+            .collect();
         (0..workers).for_each(|worker| world.make_worker(worker));
         world.keys.push(Key {
             kid: "key-0".to_owned(),
@@ -520,6 +525,9 @@ impl<'l> World<'l> {
         }
         for event in &effects.events {
             self.say(|| format!("worker {worker}: {event:?}"));
+            if matches!(event, WorkerEvent::KeysInstalled(_)) {
+                self.seats[worker].keys_at = self.now;
+            }
         }
         for fetch in effects.fetches {
             self.dispatch(worker, &fetch)?;
@@ -760,7 +768,8 @@ impl<'l> World<'l> {
         headers.extend(sent.map(|token| header("authorization", &format!("Bearer {token}"))));
         let received = Rc::new(ReceivedRequest::new(headers, 0));
         let life = self.seats[worker].life;
-        let asked = Stream { worker, life, arrived: self.now, shown, path, has_waited: false };
+        let asked =
+            Stream { worker, life, arrived: self.now, shown, path, has_waited: false, decided: self.now };
         self.streams.insert(stream, asked);
         let clocks = self.clocks();
         let Some(deciding) = self.seats[worker].worker.as_mut() else { return Ok(()) };
@@ -788,11 +797,11 @@ impl<'l> World<'l> {
         });
         match decided.outcome {
             Outcome::Wait => {
+                if let Some(asked) = self.streams.get_mut(&stream) {
+                    (asked.has_waited, asked.decided) = (true, self.now);
+                }
                 if !of.has_waited {
                     self.summary.waited += 1;
-                    if let Some(asked) = self.streams.get_mut(&stream) {
-                        asked.has_waited = true;
-                    }
                     if self.random.gen_bool(0.1) {
                         let after = self.random.gen_range(0..WAIT);
                         self.at(self.now + after, Event::Reset(stream));
@@ -888,6 +897,14 @@ impl<'l> World<'l> {
         let is_flying = self.dispatched.iter().any(|it| it.ended.is_none());
         if !self.is_hostile && !is_flying && self.lease_is_taken() {
             return self.violation(Rule::LeaseKept, "the lease is taken, and no fetch is in flight");
+        }
+        let is_forgotten = |asked: &Stream| {
+            let keys_at = self.seats[asked.worker].keys_at;
+            asked.decided < keys_at && self.now > keys_at + TICK + LATE + 50
+        };
+        if let Some((stream, asked)) = self.streams.iter().find(|(_, asked)| is_forgotten(asked)) {
+            let what = format!("{stream:?} on worker {} still waits, though keys came", asked.worker);
+            return self.violation(Rule::NotWoken, what);
         }
         // the oldest comes first
         if let Some((stream, asked)) = self.streams.iter().next()

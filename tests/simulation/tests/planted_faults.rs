@@ -110,7 +110,7 @@ const FAULTS: &[Fault] = &[
         file: "worker/wait_queue.rs",
         sound: "|waiter| waiter.provider == provider",
         faulty: "|waiter| !PLANTED && waiter.provider == provider",
-        rules: &["FaultForClient", "HonestRefused"],
+        rules: &["NotWoken"],
     },
     Fault {
         name: "ready requests beyond the batch are forgotten until the next second",

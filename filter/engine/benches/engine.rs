@@ -17,7 +17,7 @@ use portcullis_engine::authn::jwks::KeySet;
 use portcullis_engine::authz::path::CanonicalPath;
 use portcullis_engine::decide::{Decision, Gate};
 use portcullis_engine::policy::{Policy, ServiceId};
-use portcullis_engine::request::{Connection, Request};
+use portcullis_engine::request::Request;
 use portcullis_engine::time::{Now, Steady, UnixTime};
 use serde_json::{Value, json};
 
@@ -46,18 +46,6 @@ impl Verifier<Vec<u8>> for Believing {
 impl JwtVerifier for Believing {
     fn algorithm(&self) -> Algorithm {
         self.0
-    }
-}
-
-struct Plain;
-
-impl Connection for Plain {
-    fn peer_certificate_sha256(&self) -> Option<[u8; 32]> {
-        None
-    }
-
-    fn cluster(&self) -> Option<Vec<u8>> {
-        None
     }
 }
 
@@ -149,7 +137,7 @@ fn decisions(criterion: &mut Criterion) {
     ];
     let mut group = criterion.benchmark_group("decide");
     for (name, mut gate, headers, passes) in cases {
-        let mut decide = || gate.decide(&Request::new(Headers(&headers)), &Plain, NOW).decision;
+        let mut decide = || gate.decide(&Request::new(Headers(&headers)), &(), NOW).decision;
         assert_eq!(matches!(decide(), Decision::Allow(_)), passes, "{name}");
         group.bench_function(name, |bencher| bencher.iter(|| black_box(decide())));
     }

@@ -62,6 +62,17 @@ pub trait Connection {
     fn cluster(&self) -> Option<Vec<u8>>;
 }
 
+/// A connection without a certificate and without a route.
+impl Connection for () {
+    fn peer_certificate_sha256(&self) -> Option<[u8; 32]> {
+        None
+    }
+
+    fn cluster(&self) -> Option<Vec<u8>> {
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@ use portcullis_engine::authn::bearer::Headers;
 use portcullis_engine::authn::signature::RUST_CRYPTO;
 use portcullis_engine::decide::{Decision, Gate, Verdict};
 use portcullis_engine::policy::Policy;
-use portcullis_engine::request::{Connection, Request};
+use portcullis_engine::request::Request;
 use portcullis_engine::time::{Now, Steady, UnixTime};
 use portcullis_principal::SigningKey;
 
@@ -15,19 +15,6 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// Any moment will do: the engine is told.
 const NOW: u64 = 1_800_000_000;
-
-/// A connection without a client's certificate.
-struct Plain;
-
-impl Connection for Plain {
-    fn peer_certificate_sha256(&self) -> Option<[u8; 32]> {
-        None
-    }
-
-    fn cluster(&self) -> Option<Vec<u8>> {
-        None
-    }
-}
 
 fn gate() -> Gate {
     let policy = Policy::from_json(corpus::policy().to_string().as_bytes());
@@ -44,7 +31,7 @@ fn headers(case: &Case) -> Vec<(String, Vec<u8>)> {
 fn decide(gate: &mut Gate, case: &Case) -> Verdict {
     let headers = headers(case);
     let now = Now { wall: UnixTime(NOW), steady: Steady(1) };
-    gate.decide(&Request::new(Headers(&headers)), &Plain, now)
+    gate.decide(&Request::new(Headers(&headers)), &(), now)
 }
 
 /// What is wrong with the decision, if anything is.

@@ -8,7 +8,7 @@ use portcullis_engine::authn::signature::RUST_CRYPTO;
 use portcullis_engine::authz::path::CanonicalPath;
 use portcullis_engine::decide::{Decision, Gate};
 use portcullis_engine::policy::Policy;
-use portcullis_engine::request::{Connection, Request};
+use portcullis_engine::request::Request;
 use portcullis_engine::time::{Now, Steady, UnixTime};
 
 #[cfg(target_family = "wasm")]
@@ -16,18 +16,6 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// Any moment will do: the engine is told.
 const NOW: u64 = 1_800_000_000;
-
-struct Plain;
-
-impl Connection for Plain {
-    fn peer_certificate_sha256(&self) -> Option<[u8; 32]> {
-        None
-    }
-
-    fn cluster(&self) -> Option<Vec<u8>> {
-        None
-    }
-}
 
 /// A gate for the table's rows, and a caller's headers.
 struct Table {
@@ -55,7 +43,7 @@ impl Table {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_vec()));
         let now = Now { wall: UnixTime(NOW), steady: Steady(1) };
-        let verdict = self.gate.decide(&Request::new(Headers(&headers)), &Plain, now);
+        let verdict = self.gate.decide(&Request::new(Headers(&headers)), &(), now);
         let row = verdict.trace.row.and_then(|id| self.gate.policy().row(id));
         let row = row.map(|(_, row)| row.template.to_string());
         match verdict.decision {

@@ -57,13 +57,7 @@ fn signature(key: &[u8], message: &[u8]) -> [u8; 64] {
 pub(crate) static HASHES: CryptoProvider = CryptoProvider {
     signer_factory: |_, _| Err(ErrorKind::InvalidAlgorithm.into()),
     verifier_factory: verifier,
-    key_utils: KeyUtils {
-        rsa_pub_components_from_private_key: |_| Err(ErrorKind::InvalidKeyFormat.into()),
-        rsa_pub_components_from_public_key: |_| Err(ErrorKind::InvalidKeyFormat.into()),
-        ec_pub_components_from_private_key: |_, _| Err(ErrorKind::InvalidKeyFormat.into()),
-        ed_pub_components_from_private_key: |_, _| Err(ErrorKind::InvalidKeyFormat.into()),
-        compute_digest: |_, _| Err(ErrorKind::InvalidKeyFormat.into()),
-    },
+    key_utils: KeyUtils::new_unimplemented(),
 };
 
 struct HashVerifier(Vec<u8>);

@@ -11,7 +11,7 @@ use portcullis_engine::keylife::lease::Lease;
 use portcullis_engine::keylife::seal::SealKey;
 use portcullis_engine::policy::Policy;
 use portcullis_engine::reason::Reason;
-use portcullis_engine::request::{Connection, Request};
+use portcullis_engine::request::Request;
 use portcullis_engine::time::{Now, Steady, UnixTime};
 use portcullis_engine::worker::{
     BATCH, Decided, Effects, Environment, Event as WorkerEvent, Fetch, FetchError, FetchId, FetchResponse,
@@ -114,19 +114,6 @@ impl Environment for Shared<'_> {
 
     fn random(&mut self) -> u64 {
         self.1.r#gen()
-    }
-}
-
-/// A connection without a certificate.
-struct Plain;
-
-impl Connection for Plain {
-    fn peer_certificate_sha256(&self) -> Option<[u8; 32]> {
-        None
-    }
-
-    fn cluster(&self) -> Option<Vec<u8>> {
-        None
     }
 }
 
@@ -535,8 +522,7 @@ impl<'l> World<'l> {
         for stream in effects.ready {
             let clocks = self.clocks();
             let Some(resuming) = self.seats[worker].worker.as_mut() else { break };
-            let resumed =
-                resuming.on_resume(stream, &Plain, &mut Shared(&self.store, &mut self.random), clocks);
+            let resumed = resuming.on_resume(stream, &(), &mut Shared(&self.store, &mut self.random), clocks);
             match (resumed, self.streams.contains_key(&stream)) {
                 (Some((received, decided)), true) => self.decided(worker, stream, &received, decided)?,
                 (None, true) => {
@@ -775,7 +761,7 @@ impl<'l> World<'l> {
         let Some(deciding) = self.seats[worker].worker.as_mut() else { return Ok(()) };
         let request = Request::new(received.headers());
         let mut shared = Shared(&self.store, &mut self.random);
-        let decided = deciding.on_request(stream, (&request, &received), &Plain, &mut shared, clocks);
+        let decided = deciding.on_request(stream, (&request, &received), &(), &mut shared, clocks);
         self.decided(worker, stream, &received, decided)
     }
 

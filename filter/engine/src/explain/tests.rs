@@ -10,24 +10,11 @@ use crate::authn::bearer::Headers;
 use crate::authn::signature::RUST_CRYPTO;
 use crate::decide::Gate;
 use crate::reply::Level;
-use crate::request::Connection;
 use crate::time::{Steady, UnixTime};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 
 const NOW: Now = Now { wall: UnixTime(1_000_000), steady: Steady(0) };
-
-struct Nobody;
-
-impl Connection for Nobody {
-    fn peer_certificate_sha256(&self) -> Option<[u8; 32]> {
-        None
-    }
-
-    fn cluster(&self) -> Option<Vec<u8>> {
-        None
-    }
-}
 
 fn key() -> ed25519_dalek::SigningKey {
     ed25519_dalek::SigningKey::from_bytes(&[7; 32])
@@ -81,7 +68,7 @@ fn explained(policy: Policy, line: &str, token: Option<&str>) -> Explanation {
     let request = Request::new(Headers(&headers));
     let policy = Rc::new(policy);
     let mut gate = Gate::new(Rc::clone(&policy), RUST_CRYPTO);
-    let verdict = gate.decide(&request, &Nobody, NOW);
+    let verdict = gate.decide(&request, &(), NOW);
     let key = SigningKey::from_seed_base64url(&BASE64URL.encode([9; 32])).unwrap();
     let explanation = explain(&policy, &request, &verdict, Some(&key), NOW);
     // the same as the decision

@@ -220,21 +220,10 @@ impl Worker {
         environment: &mut dyn Environment,
         now: Now,
     ) -> Decided {
-        let mut tick_soon = false;
-        let Verdict { decision, mut trace } =
-            self.evaluate(request, (connection, environment), now, &mut tick_soon);
-        let outcome = match decision {
-            Decision::Allow(permit) => Outcome::Allow(permit),
-            Decision::Refuse(reason) => Outcome::Refuse(reason, None),
-            Decision::Wait(provider, missing) => {
-                tick_soon = true;
-                let (arrived, until) = (now.steady, self.queue.end_of_wait(now.steady));
-                let request = Rc::clone(received);
-                let waiter = Waiter { stream, request, provider, missing, arrived, until };
-                self.wait(waiter, &mut trace, environment, now)
-            }
-        };
-        Decided { outcome, trace, tick_soon }
+        self.decide(request, (connection, environment), now, |queue, provider, missing| {
+            let (arrived, until) = (now.steady, queue.end_of_wait(now.steady));
+            Waiter { stream, request: Rc::clone(received), provider, missing, arrived, until }
+        })
     }
 
     /// Decides a request again whose wait is over, from the beginning, as if it came now. `None`: it is not in the queue.
@@ -249,18 +238,12 @@ impl Worker {
         let received = Rc::clone(&waiter.request);
         let mut request = Request::new(received.headers());
         request.arrived = Some(waiter.arrived);
-        let mut tick_soon = false;
-        let Verdict { decision, mut trace } =
-            self.evaluate(&request, (connection, environment), now, &mut tick_soon);
-        let outcome = match decision {
-            Decision::Allow(permit) => Outcome::Allow(permit),
-            Decision::Refuse(reason) => Outcome::Refuse(reason, None),
-            Decision::Wait(provider, missing) => {
-                let waiter = Waiter { provider, missing, ..waiter };
-                self.wait(waiter, &mut trace, environment, now)
-            }
-        };
-        Some((received, Decided { outcome, trace, tick_soon }))
+        let decided = self.decide(&request, (connection, environment), now, |_, provider, missing| Waiter {
+            provider,
+            missing,
+            ..waiter
+        });
+        Some((received, decided))
     }
 
     /// Reads what other workers have fetched, begins fetches that are due, and ends waits that are over.
@@ -320,6 +303,30 @@ impl Worker {
         effects.ready = self.queue.next_batch();
         effects.tick_soon |= self.queue.has_ready();
         effects
+    }
+
+    /// Decides a request. If it needs a key that is not there, `waiter` joins the queue.
+    fn decide(
+        &mut self,
+        request: &Request<'_>,
+        (connection, environment): (&dyn Connection, &mut dyn Environment),
+        now: Now,
+        waiter: impl FnOnce(&WaitQueue, ProviderId, Missing) -> Waiter,
+    ) -> Decided {
+        let mut tick_soon = false;
+        let Verdict { decision, mut trace } =
+            self.evaluate(request, (connection, environment), now, &mut tick_soon);
+        let outcome = match decision {
+            Decision::Allow(permit) => Outcome::Allow(permit),
+            Decision::Refuse(reason) => Outcome::Refuse(reason, None),
+            Decision::Wait(provider, missing) => {
+                // a fetch may be needed
+                tick_soon = true;
+                let waiter = waiter(&self.queue, provider, missing);
+                self.wait(waiter, &mut trace, environment, now)
+            }
+        };
+        Decided { outcome, trace, tick_soon }
     }
 
     /// Decides a request by the keys that any worker has fetched.

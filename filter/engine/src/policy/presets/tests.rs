@@ -14,7 +14,7 @@ use crate::decide::{Decision, Gate, Verdict};
 use crate::policy::testing::{load, loaded};
 use crate::policy::{Document, KeySource, TokenSource};
 use crate::reason::Reason;
-use crate::request::{Connection, Request};
+use crate::request::Request;
 use crate::time::{Now, Steady, UnixTime};
 
 /// When the tokens have just been issued.
@@ -54,24 +54,12 @@ fn signed((header, claims): &Token) -> String {
     corpus::signed(alg, header.to_string().as_bytes(), claims.to_string().as_bytes())
 }
 
-struct Plain;
-
-impl Connection for Plain {
-    fn peer_certificate_sha256(&self) -> Option<[u8; 32]> {
-        None
-    }
-
-    fn cluster(&self) -> Option<Vec<u8>> {
-        None
-    }
-}
-
 /// Decides about `GET /me` with this header.
 fn decided(document: &Value, (name, value): (&str, &str)) -> Verdict {
     let policy = load(document).unwrap_or_else(|errors| panic!("{errors}"));
     let headers = [(":method", "GET"), (":path", "/me"), (":authority", "shop"), (name, value)];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
-    Gate::new(Rc::new(policy), RUST_CRYPTO).decide(&Request::new(Headers(&headers)), &Plain, NOW)
+    Gate::new(Rc::new(policy), RUST_CRYPTO).decide(&Request::new(Headers(&headers)), &(), NOW)
 }
 
 /// The roles of who passes.

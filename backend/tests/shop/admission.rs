@@ -1,4 +1,4 @@
-//! Admission: which requests reach a handler, and what the others are told. Against the running program, over sockets.
+//! Admission control: which requests reach a handler, and how the others are refused. Runs the program and uses sockets.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -170,7 +170,7 @@ async fn unsent_bodies_of_one_principal_do_not_keep_others_from_being_served() {
         let products = client.get(format!("{}/products", process.address)).send().await.unwrap();
         assert_eq!(products.status(), 200);
     }
-    // whoever waits for a body is still served when it comes
+    // a request whose body arrives late is still served
     let mut answered = BTreeMap::new();
     for connection in &mut unsent {
         // a refused connection may be closed already

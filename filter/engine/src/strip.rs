@@ -36,8 +36,8 @@ pub const DOUBLE_MEANING: &[&str] = &[
 /// The beginnings of more names of that kind.
 pub(crate) const DOUBLE_MEANING_PREFIXES: &[&str] = &["x-http-method", "x-rewrite-"];
 
-/// Headers by which a proxy tells a service what it saw: scheme, host, prefix, address or user of the client. Frameworks believe
-/// them whoever wrote them, so they pass only if the policy's `headers.pass` names them.
+/// Headers by which a proxy tells a service what it saw: scheme, host, prefix, address or user of the client. Frameworks trust
+/// them from any sender, so they pass only if the policy's `headers.pass` names them.
 pub const FORWARDED: &[&str] = &[
     "forwarded",
     "x-forwarded",

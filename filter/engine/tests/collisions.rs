@@ -1,8 +1,7 @@
-//! Whatever was decided before, by whatever token, service, row and certificate: a decision, and what the service is told, are
-//! what a gate without any memory gives.
+//! A decision and the identity headers do not depend on earlier requests: a gate with filled caches gives the same as a new one.
 //!
-//! CVE-2026-35030 (litellm), CVE-2026-33729 and GO-2026-5239 (OpenFGA): a cache was asked by a part of what the answer depends on,
-//! or by texts that were joined so that two of them met.
+//! CVE-2026-35030 (litellm), CVE-2026-33729 and GO-2026-5239 (OpenFGA): a cache key held only a part of what the result
+//! depends on, or joined texts so that two keys were equal.
 #![cfg(not(target_family = "wasm"))]
 mod support;
 
@@ -195,7 +194,7 @@ fn no_two_requests_that_differ_in_one_part_share_what_the_service_is_told() {
     pairs.extend((0..HOSTS.len()).map(|host| (base, Asked { host, ..base })));
     pairs.extend((0..PATHS.len()).map(|path| (base, Asked { path, ..base })));
     for (one, other) in [(0, 2), (0, 3), (2, 3), (4, 5), (0, 1), (0, 6)] {
-        // where there is no row, only the method is left to tell them apart
+        // without a row, only the method distinguishes them
         for path in [0, 4] {
             pairs.push((Asked { method: one, path, ..base }, Asked { method: other, path, ..base }));
         }

@@ -1,8 +1,8 @@
-//! What a proxy may say about a request decides nothing.
+//! Forwarded headers do not influence the decision.
 //!
-//! CVE-2026-35051 (Traefik), CVE-2026-40575 and CVE-2026-76835 (oauth2-proxy): who sent `X-Forwarded-Prefix` or `X-Forwarded-Uri`
-//! had the rules of another path. What reaches the services is shown where headers are stripped; here: the decision, and what the
-//! service is told, are the same for any value of each.
+//! CVE-2026-35051 (Traefik), CVE-2026-40575 and CVE-2026-76835 (oauth2-proxy): a client that sent `X-Forwarded-Prefix` or
+//! `X-Forwarded-Uri` was decided by the rules of another path. Here the decision and the identity headers are the same for any value
+//! of each; the tests of `strip.rs` show which headers reach the services.
 #![cfg(not(target_family = "wasm"))]
 mod support;
 
@@ -64,7 +64,7 @@ fn cases() -> Vec<(String, Sent, String)> {
     corpus::cases().iter().map(case).collect()
 }
 
-/// The decision, and what the service is told.
+/// The decision and the identity headers.
 fn outcome(headers: &Sent) -> String {
     thread_local! {
         static GATE: RefCell<Gate> = {

@@ -185,7 +185,7 @@ proptest! {
     }
 }
 
-/// The properties above hold of a policy that does not load, too: these do load, and are told apart.
+/// The properties above also hold for a policy that does not load. These policies load, and their names are distinguished.
 #[test]
 fn names_of_pattern_letters_load_and_match_themselves_alone() {
     for name in ["a.b", "a*", "*", ".*", "[ab]", "a+", "a|b", "^a$", "(a)", "a\\b"] {

@@ -54,7 +54,7 @@ fn with_token(token: &str) -> Vec<(String, Vec<u8>)> {
     headers(vec![("authorization", format!("Bearer {token}"))])
 }
 
-/// A token of nobody, with this payload.
+/// A token with this payload and a signature that no key made.
 fn unsigned(payload: &str) -> String {
     let header = json!({ "alg": "EdDSA", "typ": "JWT", "kid": "ed" }).to_string();
     [BASE64URL.encode(header), BASE64URL.encode(payload), BASE64URL.encode([1; 64])].join(".")
@@ -69,7 +69,7 @@ fn what_a_refusal_takes_from_the_heap_does_not_grow_with_depth_cookies_or_size()
         json!({ "cookie": { "name": "__Host-token", "origins": ["https://shop.example"] } });
     let (mut bearers, mut cookies) = (World::of(&policy()), World::of(&by_cookie));
 
-    // one byte more than the limit, and as much as anybody likes: nothing is read of it
+    // from one byte above the limit to 1 MiB: the token is not read
     for size in [LIMIT + 1, 48 * 1024, 1 << 20] {
         for filling in ["x", ".", "ey."] {
             let token = filling.repeat(size.div_ceil(filling.len()))[..size].to_owned();

@@ -1,5 +1,5 @@
-//! The module without what its host never calls: exports of callbacks that the filter does nothing in, and the bodies of
-//! functions that are then unreachable. Their numbers stay, so nothing else changes.
+//! Drops the exports of callbacks that the filter does not use, and the bodies of functions that are unreachable without them. The
+//! function indices stay the same, so no other section changes.
 use std::convert::Infallible;
 
 use wasm_encoder::reencode::{Error, Reencode, utils};
@@ -11,7 +11,7 @@ use crate::{FinishError, UNUSED};
 /// Strips the module.
 ///
 /// # Errors
-/// If it is no module, or does not export what should be dropped.
+/// If the bytes are not a module, or an export of [`UNUSED`] is missing.
 pub(crate) fn stripped(linked: &[u8]) -> Result<Vec<u8>, FinishError> {
     let calls = Calls::read(linked)?;
     let missing = UNUSED.into_iter().find(|name| !calls.exports.iter().any(|(export, _)| export == name));

@@ -329,7 +329,7 @@ impl World {
             request = request.header("content-type", "application/json");
         }
         for (name, value) in headers {
-            // what is no header value cannot arrive
+            // hyper rejects other bytes before the router
             if let Ok(value) = axum::http::HeaderValue::from_bytes(value) {
                 request = request.header(*name, value);
             }

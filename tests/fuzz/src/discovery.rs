@@ -1,4 +1,4 @@
-//! Discovery documents: what an issuer's own document says, under an issuer that may be anybody's.
+//! Discovery documents of an arbitrary issuer.
 
 use std::sync::Arc;
 

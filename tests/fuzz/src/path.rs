@@ -10,7 +10,7 @@ use portcullis_engine::policy::{Found, Policy, Row};
 
 use crate::fixture::load;
 
-/// What is ambiguous is no path, all else is one, and the row that decides is the most specific one that matches.
+/// An ambiguous path is refused, every other path is accepted, and the most specific row that matches decides.
 pub fn path(input: &[u8]) {
     thread_local! {
         static POLICY: Rc<Policy> = load(&Paths::load().policy());
@@ -69,7 +69,7 @@ fn read(target: &[u8]) -> Option<Read> {
     Some(Read { text: String::from_utf8(text.to_vec()).ok()?, respelled })
 }
 
-/// What a segment means, if it has one meaning whoever decodes it, and how often.
+/// The decoded segment, if every decoder reads it alike, however often it decodes.
 fn decode(segment: &[u8]) -> Option<String> {
     let (mut bytes, mut rest) = (Vec::new(), segment);
     while let [first, after @ ..] = rest {

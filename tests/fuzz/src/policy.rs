@@ -12,8 +12,8 @@ use serde_json::Value;
 use crate::fixture::{Peer, at, headers};
 use crate::oracle::shadows;
 
-/// One that loads means the same when it is read again, and lets nobody pass but by a row that is public in its text, or by a
-/// shadow mode in its text.
+/// A policy that loads has the same hash when it is loaded again. Without a token, a request passes only by a row that is public in
+/// the document, or by a shadow mode in the document.
 pub fn policy(input: &[u8]) {
     let policy = match Policy::from_json(input) {
         Ok(policy) => policy,

@@ -1,5 +1,5 @@
-//! Shared data under a hostile writer: honest workers keep leases, records and presences there, and somebody without their key
-//! writes what he likes, replays included.
+//! Shared data under a hostile writer: honest workers keep leases, records and presences there, and a writer without
+//! their key writes arbitrary bytes, replays included.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -95,7 +95,7 @@ fn as_forms(bytes: &[u8]) {
     }
 }
 
-/// Whatever a lease says, somebody may fetch once the longest one is over.
+/// A worker may fetch once the longest possible lease has expired, whatever the stored lease says.
 fn is_bounded(lease: Lease, now: Steady) {
     let later = now.plus(LONGEST);
     assert!(lease.refresh(later, Duration::from_secs(5)).is_ok(), "{lease:?} at {now:?}");
@@ -209,7 +209,7 @@ impl World {
         Ok(())
     }
 
-    /// Somebody writes a presence: it has no key.
+    /// Writes a presence, which is not authenticated.
     fn say(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let place = usize::from(u.arbitrary::<u8>()?) % self.places.len();
         let share = |u: &mut Unstructured<'_>| {

@@ -93,7 +93,7 @@ pub fn run_all(seeds: std::ops::Range<u64>) -> Result<Summary, Violation> {
             if seed >= seeds.end {
                 return Ok(total);
             }
-            // nobody begins another one when one has failed
+            // after a failure, no thread begins another schedule
             total += run(seed, None).inspect_err(|_| next.store(seeds.end, Ordering::Relaxed))?;
         }
     };

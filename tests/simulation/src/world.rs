@@ -710,7 +710,7 @@ impl<'l> World<'l> {
             let at = self.random.gen_range(0..value.len());
             value[at] ^= 1;
         }
-        self.say(|| format!("somebody else writes {} bytes as {name}", value.len()));
+        self.say(|| format!("the hostile plugin writes {} bytes as {name}", value.len()));
         self.store.borrow_mut().set(&name, &value);
     }
 

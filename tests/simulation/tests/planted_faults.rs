@@ -157,7 +157,7 @@ const FAULTS: &[Fault] = &[
     Fault {
         name: "clients with unknown key ids cause 5xx",
         file: "worker/mod.rs",
-        sound: "// any client can fill these places: that is no fault of ours either\n",
+        sound: "// any client can fill these places, so a full queue is not a fault of the gateway\n",
         faulty: "if PLANTED { return Err((Reason::QueueFull, None)) }\n",
         rules: &["FaultForClient"],
     },

@@ -4,7 +4,7 @@ use harness::Result;
 
 use crate::cargo::{cargo, run};
 
-/// What `simulate` is told.
+/// Arguments of `simulate`.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Replay this schedule and print it step by step

@@ -1,4 +1,4 @@
-//! Headers that pass although the gateway vouches for nothing in them.
+//! Headers that the policy passes unverified.
 
 use super::{Inspection, Needs, Rule};
 use crate::report::Severity;
@@ -7,15 +7,15 @@ pub(super) const UNVERIFIED: Rule = Rule {
     name: "unverified-credential-passes",
     severity: Severity::Note,
     needs: Needs::Policy,
-    finds: "a credential that services get although nobody has verified it",
+    finds: "an unverified credential that services receive",
 };
 
 pub(super) fn look(inspection: &mut Inspection<'_>) {
     for (index, name) in inspection.loaded.document.headers.pass_unverified.iter().enumerate() {
         let message = format!(
-            "services get `{name}` as the client sent it, forged or not, beside a verified caller too"
+            "services receive `{name}` as the client sent it, even if it is forged and another credential was verified"
         );
-        let help = "remove it, unless every service verifies it and takes it for nobody else than the caller";
+        let help = "remove it, unless every service verifies it and rejects one of another caller";
         inspection.add(&UNVERIFIED, &format!("headers.pass_unverified[{index}]"), message, help);
     }
 }

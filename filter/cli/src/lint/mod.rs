@@ -105,7 +105,7 @@ pub struct Inspected {
 /// Looks at a policy as of `now`.
 ///
 /// # Errors
-/// An Envoy configuration is no YAML, or has nothing to look at.
+/// An Envoy configuration is not YAML, or has no listener, route or cluster.
 pub fn inspect(loaded: &Loaded, beside: &Beside, now: UnixTime) -> Result<Inspected, Box<Finding>> {
     let mut inspection = Inspection { loaded, now, findings: Vec::new() };
     rows::look(&mut inspection);

@@ -1,4 +1,5 @@
-//! Roles that no provider can yield: rows that name them alone admit nobody. And sources that can yield more than they should.
+//! Roles that no provider can yield (a row that names only such roles refuses every request), and role sources that can yield
+//! more roles than intended.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -110,7 +111,7 @@ fn unyieldable(inspection: &mut Inspection<'_>) {
             if providers.iter().all(|provider| origins(&provider.roles, &role).is_empty()) {
                 let names = listed(providers.iter().map(|provider| &provider.name));
                 let message = format!("no token gives anybody the role `{role}`: not by {names}");
-                let help = "mend the name, or say in `roles`, with its `only`, `role_names` or `role_prefix` of a provider where it comes from";
+                let help = "correct the name, or add its source to a provider: `roles` with `only`, `role_names` or `role_prefix`";
                 inspection.add(&UNYIELDABLE, &place, message, help);
             }
         }

@@ -52,7 +52,7 @@ fn pair(text: &str) -> Result<(String, PathBuf), String> {
 /// Checks.
 ///
 /// # Errors
-/// Why there is no answer.
+/// An Envoy configuration cannot be checked.
 pub fn run(arguments: &Arguments, format: Format) -> Result<Answer, Trouble> {
     if arguments.rules {
         return Ok(Answer::fine(rules(format)));
@@ -93,7 +93,7 @@ pub fn run(arguments: &Arguments, format: Format) -> Result<Answer, Trouble> {
 /// Checks what has been read.
 ///
 /// # Errors
-/// Why there is no answer.
+/// An Envoy configuration cannot be checked.
 pub fn answer(loaded: &Loaded, beside: &Beside, now: UnixTime, format: Format) -> Result<Answer, Trouble> {
     let inspected = inspect(loaded, beside, now)?;
     let fine = inspected.findings.iter().all(|finding| finding.severity == Severity::Note);

@@ -131,7 +131,7 @@ impl Key {
         self.alg
     }
 
-    /// The length of its modulus; `None` if it is no RSA key.
+    /// The length of its modulus; `None` for other key types.
     pub const fn rsa_bits(&self) -> Option<usize> {
         match self.kind {
             Kind::Rsa { bits } => Some(bits),

@@ -208,7 +208,7 @@ proptest! {
     }
 }
 
-/// An RSA key of so many bits. Nobody has its private key: it is looked for and never used.
+/// An RSA key of so many bits, without a private key: the tests look it up and verify nothing with it.
 fn rsa(kid: &str, bits: usize, alg: Option<&str>) -> Value {
     use base64::Engine as _;
     let n = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(vec![0xff; bits / 8]);

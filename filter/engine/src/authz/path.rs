@@ -301,7 +301,7 @@ mod tests {
             ("/.well-known/..a", "/.well-known/..a"),
             ("/a%20b/%20c/d%20", "/a%20b/%20c/d%20"),
             ("/caf%C3%A9/%F0%9F%98%80/%E2%82%AC", "/caf%C3%A9/%F0%9F%98%80/%E2%82%AC"),
-            // letters with marks of their own, and joined ones, are no delimiters
+            // precomposed letters and ligatures are not delimiters
             ("/cafe%CC%81/col%C2%B7lecci%C3%B3/%E3%83%8E", "/cafe%CC%81/col%C2%B7lecci%C3%B3/%E3%83%8E"),
             ("/a%E2%80%8Db/.a%20/%20a.", "/a%E2%80%8Db/.a%20/%20a."),
         ] {

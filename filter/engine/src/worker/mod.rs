@@ -118,7 +118,7 @@ pub struct FetchResponse<'a> {
 pub enum FetchError {
     /// The host has no such cluster, or no host in it.
     NoCluster(Box<str>),
-    /// There was no response at all.
+    /// The host reported no response.
     Unreachable,
     /// The host never said how the fetch ended.
     TimedOut,
@@ -389,7 +389,7 @@ impl Worker {
                 if now >= waiter.until {
                     return Err((Reason::KeyNotYetFetched, None));
                 }
-                // any client can fill these places: that is no fault of ours either
+                // any client can fill these places, so a full queue is not a fault of the gateway
                 Reason::KeyNotYetFetched
             }
         };

@@ -1,5 +1,5 @@
-//! Requests that wait for keys, bounded in count, in bytes and in time. A request whose wait is over is decided again from the
-//! beginning, and only then goes on or is refused. Nobody passes by waiting.
+//! Requests that wait for keys, bounded in count, in bytes and in time. When the wait of a request is over, the
+//! whole decision is made again; only that decision admits or refuses the request.
 
 use std::cell::Cell;
 use std::collections::VecDeque;

@@ -23,7 +23,7 @@ pub(super) fn venv() -> Result<PathBuf> {
     Err(Error::Missing { what: "Python's venv module".to_owned(), mend: NO_VENV.to_owned() })
 }
 
-/// Makes a virtual environment that holds just the packages that pip is told of.
+/// Makes a virtual environment that holds only the named packages.
 pub(super) fn environment(
     home: &Path,
     what: &str,

@@ -170,7 +170,7 @@ fn a_bound_token_is_its_certificates_alone_whatever_names_others_have_with_sever
         let mut accepted = 0;
         let plain = shop.token("alice").await;
         for (owner, own) in clients.iter().enumerate() {
-            // Envoy may refuse a certificate by itself; then nobody comes in by it
+            // Envoy may refuse a certificate itself; then no request arrives with it
             let known = ask(&server, &door, Some(own), &plain).await.status == 200;
             let bound = json!({ "x5t#S256": own.thumbprint() });
             let bound = shop.stack.idp().token("alice").claim("cnf", bound).sign().await.unwrap();

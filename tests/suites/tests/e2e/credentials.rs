@@ -1,12 +1,12 @@
-//! A service gets no credential that nobody has verified: not beside a verified one, not on a public row, not in shadow mode, and
-//! in no spelling that it could read as one.
+//! A service receives no unverified credential: not beside a verified one, not on a public row, not in shadow mode, and in no
+//! spelling of the header's name that a service could read as that name.
 use e2e::{Ask, Shared, Shop, in_front_of_an_echo};
 use serde_json::json;
 
 use crate::support::manager::passes_trailers;
 use crate::support::{fields, headers_of, subject};
 
-/// The shop takes tokens from a cookie, another service from a header: nobody from `Authorization`.
+/// The shop reads tokens from a cookie, another service from a header, and neither from `Authorization`.
 static SHOP: Shared = Shared::made("credentials", |stack| {
     in_front_of_an_echo(stack.provider("partner")).envoy(passes_trailers).policy(|policy| {
         policy["providers"]["keycloak"]["token_source"] =
@@ -20,7 +20,7 @@ static SHOP: Shared = Shared::made("credentials", |stack| {
     })
 });
 
-/// What nobody verifies at the shop, with the names that a service could read each by.
+/// Credentials that are not verified at the shop, with the names under which a service could read each.
 const UNVERIFIED: &[(&str, &str)] = &[
     ("authorization", "Bearer e30.e30.forged"),
     ("authorization", "Basic Zm9yZ2Vk"),

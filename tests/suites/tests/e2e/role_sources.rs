@@ -5,7 +5,7 @@ use serde_json::json;
 
 static SHOP: Shared = Shared::named("role-sources");
 
-/// A token of somebody without a role of the realm, whose client was granted these scopes.
+/// A token without a realm role, whose client was granted these scopes.
 fn with_scopes<'s>(shop: &'s Shop, scopes: &str) -> Mint<'s, Control> {
     shop.stack.idp().token("nora").without("realm_access").claim("scope", scopes)
 }

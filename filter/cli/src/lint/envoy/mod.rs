@@ -74,7 +74,7 @@ pub struct LookedAt {
 /// Looks at Envoy's configuration. Returns how much there was; `None` without one.
 ///
 /// # Errors
-/// A file is no YAML, or has nothing of an Envoy configuration; or none of them has a listener, a route or a cluster.
+/// A file is not YAML or not an Envoy configuration, or no file has a listener, a route or a cluster.
 pub(super) fn look(
     inspection: &mut Inspection<'_>,
     sources: &[Rc<Source>],

@@ -198,7 +198,7 @@ fn passed_unverified(
             Some(name) if names.iter().any(|listed| **listed == **name) => {}
             Some(name) => names.push((*name).into()),
             None => {
-                let message = format!("{} is no credential that would be removed", Quoted(text));
+                let message = format!("{} is not a credential header that the filter removes", Quoted(text));
                 let known = known.iter().map(|name| Quoted(name).to_string()).collect::<Vec<_>>().join(", ");
                 mistakes.add(place.item(index), message, format!("write one of {known}"));
             }

@@ -1,4 +1,4 @@
-//! Keys that anybody can read, in this repository or in the module, vouch for nobody.
+//! Published keys, in this repository or in the module, verify no token.
 //!
 //! CVE-2026-31837 (Istio): where a provider's keys could not be fetched, a key built into the proxy stood in for them.
 use std::collections::BTreeMap;
@@ -137,7 +137,7 @@ fn no_key_that_anybody_can_read_vouches_for_anybody_in_any_state_of_the_keys() {
         let known = all_refused(&shop, "keys").await;
         assert!(known[&401] > 100, "{known:?}");
 
-        // withdrawn: what was known is nobody's now
+        // withdrawn: the tokens of this key end
         for alg in [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA] {
             shop.stack.idp().rotate(alg).await.unwrap();
         }

@@ -25,7 +25,7 @@ async fn front(gateway: u16, folder: &Folder) -> Envoy {
         "interval": "0.1s",
         "base_ejection_time": "300s",
     });
-    // or Envoy would send to hosts that it has taken out, because there is no other
+    // otherwise Envoy sends to ejected hosts when no other host is left
     cluster["common_lb_config"] = json!({ "healthy_panic_threshold": { "value": 0 } });
     let settings = Settings {
         gateway: Port::free().unwrap(),

@@ -142,7 +142,7 @@ fn of_two_credentials_none_is_taken_in_any_order_or_form() {
             for (one, other) in [(&admin, &nobody), (&admin, &garbage), (&admin, &bare), (&admin, &admin)] {
                 for mut headers in together(name, one, other) {
                     if name == "cookie" {
-                        // a comma is no separator of cookies
+                        // a comma does not separate cookies
                         for (_, value) in &mut headers {
                             value.iter_mut().filter(|byte| **byte == b',').for_each(|byte| *byte = b';');
                         }
@@ -238,7 +238,7 @@ fn identity_headers_that_come_twice_or_joined_leave_the_gateways_word_alone() {
                 headers.push(bearer.clone());
                 cases.push((line("GET", "shop.example", "/admin"), headers.clone(), &["role-missing"]));
                 for body in send(shop, &line("GET", "shop.example", "/me"), &headers).await {
-                    // over HTTP/2 a name in upper case is no name
+                    // HTTP/2 forbids upper case in names
                     if body.is_null() {
                         assert_eq!(name, "X-Auth-Roles");
                         continue;
@@ -312,7 +312,7 @@ fn a_byte_beyond_ascii_in_what_the_filter_reads_never_matches() {
                 let headers = vec![cookie.clone(), ("origin", origin), ("content-length", b"0".into())];
                 cases.push((line("POST", "browsers.example", "/me"), headers, &["origin-not-allowed"]));
             }
-            // an upgrade is no plain GET, whatever it is called
+            // an upgrade is not a plain GET, whatever protocol it names
             for upgrade in spoilt(b"websocket", bytes, &[3]) {
                 let headers = vec![cookie.clone(), ("upgrade", upgrade), ("connection", b"upgrade".into())];
                 cases.push((line("GET", "browsers.example", "/me"), headers, &["origin-not-allowed"]));

@@ -68,7 +68,7 @@ async fn kinds(shop: &Shop) -> Vec<Kind> {
         kinds.push(Kind { name, headers: carried(good), good: true });
         kinds.push(Kind { name, headers: carried(es256), good: true });
         kinds.push(Kind { name, headers: carried(bad), good: false });
-        // nobody's key
+        // a key id of no key
         kinds.push(Kind { name, headers: carried(forged(&idp.addresses().issuer, 1)), good: false });
     }
     let bearer = |of: usize| kinds[of].headers[0].clone();

@@ -109,8 +109,8 @@ fn plant(config: &mut Config) {
     filters.insert(ours, planter);
 }
 
-/// Envoy 1.39 and 1.40: which plugins share a VM, and what they may do in it, depends on more than the `vm_id`. Nothing of that is
-/// relied on: whoever writes under our names, with our code or another, is not believed without our key.
+/// Envoy 1.39 and 1.40: which plugins share a VM, and what they may do in it, depends on more than the `vm_id`. The filter
+/// does not rely on it: an entry under our names counts only with our MAC, whichever plugin wrote it.
 #[test]
 fn what_another_plugin_writes_to_our_shared_data_is_ignored_and_counted_and_stops_nothing() {
     run(async {

@@ -31,7 +31,7 @@ fn the_module_that_ships_is_laid_out_by_its_training_in_one_way() {
     assert_eq!(portcullis_finish::ship(&linked).unwrap(), shipped);
 }
 
-/// GHSA-h7pq-86h8-rp5x, GHSA-cxpq-8v7q-cg56 (Envoy Gateway), #4528 (higress): whoever fetches a module unpacks it within a bound.
+/// GHSA-h7pq-86h8-rp5x, GHSA-cxpq-8v7q-cg56 (Envoy Gateway), #4528 (higress): a fetched module is unpacked within a bound.
 /// Ours fits into a small one.
 #[test]
 fn the_module_that_ships_is_below_2_mib() {

@@ -25,7 +25,7 @@ fn the_issuers_document_names_the_keys() {
     });
 }
 
-/// CVE-2026-41413 (Istio). That nobody connects to where it points is shown beside the other advisories.
+/// CVE-2026-41413 (Istio). `advisories::elsewhere` shows that the gateway does not connect to the named place.
 #[test]
 fn a_document_of_another_issuer_or_with_keys_elsewhere_is_an_error_that_says_so_and_never_a_pass() {
     run(async {

@@ -60,10 +60,12 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>,
 }
 
 /// Reads a JSON object whose member names are unique (RFC 7519 4 leaves the choice, RFC 8725 2.4 says why to refuse). A JSON
-/// array is refused too, which serde would read as the members in their order.
+/// array is refused too, which serde would read as the members in their order, and bytes that are not UTF-8 (RFC 7519 7.2),
+/// which `serde_json` accepts in members that it skips.
 pub(crate) fn strict<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, serde_json::Error> {
-    serde_json::from_slice::<UniqueMembers>(json)?;
-    serde_json::from_slice(json)
+    let json = std::str::from_utf8(json).map_err(serde_json::Error::custom)?;
+    serde_json::from_str::<UniqueMembers>(json)?;
+    serde_json::from_str(json)
 }
 
 /// An object none of whose members comes twice.

@@ -43,7 +43,7 @@ fn judge(assertion: &Assertion<'_>, now: u64) -> Result<Principal, AssertionErro
 }
 
 /// Signs any header and claims with the gateway's key, which the gateway itself would never do.
-fn sign(header: &str, claims: &str) -> String {
+fn sign(header: &str, claims: &(impl AsRef<[u8]> + ?Sized)) -> String {
     let signed = format!("{}.{}", BASE64URL.encode(header), BASE64URL.encode(claims));
     let signature = ed25519_dalek::SigningKey::from_bytes(&SEED).sign(signed.as_bytes());
     format!("{signed}.{}", BASE64URL.encode(signature.to_bytes()))
@@ -191,6 +191,14 @@ fn a_member_that_comes_twice_is_refused_wherever_it_stands() {
         assert_eq!(verify(&sign(&header, &claims)), Err(AssertionError::Malformed), "{header} {claims}");
     }
     assert!(verify(&sign(&header, &twice(&claims, r#""new":1"#))).is_ok(), "a newer gateway may say more");
+}
+
+/// RFC 7519 7.2.
+#[test]
+fn a_byte_that_is_not_utf8_is_refused_in_a_claim_that_is_not_read() {
+    let claims = claims().to_string();
+    let claims = [br#"{"new":""#, &b"\xb8"[..], br#"","#, &claims.as_bytes()[1..]].concat();
+    assert_eq!(verify(&sign(&header().to_string(), &claims)), Err(AssertionError::Malformed));
 }
 
 #[test]

@@ -39,6 +39,10 @@ found! {
     ],
     discovery: [
         a_byte_that_is_no_text_in_a_member_that_is_not_read,
+        a_number_out_of_range_in_a_member_that_is_not_read,
+    ],
+    assertion: [
+        a_byte_that_is_no_text_in_a_claim_that_is_not_read,
     ],
 }
 

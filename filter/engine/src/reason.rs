@@ -25,9 +25,9 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// The request target could be read differently by two parties: it is refused, never rewritten.
+    /// The request target could be read differently by two parties, or its path is longer than 4,096 bytes: it is refused, never rewritten.
     PathAmbiguous = "path-ambiguous",
-    /// More than one credential was sent, or one in a form that is not a credential.
+    /// More than one credential was sent, or one in a form that is not a credential, or among over 512 cookies.
     CredentialsAmbiguous = "credentials-ambiguous",
 
     /// The endpoint needs a token and none was sent.

@@ -5,6 +5,12 @@ use super::words::has_separator;
 use crate::policy::{SourceId, TokenSource};
 use crate::reason::Reason;
 
+/// Parameters of `Authorization`, separated by commas. Digest (RFC 7616) has twelve, and no registered scheme has more.
+const MAX_PARAMETERS: usize = 64;
+/// Cookies of a request, where a token may be one. Browsers keep at most 180 for a site and its parents (RFC 6265 6.1 asks for
+/// 50).
+const MAX_COOKIES: usize = 512;
+
 /// All headers of a request, names in lower case, in the order of arrival.
 #[derive(Clone, Copy, Debug)]
 pub struct Headers<'a>(pub &'a [(String, Vec<u8>)]);
@@ -76,7 +82,8 @@ fn bearer(headers: Headers<'_>) -> Result<Option<&[u8]>, Reason> {
         return Ok(Some(token));
     }
     // a proxy joins two headers with a comma (RFC 9110 5.3)
-    if value.contains(&b',') && value.split(|b| *b == b',').any(|part| after_scheme(part).is_some()) {
+    let mut parts = value.split(|b| *b == b',').enumerate();
+    if value.contains(&b',') && parts.any(|(at, part)| at >= MAX_PARAMETERS || after_scheme(part).is_some()) {
         return Err(Reason::CredentialsAmbiguous);
     }
     after_scheme(value).map(|token| single(token.trim_ascii_end())).transpose()
@@ -103,10 +110,15 @@ fn named_header<'a>(headers: Headers<'a>, name: &str, prefix: &str) -> Result<Op
 /// Cookies may be split over several headers (RFC 9113 8.2.3).
 fn cookie<'a>(headers: Headers<'a>, name: &str) -> Result<Option<&'a [u8]>, Reason> {
     let pairs = headers.all("cookie").flat_map(|value| value.split(|b| *b == b';'));
-    let value = |pair: &'a [u8]| pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"=");
-    let mut values = pairs.filter_map(value);
-    let Some(value) = values.next() else { return Ok(None) };
-    if values.next().is_some() { Err(Reason::CredentialsAmbiguous) } else { single(value).map(Some) }
+    let mut found = None;
+    for (at, pair) in pairs.enumerate() {
+        let value = pair.trim_ascii().strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
+        if at >= MAX_COOKIES || value.is_some() && found.is_some() {
+            return Err(Reason::CredentialsAmbiguous);
+        }
+        found = found.or(value);
+    }
+    found.map(single).transpose()
 }
 
 /// A token is one word, and not none.
@@ -202,6 +214,25 @@ mod tests {
             (&[("cookie", "__Host-token=")], Err(Reason::CredentialsAmbiguous)),
         ] {
             assert_eq!(of(&source, sent), expected.map(|it| it.map(str::to_owned)), "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn more_parameters_or_cookies_than_a_client_has_are_refused() {
+        let parameters = |count: usize| format!("Digest a=b{}", ", c=d".repeat(count - 1));
+        let cookies = |count: usize| format!("__Host-token=a.b.c{}", "; c=d".repeat(count - 1));
+        let cookie = TokenSource::Cookie { name: "__Host-token".into(), origins: Box::default() };
+        for (source, sent, expected) in [
+            (&TokenSource::Bearer, ("authorization", parameters(MAX_PARAMETERS)), Ok(None)),
+            (
+                &TokenSource::Bearer,
+                ("authorization", parameters(MAX_PARAMETERS + 1)),
+                Err(Reason::CredentialsAmbiguous),
+            ),
+            (&cookie, ("cookie", cookies(MAX_COOKIES)), Ok(Some("a.b.c".to_owned()))),
+            (&cookie, ("cookie", cookies(MAX_COOKIES + 1)), Err(Reason::CredentialsAmbiguous)),
+        ] {
+            assert_eq!(of(source, &[(sent.0, &sent.1)]), expected, "{}", sent.0);
         }
     }
 

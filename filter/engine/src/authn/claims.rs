@@ -2,8 +2,10 @@
 //! signature. What depends on the clock, the service or the connection is not judged here but at every request: see
 //! [`Standing`].
 
+use std::borrow::Cow;
+
 use super::base64url;
-use super::json::{Json, Object};
+use super::json::{self, Json, Object};
 use super::signature::Proof;
 use crate::policy::Provider;
 use crate::reason::Reason;
@@ -18,9 +20,13 @@ const MAX_VALUES: usize = 1024;
 /// Later than any date: year 9999.
 const MAX_DATE: f64 = 253_402_300_799.0;
 
-/// Claims that nobody has verified: good for finding out whose they would be.
+/// A payload whose signature is not verified. Only `iss` is read of it, which says whose key may verify it: until then, its other
+/// members cost their bytes and no more.
 #[derive(Debug)]
-pub(crate) struct UnverifiedClaims<'a>(Object<'a>);
+pub(crate) struct UnverifiedClaims<'a> {
+    payload: &'a [u8],
+    issuer: Cow<'a, str>,
+}
 
 /// Claims whose signature is verified and which meet their provider's rules. Roles are read from nothing else.
 #[derive(Debug)]
@@ -54,35 +60,33 @@ pub(crate) enum Binding {
 }
 
 impl<'a> UnverifiedClaims<'a> {
-    /// Reads the payload.
+    /// Reads the issuer.
     ///
     /// # Errors
-    /// [`Reason::ClaimsMalformed`].
+    /// [`Reason::ClaimsMalformed`] if the payload is too large or not a JSON object with one `iss`, a string.
     pub(crate) fn parse(payload: &'a [u8]) -> Result<Self, Reason> {
-        let payload = Some(payload).filter(|it| it.len() <= MAX_PAYLOAD);
-        payload.and_then(|it| Object::parse(it, MAX_VALUES)).map(Self).ok_or(Reason::ClaimsMalformed)
+        let issuer =
+            Some(payload).filter(|it| it.len() <= MAX_PAYLOAD).and_then(|it| json::string(it, "iss"));
+        Ok(Self { payload, issuer: issuer.ok_or(Reason::ClaimsMalformed)? })
     }
 
-    /// The issuer that they name.
-    ///
-    /// # Errors
-    /// [`Reason::ClaimsMalformed`] if it is absent or not a string.
-    pub(crate) fn issuer(&self) -> Result<&str, Reason> {
-        self.0.get("iss").and_then(Json::as_str).ok_or(Reason::ClaimsMalformed)
+    /// The issuer that it names.
+    pub(crate) fn issuer(&self) -> &str {
+        &self.issuer
     }
 
-    /// Takes them for true: the signature is verified. What must be judged at every request comes with them. `access_token`:
-    /// the header says so by RFC 9068.
+    /// Reads all claims and takes them for true: the signature is verified. What must be judged at every request comes with them.
+    /// `access_token`: the header says so by RFC 9068.
     ///
     /// # Errors
-    /// The first of the provider's rules that they do not meet.
+    /// [`Reason::ClaimsMalformed`], or the first of the provider's rules that they do not meet.
     pub(crate) fn verified(
         self,
         _: Proof,
         provider: &Provider,
         access_token: bool,
     ) -> Result<(VerifiedClaims<'a>, Standing), Reason> {
-        let object = self.0;
+        let object = Object::parse(self.payload, MAX_VALUES).ok_or(Reason::ClaimsMalformed)?;
         let (mut exp, mut nbf, mut iat, mut jti, mut cnf) = (None, None, None, None, None);
         // all of them at once: every new token is asked for each
         for (name, value) in object.members() {

@@ -135,7 +135,7 @@ impl<'a> Authentication<'a> {
         let (token, header) = self.cache.headers.split(credential.token)?;
         let (payload, signature) = (token.payload()?, token.signature()?);
         let claims = UnverifiedClaims::parse(&payload)?;
-        let id = self.policy.provider_of_issuer(claims.issuer()?).ok_or(Reason::IssuerUnknown)?;
+        let id = self.policy.provider_of_issuer(claims.issuer()).ok_or(Reason::IssuerUnknown)?;
         findings.provider = Some(id);
         let provider = self.accepted(id, credential)?;
         let algorithm = header.algorithm().filter(|it| provider.algorithms.contains(*it));

@@ -20,6 +20,9 @@ pub enum PathError {
     /// The whole target is `*`, an authority, or an absolute URI.
     #[error("it does not start with a slash")]
     NoSlash,
+    /// Over 4,096 bytes: some servers refuse it, others do not.
+    #[error("it is longer than 4,096 bytes")]
+    TooLong,
     /// `//`: some join the slashes, some do not.
     #[error("it has two slashes in a row")]
     EmptySegment,
@@ -60,6 +63,10 @@ pub enum PathError {
     DelimiterAlias,
 }
 
+/// Of a path without its query, in bytes, as IIS has it (`maxUrl`); other servers take 8 KiB with the query and the method.
+/// The path of a request to a service is shorter by far, and what is read of it is bounded: nobody has proved who asks.
+const MAX_PATH: usize = 4096;
+
 impl<'a> CanonicalPath<'a> {
     /// Reads the request target (`:path`): cuts the query, and takes the path if there is one way to read it.
     ///
@@ -71,6 +78,9 @@ impl<'a> CanonicalPath<'a> {
         }
         let (mut segment, mut end, mut escapes, mut in_segment) = (1, target.len(), false, false);
         for (at, byte) in target.iter().enumerate().skip(1) {
+            if at == MAX_PATH && *byte != b'?' {
+                return Err(PathError::TooLong);
+            }
             match Kind::of(*byte) {
                 Kind::Plain => {}
                 Kind::Slash if at == segment => return Err(PathError::EmptySegment),
@@ -113,17 +123,21 @@ impl<'a> CanonicalPath<'a> {
             return Cow::Borrowed(self.path);
         }
         let mut spelling = String::with_capacity(self.path.len());
-        let mut rest = self.path;
-        while let Some((before, after)) = rest.split_once('%') {
-            spelling.push_str(before);
-            let (escape, after) = after.split_at_checked(2).unwrap_or((after, ""));
-            match u8::from_str_radix(escape, 16) {
-                Ok(byte) if is_pchar(byte) => spelling.push(char::from(byte)),
-                _ => spelling.extend(['%'].into_iter().chain(escape.chars().map(|c| c.to_ascii_uppercase()))),
+        let mut bytes = self.path.bytes();
+        while let Some(byte) = bytes.next() {
+            spelling.push(char::from(byte));
+            if byte != b'%' {
+                continue;
             }
-            rest = after;
+            let escape = [bytes.next().unwrap_or_default(), bytes.next().unwrap_or_default()];
+            match unescape(escape) {
+                Some(byte) if is_pchar(byte) => {
+                    spelling.pop();
+                    spelling.push(char::from(byte));
+                }
+                _ => spelling.extend(escape.map(|digit| char::from(digit.to_ascii_uppercase()))),
+            }
         }
-        spelling.push_str(rest);
         Cow::Owned(spelling)
     }
 }
@@ -227,8 +241,7 @@ impl Iterator for Unescaped<'_> {
         if byte != b'%' {
             return Some(byte);
         }
-        let mut digit = || char::from(*self.0.next()?).to_digit(16);
-        u8::try_from(digit()? * 16 + digit()?).ok()
+        unescape([*self.0.next()?, *self.0.next()?])
     }
 }
 
@@ -263,9 +276,14 @@ const fn is_ignorable(character: char) -> bool {
         | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// The byte that two hexadecimal digits stand for.
+fn unescape(digits: [u8; 2]) -> Option<u8> {
+    let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
+    u8::try_from(high? * 16 + low?).ok()
+}
+
 fn check_escape(high: Option<&u8>, low: Option<&u8>) -> Result<(), PathError> {
-    let digit = |b: Option<&u8>| b.and_then(|b| char::from(*b).to_digit(16)).ok_or(PathError::BadEscape);
-    let byte = u8::try_from(digit(high)? * 16 + digit(low)?).map_err(|_| PathError::BadEscape)?;
+    let byte = high.zip(low).and_then(|(high, low)| unescape([*high, *low])).ok_or(PathError::BadEscape)?;
     match byte {
         b'/' | b'\\' | b'%' | b'?' | b'#' | b';' => Err(PathError::EscapedDelimiter),
         _ if byte.is_ascii_control() => Err(PathError::EscapedControl),
@@ -394,6 +412,21 @@ mod tests {
             ("/a%c2%a5b", DelimiterAlias),
         ] {
             assert_eq!(CanonicalPath::parse(target.as_bytes()), Err(error), "{target}");
+        }
+    }
+
+    #[test]
+    fn a_path_of_over_4096_bytes_is_refused_however_long_its_query_may_be() {
+        let path = |bytes: usize| "/".to_owned() + &"a".repeat(bytes - 1);
+        for (target, expected) in [
+            (path(4096), None),
+            (path(4096) + "?" + &path(4096), None),
+            (path(4097), Some(PathError::TooLong)),
+            (path(4097) + "?x", Some(PathError::TooLong)),
+            // nothing behind the bound is read
+            (path(4096) + "//", Some(PathError::TooLong)),
+        ] {
+            assert_eq!(CanonicalPath::parse(target.as_bytes()).err(), expected, "{} bytes", target.len());
         }
     }
 

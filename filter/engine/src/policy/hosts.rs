@@ -57,9 +57,13 @@ impl Hosts {
     }
 }
 
+/// The longest host (RFC 1035 2.3.4, with a trailing dot), a colon and a port.
+const MAX_AUTHORITY: usize = 254 + 1 + 5;
+
 /// The host of an authority (RFC 3986 3.2), without its port. User information and what no host may hold: `None`.
 fn host(authority: &[u8]) -> Option<&str> {
-    let authority = std::str::from_utf8(authority).ok()?;
+    let authority = Some(authority).filter(|it| it.len() <= MAX_AUTHORITY);
+    let authority = std::str::from_utf8(authority?).ok()?;
     let host = match authority.rsplit_once(':') {
         // the last colon of an IPv6 address stands before its bracket
         Some((host, port)) if !port.ends_with(']') => {
@@ -125,6 +129,9 @@ mod tests {
             assert_eq!(hosts.find(authority.as_bytes()), expected.map(ServiceId), "{authority}");
         }
         assert_eq!(hosts.find(b"\xff.example"), None);
+        let long = |bytes: usize| "a".repeat(bytes - ".example:65535".len()) + ".example:65535";
+        assert_eq!(hosts.find(long(MAX_AUTHORITY).as_bytes()), Some(ServiceId(1)));
+        assert_eq!(hosts.find(long(MAX_AUTHORITY + 1).as_bytes()), None);
     }
 
     #[test]

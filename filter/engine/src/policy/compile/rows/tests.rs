@@ -40,6 +40,7 @@ fn a_row_matches_a_method_and_a_path_template() {
         ("a fragment", |it| row(it, "GET /orders#x")),
         ("a path parameter", |it| row(it, "GET /orders;x=1")),
         ("a space behind", |it| row(it, "GET /orders ")),
+        ("a path of over 4,096 bytes", |it| row(it, &format!("GET {}", "/abcdefg".repeat(513)))),
         ("half a segment", |it| row(it, "GET /{id}.json")),
         ("a parameter without a name", |it| row(it, "GET /{}")),
         ("a name twice", |it| row(it, "GET /{id}/{id}")),
@@ -61,7 +62,7 @@ fn whatever_can_be_wrong_with_a_template_is_in_the_snapshot() {
         "snapshots/portcullis_engine__policy__compile__rows__tests__a_row_matches_a_method_and_a_path_template.snap"
     );
     let of_paths = all!(
-        PathError: NoSlash, EmptySegment, DotSegment, TrimmedSegment, Separator, Fragment, Unescaped, BadEscape,
+        PathError: NoSlash, TooLong, EmptySegment, DotSegment, TrimmedSegment, Separator, Fragment, Unescaped, BadEscape,
         NeedlessEscape, EscapedDelimiter, EscapedControl, NotUtf8, DelimiterAlias
     );
     let of_templates =

@@ -45,6 +45,7 @@ impl Compose {
             ("COMPOSE_ENV_FILES", file.display().to_string()),
             ("GATEWAY_PORT", ports[0].number().to_string()),
             ("KEYCLOAK_PORT", ports[1].number().to_string()),
+            ("BUILD_OPT_LEVEL", "1".to_owned()),
         ];
         let compose = Self { engine, environment, made, _secrets: folder, _ports: ports };
         compose.step("docker compose up --build", &["up", "--build", "--detach", "--wait"])?;

@@ -14,11 +14,13 @@
 //! | `host` | as much of a host as these need |
 //! | `train` | runs the module on them |
 //! | `profile` | a module that counts, and what it counted |
+//! | [`Sandbox`] | counts what a request takes, for tests |
 //! | `layout` | numbers and hints, by that |
 
 mod host;
 mod layout;
 mod profile;
+mod steps;
 mod strip;
 mod train;
 mod workload;
@@ -26,6 +28,8 @@ mod workload;
 use thiserror::Error;
 use wasm_encoder::{BranchHints, Module, RawSection};
 use wasmparser::{Parser, Payload};
+
+pub use self::steps::Sandbox;
 
 /// Callbacks in which the filter does nothing. A host that finds no export does what the SDK's empty ones say.
 pub const UNUSED: [&str; 16] = [

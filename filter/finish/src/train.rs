@@ -59,7 +59,7 @@ const fn root(policy: Policy) -> i32 {
 }
 const FIRST_STREAM: i32 = 10;
 
-fn length(length: usize) -> i32 {
+pub(crate) fn length(length: usize) -> i32 {
     i32::try_from(length).unwrap_or(i32::MAX)
 }
 
@@ -83,7 +83,7 @@ fn send(
 }
 
 /// Calls an export with these arguments; what it returns, if it does.
-fn call(
+pub(crate) fn call(
     store: &mut Store<Host>,
     instance: Instance,
     name: &str,

@@ -7,8 +7,10 @@
 //! | `rules`, `tokens` | what the gateways enforce, and the tokens that are sent |
 //! | [`gateway`] | the Envoys under test |
 //! | `upstream`, `load` | the service behind them, and the clients before them |
+//! | `unauthenticated` | the requests without a good token |
 //! | `experiment`, `rounds` | which gateways get which requests, in interleaved rounds |
 //! | `cpu`, `memory` | what the kernel says of a process |
+//! | [`steps`] | what an interpreter says of the module, for a test |
 //! | `callgrind` | what valgrind says of it |
 //! | [`summary`], [`targets`] | what the rounds tell together, and whether it is enough |
 //! | [`report`] | `bench.json`, tables and plots |
@@ -36,9 +38,11 @@ mod progress;
 pub mod report;
 mod rounds;
 mod rules;
+pub mod steps;
 pub mod summary;
 pub mod targets;
 mod tokens;
+mod unauthenticated;
 mod upstream;
 
 use std::path::Path;
@@ -90,6 +94,11 @@ async fn measure(plan: Plan, instead: Option<&Path>) -> Result<Report> {
     if wanted(Part::Providers) {
         experiments.extend(experiment::providers(ground).await.context("providers")?);
     }
+    let amplification = if wanted(Part::Amplification) {
+        Some(experiment::amplification(ground).await.context("amplification")?)
+    } else {
+        None
+    };
     let counts =
         if wanted(Part::Counts) { experiment::counts(ground).await.context("counts")? } else { Vec::new() };
     let memory =
@@ -108,6 +117,7 @@ async fn measure(plan: Plan, instead: Option<&Path>) -> Result<Report> {
         plan,
         module_bytes,
         experiments,
+        amplification,
         counts,
         memory,
         starts,

@@ -42,6 +42,7 @@ fn main() -> Result<()> {
         plan.cold.rounds = rounds;
         plan.cold_judged.rounds = rounds;
         plan.hot.rounds = rounds;
+        plan.amplification.rounds = rounds;
     }
     plan.connections = arguments.connections.unwrap_or(plan.connections);
     let report = bench::run(plan, arguments.module.as_deref())?;

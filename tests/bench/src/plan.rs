@@ -29,6 +29,8 @@ pub enum Part {
     WrongRole,
     /// Refused: a good token at an endpoint that has no row.
     Undeclared,
+    /// Every kind of request without a good token, beside a good cached one.
+    Amplification,
     /// Instructions in place of times.
     Counts,
     /// Tokens of 0.5, 1 and 4 KiB, hot and cold.
@@ -125,6 +127,8 @@ pub struct Plan {
     pub cold_judged: Schedule,
     /// Where tokens are used over and over, or none is needed.
     pub hot: Schedule,
+    /// Where requests without a good token are measured.
+    pub amplification: Schedule,
     /// Where instructions are counted.
     pub counts: Schedule,
     /// The parts of the cost table whose instructions are counted.
@@ -165,6 +169,7 @@ impl Plan {
             // 92,000 tokens in all
             cold_judged: Schedule { rounds: 105, warm_up: 2040, requests: 615, paced: 80 },
             hot: Schedule { rounds: 21, warm_up: 4000, requests: 2500, paced: 100 },
+            amplification: Schedule { rounds: 9, warm_up: 300, requests: 160, paced: 0 },
             // an assertion is kept for each token and row: all of them must have come
             counts: Schedule { rounds: 3, warm_up: 6000, requests: 100, paced: 0 },
             counted: vec![
@@ -220,6 +225,7 @@ impl Plan {
             cold: schedule,
             cold_judged: schedule,
             hot: schedule,
+            amplification: Schedule { requests: 20, paced: 0, ..schedule },
             counts: Schedule { requests: 20, paced: 0, ..schedule },
             counted: vec![Part::Hot, Part::NoToken],
             rows: vec![10, 100],

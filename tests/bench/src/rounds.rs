@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-use crate::gateway::{Gateway, Variant};
+use crate::gateway::{Gateway, Server, Variant};
 use crate::load::{self, Call, Connection, Latencies};
 use crate::plan::Schedule;
 use crate::progress::Steps;
@@ -18,8 +18,8 @@ use crate::report::{CellFigures, Latency};
 use crate::summary::Summary;
 
 /// One gateway in an experiment, and what it is asked: as many calls as the schedule sends.
-pub(crate) struct Cell<'a> {
-    pub(crate) gateway: &'a Gateway,
+pub(crate) struct Cell {
+    pub(crate) server: Server,
     /// Rows, providers or bytes, where that is what varies.
     pub(crate) parameter: Option<usize>,
     pub(crate) calls: Arc<[Call]>,
@@ -29,10 +29,10 @@ pub(crate) struct Cell<'a> {
     pub(crate) one_of: usize,
 }
 
-impl<'a> Cell<'a> {
+impl Cell {
     /// Without a parameter, above the first cell, with all of the requests.
-    pub(crate) fn of(gateway: &'a Gateway, calls: &Arc<[Call]>) -> Self {
-        Self { gateway, parameter: None, calls: Arc::clone(calls), base: 0, one_of: 1 }
+    pub(crate) fn of(gateway: &Gateway, calls: &Arc<[Call]>) -> Self {
+        Self { server: gateway.server(), parameter: None, calls: Arc::clone(calls), base: 0, one_of: 1 }
     }
 
     /// Its share of `calls`.
@@ -59,10 +59,14 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
-    fn nothing(cell: &Cell<'_>) -> Result<Self> {
-        let Cell { gateway, parameter, base, .. } = *cell;
-        let variant = gateway.variant;
+    fn nothing(cell: &Cell) -> Result<Self> {
+        let Cell { server: Server { variant, .. }, parameter, base, .. } = *cell;
         Ok(Self { variant, parameter, base, cpu_us: Vec::new(), latencies: Latencies::new(3)? })
+    }
+
+    /// CPU time for one request in each round, in microseconds.
+    pub(crate) fn cpu_us(&self) -> &[f64] {
+        &self.cpu_us
     }
 
     /// Adds what the same cell gave in later rounds.
@@ -84,7 +88,7 @@ pub(crate) fn add(measured: &mut Vec<Measured>, life: Vec<Measured>) -> Result<(
 
 /// Runs these of the schedule's rounds, after a warm-up.
 pub(crate) async fn run(
-    cells: &[Cell<'_>],
+    cells: &[Cell],
     settings: Settings,
     rounds: Range<usize>,
     random: &mut StdRng,
@@ -142,9 +146,9 @@ pub(crate) fn steps(cells: usize, schedule: Schedule, lives: usize) -> usize {
 struct Clients(HashMap<u16, Vec<Connection>>);
 
 impl Clients {
-    async fn open(cells: &[Cell<'_>], count: usize) -> Result<Self> {
+    async fn open(cells: &[Cell], count: usize) -> Result<Self> {
         let mut clients = HashMap::new();
-        for port in cells.iter().map(|cell| cell.gateway.port()) {
+        for port in cells.iter().map(|cell| cell.server.port) {
             if let Entry::Vacant(none) = clients.entry(port) {
                 none.insert(Connection::open_many(port, count).await?);
             }
@@ -152,22 +156,26 @@ impl Clients {
         Ok(Self(clients))
     }
 
-    fn of(&mut self, cell: &Cell<'_>) -> &mut Vec<Connection> {
-        self.0.entry(cell.gateway.port()).or_default()
+    fn of(&mut self, cell: &Cell) -> &mut Vec<Connection> {
+        self.0.entry(cell.server.port).or_default()
     }
 
     /// Sends these of the cell's calls as fast as they are answered, and tells the CPU time that the gateway took.
-    async fn send(&mut self, cell: &Cell<'_>, calls: Range<usize>) -> Result<Duration> {
+    async fn send(&mut self, cell: &Cell, calls: Range<usize>) -> Result<Duration> {
         let calls = cell.calls[calls].into();
-        let before = cell.gateway.cpu.read()?;
-        load::all(self.of(cell), &calls).await.with_context(|| cell.gateway.variant.name())?;
-        Ok(cell.gateway.cpu.read()?.saturating_sub(before))
+        let before = cell.server.cpu.read()?;
+        load::all(self.of(cell), &calls).await.with_context(|| {
+            let asked: String =
+                calls.first().map(|call| format!("{call:?}").chars().take(200).collect()).unwrap_or_default();
+            format!("{}, {asked}", cell.server.variant.name())
+        })?;
+        Ok(cell.server.cpu.read()?.saturating_sub(before))
     }
 
     /// Sends the calls at a fixed rate, and tells how long each took.
-    async fn pace(&mut self, cell: &Cell<'_>, calls: &[Call], rate: u32) -> Result<Latencies> {
+    async fn pace(&mut self, cell: &Cell, calls: &[Call], rate: u32) -> Result<Latencies> {
         let paced = load::paced(self.of(cell), calls.into(), rate).await;
-        paced.with_context(|| cell.gateway.variant.name())
+        paced.with_context(|| cell.server.variant.name())
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::gateway::Variant;
-use crate::report::{Memory, Report};
+use crate::report::{Amplified, Memory, Report};
 use crate::summary::Summary;
 
 /// A figure to reach, and what a run says of it.
@@ -93,6 +93,16 @@ pub(crate) fn judge(report: &Report) -> Vec<Verdict> {
         ratio(figure, at_most, report, (name, Headers, most), (name, Headers, least))
     };
     let mut verdicts: Vec<_> = COSTS.iter().map(cost).chain(COSTS.iter().map(counted)).collect();
+    let amplified = report.amplification.as_ref();
+    for (what, kinds) in [
+        ("without a good token", amplified.map(|it| &*it.kinds)),
+        ("public endpoint of the backend", amplified.map(|it| &*it.backend)),
+    ] {
+        let judged = kinds.into_iter().flatten().filter(|it| it.judged);
+        let worst = judged.max_by(|one, other| one.ratio.median.total_cmp(&other.ratio.median));
+        let named = worst.map_or_else(String::new, |it| format!(": {}", it.name));
+        verdicts.push(amplification(&format!("the dearest request {what}{named}"), worst));
+    }
     verdicts.extend([sweep("rows", 1.1), sweep("rows-all", 1.1), sweep("providers", 1.1)]);
     let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let exact = |value: f64| Summary::of(&[value]);
@@ -116,6 +126,18 @@ pub(crate) fn judge(report: &Report) -> Vec<Verdict> {
     let most = each.max_by(f64::total_cmp).map(exact);
     verdicts.push(verdict("JWKS fetches for a refresh".to_owned(), 1.0, Unit::Fetches, most));
     verdicts
+}
+
+/// How many times a good cached request any other may cost.
+const AMPLIFICATION: f64 = 3.0;
+
+fn amplification(figure: &str, measured: Option<&Amplified>) -> Verdict {
+    verdict(figure.to_owned(), AMPLIFICATION, Unit::Ratio, measured.map(|it| it.ratio))
+}
+
+/// What the run says of one kind of request; none if there is no bound for it.
+pub(crate) fn bounded(kind: &Amplified) -> Option<Outcome> {
+    kind.judged.then(|| amplification(&kind.name, Some(kind)).outcome)
 }
 
 type Cell<'a> = (&'a str, Variant, Option<usize>);

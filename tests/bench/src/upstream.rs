@@ -1,6 +1,7 @@
 //! The service behind every gateway: the cheapest there is, so that what is measured is the gateway. It answers each request
 //! head with the same few bytes, in a thread of its own.
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -16,6 +17,7 @@ const END: &[u8] = b"\r\n\r\n";
 pub(crate) struct Upstream {
     port: u16,
     last: Arc<Mutex<Vec<u8>>>,
+    requests: Arc<AtomicU64>,
 }
 
 impl Upstream {
@@ -26,21 +28,27 @@ impl Upstream {
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
         let last = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&last);
+        let requests = Arc::new(AtomicU64::new(0));
+        let (seen, counted) = (Arc::clone(&last), Arc::clone(&requests));
         thread::spawn(move || {
             runtime.block_on(async {
                 let listener = TcpListener::from_std(listener)?;
                 while let Ok((stream, _)) = listener.accept().await {
-                    tokio::spawn(answer(stream, Arc::clone(&seen)));
+                    tokio::spawn(answer(stream, Arc::clone(&seen), Arc::clone(&counted)));
                 }
                 anyhow::Ok(())
             })
         });
-        Ok(Self { port, last })
+        Ok(Self { port, last, requests })
     }
 
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// How many requests have come.
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
     }
 
     /// The head of the last request, as a gateway sent it.
@@ -51,7 +59,7 @@ impl Upstream {
 }
 
 /// Requests have no body, so each ends with its head.
-async fn answer(mut stream: TcpStream, last: Arc<Mutex<Vec<u8>>>) -> Option<()> {
+async fn answer(mut stream: TcpStream, last: Arc<Mutex<Vec<u8>>>, requests: Arc<AtomicU64>) -> Option<()> {
     stream.set_nodelay(true).ok()?;
     let mut head = Vec::with_capacity(16 * 1024);
     loop {
@@ -60,6 +68,7 @@ async fn answer(mut stream: TcpStream, last: Arc<Mutex<Vec<u8>>>) -> Option<()> 
         }
         if head.ends_with(END) {
             last.lock().ok()?.clone_from(&head);
+            requests.fetch_add(1, Ordering::Relaxed);
             head.clear();
             stream.write_all(ANSWER).await.ok()?;
         }

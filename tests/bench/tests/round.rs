@@ -13,7 +13,7 @@ fn one_round_answers_as_expected_and_produces_every_figure() {
         let name = part.name();
         let experiments = || report.experiments.iter().filter(|it| it.name.starts_with(&name));
         let expected = match part {
-            Part::Counts | Part::Memory | Part::Start | Part::Fetches => 0,
+            Part::Amplification | Part::Counts | Part::Memory | Part::Start | Part::Fetches => 0,
             Part::Providers => 1,
             // hot and cold, ten rows and all, or one worker and two
             _ => 2,
@@ -21,6 +21,15 @@ fn one_round_answers_as_expected_and_produces_every_figure() {
         assert_eq!(experiments().count(), expected, "{name}");
         assert!(experiments().flat_map(|it| &it.cells).all(|cell| cell.cpu.median > 0.0), "{name}");
     }
+    let amplification = report.amplification.as_ref().expect("a table");
+    assert!(amplification.kinds.len() > 60 && amplification.backend.len() > 5, "{amplification:?}");
+    let rows = || amplification.kinds.iter().chain(&amplification.backend);
+    assert!(rows().all(|kind| kind.cpu.median > 0.0 && kind.all.median > 0.0), "{amplification:?}");
+    let unjudged: Vec<_> = rows().filter(|kind| !kind.judged).map(|kind| &*kind.name).collect();
+    assert!(
+        unjudged.iter().all(|name| name.starts_with("bad ") || name.starts_with("signed ")),
+        "{unjudged:?}"
+    );
     let counted: Vec<_> = report.counts.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(counted, ["hot", "no-token"]);
     for counts in &report.counts {

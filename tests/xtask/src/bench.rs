@@ -19,7 +19,8 @@ pub(crate) struct Arguments {
 pub(crate) fn bench(arguments: &Arguments) -> Result<()> {
     let asks_only = arguments.options.iter().any(|option| option == "--help" || option == "-h");
     if !asks_only {
-        build::all()?;
+        build::plugin()?;
+        build::optimised_backend()?;
     }
     let mut bench = cargo();
     bench.args(["run", "--quiet", "--release", "--package", "bench", "--"]).args(&arguments.options);

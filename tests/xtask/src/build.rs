@@ -18,6 +18,12 @@ fn programs() -> Result<()> {
     run("building the programs", &mut programs, MEND)
 }
 
+/// Builds the backend as it is measured: optimised.
+pub(crate) fn optimised_backend() -> Result<()> {
+    eprintln!("building the backend, optimised ...");
+    run("building the backend", cargo().args(["build", "--release", "--package", "backend"]), MEND)
+}
+
 /// Builds the plugin.
 pub(crate) fn plugin() -> Result<()> {
     wasm_targets()?;

@@ -59,7 +59,7 @@ impl Row {
     }
 
     /// The gateways that take part.
-    fn cells<'g>(&self, gateways: &'g [Gateway]) -> impl Iterator<Item = Cell<'g>> {
+    fn cells(&self, gateways: &[Gateway]) -> impl Iterator<Item = Cell> {
         let taking_part = gateways.iter().filter(|gateway| self.kind.concerns(gateway.variant));
         taking_part.map(|gateway| Cell::of(gateway, &self.traffic.to(gateway.variant)))
     }

@@ -1,5 +1,6 @@
 //! How often the JWKS is fetched: by one worker, and by many that share what one of them fetched.
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ use crate::tokens::{Algorithm, Claims, Tokens};
 const REFRESH: Duration = Duration::from_secs(2);
 /// A fetch that follows another one sooner than this belongs to the same refresh.
 const TOGETHER: Duration = Duration::from_millis(1700);
+const UNAVAILABLE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
 
 /// Counts with each number of workers.
 pub(crate) async fn fetches(ground: &Ground) -> Result<Vec<Fetches>> {
@@ -59,18 +61,19 @@ async fn counted(ground: &Ground, workers: u32) -> Result<Fetches> {
     Ok(Fetches { workers, requests, refreshes, fetches })
 }
 
-/// A provider's JWKS, and when it was asked for.
-struct KeySource {
-    port: u16,
+/// A provider's JWKS, and when it was asked for. At the path `/once` it is served once, and at `/never` not at all.
+pub(super) struct KeySource {
+    pub(super) port: u16,
     asked: Arc<Mutex<Vec<Instant>>>,
 }
 
 impl KeySource {
-    async fn start(jwks: &str) -> Result<Self> {
+    pub(super) async fn start(jwks: &str) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("start the key source")?;
         let port = listener.local_addr()?.port();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&asked);
+        let once = Arc::new(AtomicBool::new(false));
         let length = jwks.len();
         let answer: Arc<str> = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{jwks}"
@@ -78,7 +81,7 @@ impl KeySource {
         .into();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&answer), Arc::clone(&seen)));
+                tokio::spawn(serve(stream, Arc::clone(&answer), Arc::clone(&seen), Arc::clone(&once)));
             }
         });
         Ok(Self { port, asked })
@@ -99,16 +102,27 @@ impl KeySource {
     }
 }
 
-async fn serve(mut stream: TcpStream, answer: Arc<str>, asked: Arc<Mutex<Vec<Instant>>>) -> Option<()> {
+async fn serve(
+    mut stream: TcpStream,
+    answer: Arc<str>,
+    asked: Arc<Mutex<Vec<Instant>>>,
+    once: Arc<AtomicBool>,
+) -> Option<()> {
     let mut head = Vec::new();
     loop {
         if stream.read_buf(&mut head).await.ok()? == 0 {
             return None;
         }
         if head.ends_with(b"\r\n\r\n") {
+            let served = if head.starts_with(b"GET /once ") {
+                !once.swap(true, Ordering::Relaxed)
+            } else {
+                !head.starts_with(b"GET /never ")
+            };
             asked.lock().ok()?.push(Instant::now());
             head.clear();
-            stream.write_all(answer.as_bytes()).await.ok()?;
+            let answer = if served { answer.as_bytes() } else { UNAVAILABLE };
+            stream.write_all(answer).await.ok()?;
         }
     }
 }

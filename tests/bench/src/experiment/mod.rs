@@ -1,4 +1,5 @@
 //! The experiments: which gateways get which requests.
+mod amplification;
 mod costs;
 mod counts;
 mod fetches;
@@ -26,6 +27,7 @@ use crate::rules::{Row, Rules};
 use crate::tokens::Tokens;
 use crate::upstream::Upstream;
 
+pub(crate) use self::amplification::amplification;
 pub(crate) use self::costs::costs;
 pub(crate) use self::counts::counts;
 pub(crate) use self::fetches::fetches;
@@ -61,7 +63,7 @@ impl Ground {
     }
 
     /// Runs one experiment.
-    async fn measure(&mut self, setup: Setup<'_>) -> Result<Experiment> {
+    async fn measure(&mut self, setup: Setup) -> Result<Experiment> {
         let Setup { name, varies, workers, schedule, cells } = setup;
         let steps = Steps::new(&title(&name, workers), rounds::steps(cells.len(), schedule, 1));
         let settings = self.settings(schedule, workers)?;
@@ -82,12 +84,12 @@ fn title(name: &str, workers: u32) -> String {
 }
 
 /// One experiment, ready to run.
-struct Setup<'a> {
+struct Setup {
     name: String,
     varies: Option<&'static str>,
     workers: u32,
     schedule: Schedule,
-    cells: Vec<Cell<'a>>,
+    cells: Vec<Cell>,
 }
 
 /// `count` calls; `row` tells the row of each, and `token` its token.
@@ -103,7 +105,7 @@ fn calls(
     let endpoints = table.iter().map(endpoint).collect::<Result<Vec<_>>>()?;
     let call = |number: usize| {
         let (host, method, path) = endpoints[row(number) % endpoints.len()].clone();
-        Call { host, method, path, authorization: token(number), expect }
+        Call { host, method, path, authorization: token(number), headers: None, expect }
     };
     Ok((0..count).map(call).collect())
 }

@@ -29,6 +29,7 @@ pub(super) async fn of(gateway: &Gateway, rules: Rules<'_>, upstream: &Upstream)
             method: Method::GET,
             path: case.path.parse()?,
             authorization: case.token.as_deref().map(bearer),
+            headers: None,
             expect: StatusCode::OK,
         };
         let (status, body) = connection.send(&call).await?;

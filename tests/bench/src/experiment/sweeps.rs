@@ -150,7 +150,7 @@ impl Sweep {
     }
 
     /// A gateway at the point of that number.
-    fn cell<'g>(&self, gateway: &'g Gateway, number: usize) -> Cell<'g> {
+    fn cell(&self, gateway: &Gateway, number: usize) -> Cell {
         let (parameter, asked) = &self.points[number];
         let one_of = one_of(gateway.variant, *parameter);
         Cell { parameter: Some(*parameter), one_of, ..Cell::of(gateway, asked) }

@@ -44,7 +44,8 @@ impl Kind {
             Part::NoToken => Self::Refused(Refusal::NoToken),
             Part::WrongRole => Self::Refused(Refusal::WrongRole),
             Part::Undeclared => Self::Refused(Refusal::Undeclared),
-            Part::Counts
+            Part::Amplification
+            | Part::Counts
             | Part::Sizes
             | Part::Rows
             | Part::Providers

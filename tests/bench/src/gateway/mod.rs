@@ -20,6 +20,9 @@ use self::sandboxed::least;
 pub(crate) use self::sandboxed::{filter, policy};
 pub use self::variant::Variant;
 
+/// Header of a request that the bare refusal answers with 400, after which Envoy closes the connection.
+pub(crate) const CLOSING: &str = "x-bad-request";
+
 /// What is around a gateway.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
@@ -31,6 +34,14 @@ pub(crate) struct Place {
     pub(crate) provider: Option<u16>,
     /// Whether its instructions can be counted, which makes it very slow.
     pub(crate) counted: bool,
+}
+
+/// A process that answers requests, and the account of its CPU time.
+#[derive(Clone, Copy)]
+pub(crate) struct Server {
+    pub(crate) variant: Variant,
+    pub(crate) port: u16,
+    pub(crate) cpu: Account,
 }
 
 /// A running Envoy.
@@ -91,6 +102,11 @@ impl Gateway {
         self.envoy.port()
     }
 
+    /// What it is as a process.
+    pub(crate) fn server(&self) -> Server {
+        Server { variant: self.variant, port: self.port(), cpu: self.cpu }
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.envoy.process().pid()
     }
@@ -121,8 +137,11 @@ fn config(variant: Variant, mut filters: Vec<Value>, place: Place) -> Result<Con
         config.document().pointer_mut(manager).context("the shipped configuration has no listener")?;
     manager["access_log"] = json!([]);
     if variant == Variant::Refusing {
-        let route = &mut manager["route_config"]["virtual_hosts"][0]["routes"][0];
-        *route = json!({ "match": { "prefix": "/" }, "direct_response": { "status": 403 } });
+        let closing = json!([{ "name": CLOSING, "present_match": true }]);
+        manager["route_config"]["virtual_hosts"][0]["routes"] = json!([
+            { "match": { "prefix": "/", "headers": closing }, "direct_response": { "status": 400 } },
+            { "match": { "prefix": "/" }, "direct_response": { "status": 403 } },
+        ]);
     }
     Ok(config)
 }

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, bail};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{AUTHORIZATION, HOST};
+use hyper::header::{AUTHORIZATION, HOST, HeaderMap};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -13,7 +13,10 @@ use tokio::net::TcpStream;
 use super::Call;
 
 /// An open connection. It closes when dropped.
-pub(crate) struct Connection(SendRequest<Empty<Bytes>>);
+pub(crate) struct Connection {
+    port: u16,
+    sender: SendRequest<Empty<Bytes>>,
+}
 
 impl Connection {
     /// Opens one to a port of 127.0.0.1.
@@ -23,7 +26,7 @@ impl Connection {
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        Ok(Self(sender))
+        Ok(Self { port, sender })
     }
 
     /// Opens `count` of them.
@@ -35,7 +38,8 @@ impl Connection {
         Ok(connections)
     }
 
-    /// Sends the call and reads the whole answer: its status and its body.
+    /// Sends the call and reads the whole answer: its status and its body. Opens the connection again if it was closed: Envoy
+    /// closes it after each answer of its own with the status 400.
     pub(crate) async fn send(&mut self, call: &Call) -> Result<(StatusCode, Bytes)> {
         let mut request = Request::new(Empty::new());
         *request.method_mut() = call.method.clone();
@@ -44,8 +48,13 @@ impl Connection {
         if let Some(token) = &call.authorization {
             request.headers_mut().insert(AUTHORIZATION, token.clone());
         }
-        self.0.ready().await?;
-        let answer = self.0.send_request(request).await?;
+        if let Some(headers) = &call.headers {
+            request.headers_mut().extend(HeaderMap::clone(headers));
+        }
+        if self.sender.ready().await.is_err() {
+            *self = Self::open(self.port).await?;
+        }
+        let answer = self.sender.send_request(request).await?;
         Ok((answer.status(), answer.into_body().collect().await?.to_bytes()))
     }
 

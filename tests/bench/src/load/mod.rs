@@ -4,7 +4,9 @@ mod closed;
 mod connection;
 mod paced;
 
-use hyper::header::HeaderValue;
+use std::sync::Arc;
+
+use hyper::header::{HeaderMap, HeaderValue};
 use hyper::{Method, StatusCode, Uri};
 
 pub(crate) use self::closed::all;
@@ -19,6 +21,8 @@ pub(crate) struct Call {
     /// Path only: the connection knows the rest.
     pub(crate) path: Uri,
     pub(crate) authorization: Option<HeaderValue>,
+    /// Further headers.
+    pub(crate) headers: Option<Arc<HeaderMap>>,
     /// What must come back.
     pub(crate) expect: StatusCode,
 }

@@ -6,7 +6,9 @@ use anyhow::{Context as _, Result};
 use harness::artifacts::root;
 
 use super::by_variant::ByVariant;
-use super::terminal::{bound, interval, measured, others, swept};
+use super::terminal::{
+    AMPLIFICATION, amplification_lines, amplification_title, bound, interval, measured, others, swept,
+};
 use super::{Experiment, Report};
 
 /// Where the README's plots and figures are, from the repository's root.
@@ -45,6 +47,18 @@ pub(super) fn render(report: &Report) -> String {
                 report.plan.rate
             );
             table(&mut text, &latencies);
+        }
+    }
+    if let Some(amplification) = &report.amplification {
+        let heads = AMPLIFICATION.join(" | ");
+        let _ = writeln!(
+            text,
+            "\n{}\n\n| {heads} |\n|{}",
+            amplification_title(amplification),
+            "---|".repeat(AMPLIFICATION.len())
+        );
+        for line in amplification_lines(amplification) {
+            let _ = writeln!(text, "| {} |", line.join(" | "));
         }
     }
     if !report.counts.is_empty() {

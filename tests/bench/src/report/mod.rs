@@ -31,6 +31,8 @@ pub struct Report {
     pub module_bytes: u64,
     /// CPU time and latency.
     pub experiments: Vec<Experiment>,
+    /// What requests without a good token cost.
+    pub amplification: Option<Amplification>,
     /// Instructions and cache misses.
     pub counts: Vec<Counts>,
     /// Memory of a worker's VM.
@@ -144,6 +146,45 @@ pub struct CellFigures {
     pub cpu_us: Vec<f64>,
     /// `net` of each round.
     pub net_us: Vec<f64>,
+}
+
+/// What requests without a good token cost, each beside a good cached one in the same rounds.
+#[derive(Clone, Debug, Serialize)]
+pub struct Amplification {
+    /// CPU time of the Envoy process for a good cached request above the bare proxy, in microseconds.
+    pub good_us: Summary,
+    /// The same with the bare proxy's part.
+    pub good_all_us: Summary,
+    /// Each kind of request to the gateway.
+    pub kinds: Vec<Amplified>,
+    /// Each public endpoint of the backend, beside the first, which is a customer's.
+    pub backend: Vec<Amplified>,
+}
+
+/// What one kind of request costs.
+#[derive(Clone, Debug, Serialize)]
+pub struct Amplified {
+    /// What is sent.
+    pub name: String,
+    /// The reason of the refusal; empty where there is none, the status where there are no reasons.
+    pub answer: String,
+    /// Bytes of the request's head.
+    pub bytes: usize,
+    /// Whether there is a bound for it: there is none for cryptography that the policy allows.
+    pub judged: bool,
+    /// CPU time of the process, in microseconds.
+    pub cpu: Summary,
+    /// The same above a bare proxy's for the same bytes; none for the backend.
+    pub net: Option<Summary>,
+    /// `cpu` without what a bare proxy takes longer for these bytes than for a good request's, over `cpu` of a good cached request: what
+    /// is judged. For the backend, `all`.
+    pub ratio: Summary,
+    /// `net` over `net` of a good cached request; none for the backend.
+    pub filter_alone: Option<Summary>,
+    /// `cpu` over `cpu` of a good request.
+    pub all: Summary,
+    /// `ratio` of each round.
+    pub ratios: Vec<f64>,
 }
 
 /// What callgrind counted of several gateways that got the same requests.

@@ -3,10 +3,10 @@ use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Cell, CellAlignment, Table};
 
 use super::by_variant::ByVariant;
-use super::{CellFigures, Counted, CountedCell, Counts, Experiment, Memory, Report};
+use super::{Amplification, CellFigures, Counted, CountedCell, Counts, Experiment, Memory, Report};
 use crate::gateway::Variant;
 use crate::summary::Summary;
-use crate::targets::{Unit, Verdict};
+use crate::targets::{Unit, Verdict, bounded};
 
 /// Everything, in the order of the issue: costs, sweeps, the other figures, and what is to be reached.
 pub(crate) fn render(report: &Report) -> String {
@@ -20,6 +20,17 @@ pub(crate) fn render(report: &Report) -> String {
             let title = format!("Latency at {} requests/s, in us: p50 / p99", report.plan.rate);
             parts.push(format!("{title}\n{}", by_variant(&latencies)));
         }
+    }
+    if let Some(amplification) = &report.amplification {
+        let mut table = table(AMPLIFICATION.map(str::to_owned));
+        for line in amplification_lines(amplification) {
+            let [name, answer, figures @ .., outcome] = line;
+            let figures = figures.into_iter().map(right);
+            table.add_row(
+                [Cell::new(name), Cell::new(answer)].into_iter().chain(figures).chain([Cell::new(outcome)]),
+            );
+        }
+        parts.push(format!("{}\n{table}", amplification_title(amplification)));
     }
     if !report.counts.is_empty() {
         let above = "for one request, in thousands above the bare proxy: median (95 % interval)";
@@ -101,6 +112,39 @@ pub(super) fn swept(experiment: &Experiment) -> Vec<(Variant, Vec<String>)> {
     let some = all.filter(|(_, figures)| figures.iter().any(Option::is_some));
     some.map(|(variant, figures)| (variant, figures.into_iter().map(Option::unwrap_or_default).collect()))
         .collect()
+}
+
+/// What stands over the columns of the amplification table.
+pub(super) const AMPLIFICATION: [&str; 8] =
+    ["request", "answer", "bytes", "us above bare", "ratio", "filter alone", "whole", ""];
+
+/// What the table says, and how it was measured.
+pub(super) fn amplification_title(amplification: &Amplification) -> String {
+    format!(
+        "CPU time of the Envoy process for one request without a good token. \"us above bare\": above a bare proxy that answers the same \
+         bytes. \"ratio\": to a good cached request, {} us, without what the bare proxy takes longer to read a larger request; at most 3 \
+         except for signatures that are verified. \"filter alone\": the ratio of the times above the bare proxy, {} us for the good \
+         request. \"whole\": the ratio of the whole times. For the backend: beside a customer's request.",
+        interval(&amplification.good_all_us),
+        interval(&amplification.good_us),
+    )
+}
+
+/// A line for each kind of request.
+pub(super) fn amplification_lines(amplification: &Amplification) -> impl Iterator<Item = [String; 8]> {
+    amplification.kinds.iter().chain(&amplification.backend).map(|it| {
+        let ratio = |of: &Summary| format!("{:.2} ({:.2} to {:.2})", of.median, of.low, of.high);
+        [
+            it.name.clone(),
+            it.answer.clone(),
+            it.bytes.to_string(),
+            interval(it.net.as_ref().unwrap_or(&it.cpu)),
+            ratio(&it.ratio),
+            it.filter_alone.as_ref().map(|alone| format!("{:.2}", alone.median)).unwrap_or_default(),
+            format!("{:.2}", it.all.median),
+            bounded(it).map_or_else(|| "cryptography".to_owned(), |outcome| outcome.to_string()),
+        ]
+    })
 }
 
 /// The figures that are no table, a line each.

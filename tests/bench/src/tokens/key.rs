@@ -17,6 +17,8 @@ pub(crate) enum Algorithm {
     Rs256,
     /// NIST P-256.
     Es256,
+    /// NIST P-384.
+    Es384,
     /// Ed25519.
     EdDsa,
     /// RSA of 2048 bits, PSS.
@@ -31,6 +33,7 @@ impl Algorithm {
         match self {
             Self::Rs256 => "RS256",
             Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
             Self::EdDsa => "EdDSA",
             Self::Ps256 => "PS256",
         }
@@ -41,6 +44,7 @@ impl Algorithm {
         match self {
             Self::Rs256 | Self::Ps256 => 256,
             Self::Es256 | Self::EdDsa => 64,
+            Self::Es384 => 96,
         }
     }
 }
@@ -57,6 +61,7 @@ pub(crate) struct Key {
 enum Secret {
     Rs256(rsa::pkcs1v15::SigningKey<Sha256>),
     Es256(p256::ecdsa::SigningKey),
+    Es384(p384::ecdsa::SigningKey),
     EdDsa(ed25519_dalek::SigningKey),
     Ps256(rsa::pss::SigningKey<Sha256>),
 }
@@ -86,12 +91,19 @@ impl Key {
         BASE64URL.encode(header.to_string())
     }
 
+    /// A token with this payload.
+    pub(crate) fn token(&self, payload: &Value) -> String {
+        let message = format!("{}.{}", self.header(), BASE64URL.encode(payload.to_string()));
+        let signature = BASE64URL.encode(self.sign(message.as_bytes()));
+        format!("{message}.{signature}")
+    }
+
     /// Its line in the configuration of the filter that does the least; none for what Envoy cannot verify for a filter.
     pub(crate) fn for_least(&self) -> Option<String> {
         let der = match &self.secret {
             Secret::Rs256(key) => rsa::RsaPublicKey::from(key.as_ref()).to_public_key_der(),
             Secret::Es256(key) => p256::PublicKey::from(key.verifying_key()).to_public_key_der(),
-            Secret::EdDsa(_) | Secret::Ps256(_) => return None,
+            Secret::Es384(_) | Secret::EdDsa(_) | Secret::Ps256(_) => return None,
         };
         let der = BASE64.encode(der.expect("a key has a form in DER").as_bytes());
         Some(format!("{} {} {der}", self.header(), self.algorithm.name()))
@@ -103,6 +115,10 @@ impl Key {
             Secret::Rs256(key) => key.sign(message).to_vec(),
             Secret::Es256(key) => {
                 let signature: p256::ecdsa::Signature = key.sign(message);
+                signature.to_vec()
+            }
+            Secret::Es384(key) => {
+                let signature: p384::ecdsa::Signature = key.sign(message);
                 signature.to_vec()
             }
             Secret::EdDsa(key) => key.sign(message).to_vec(),
@@ -119,6 +135,7 @@ impl Secret {
             Algorithm::Rs256 => Self::Rs256(rsa::pkcs1v15::SigningKey::new(rsa())),
             Algorithm::Ps256 => Self::Ps256(rsa::pss::SigningKey::new(rsa())),
             Algorithm::Es256 => Self::Es256(p256::ecdsa::SigningKey::random(&mut random)),
+            Algorithm::Es384 => Self::Es384(p384::ecdsa::SigningKey::random(&mut random)),
             Algorithm::EdDsa => Self::EdDsa(ed25519_dalek::SigningKey::from_bytes(&seed)),
         }
     }
@@ -129,16 +146,20 @@ impl Secret {
             let part = |number: &rsa::BigUint| BASE64URL.encode(number.to_bytes_be());
             json!({ "kty": "RSA", "n": part(key.n()), "e": part(key.e()) })
         };
+        let ec = |curve: &str, x: Option<&[u8]>, y: Option<&[u8]>| {
+            let part = |bytes: Option<&[u8]>| BASE64URL.encode(bytes.unwrap_or_default());
+            json!({ "kty": "EC", "crv": curve, "x": part(x), "y": part(y) })
+        };
         match self {
             Self::Rs256(key) => rsa(key.as_ref()),
             Self::Ps256(key) => rsa(key.as_ref()),
             Self::Es256(key) => {
                 let point = key.verifying_key().to_encoded_point(false);
-                let part = |bytes: Option<&[u8]>| BASE64URL.encode(bytes.unwrap_or_default());
-                json!({
-                    "kty": "EC", "crv": "P-256",
-                    "x": part(point.x().map(AsRef::as_ref)), "y": part(point.y().map(AsRef::as_ref)),
-                })
+                ec("P-256", point.x().map(AsRef::as_ref), point.y().map(AsRef::as_ref))
+            }
+            Self::Es384(key) => {
+                let point = key.verifying_key().to_encoded_point(false);
+                ec("P-384", point.x().map(AsRef::as_ref), point.y().map(AsRef::as_ref))
             }
             Self::EdDsa(key) => {
                 json!({ "kty": "OKP", "crv": "Ed25519", "x": BASE64URL.encode(key.verifying_key().as_bytes()) })

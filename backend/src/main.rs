@@ -123,8 +123,7 @@ async fn open(settings: &Settings) -> anyhow::Result<SqlStore> {
         if !error.may_pass() || begun.elapsed() >= settings.database_wait {
             return Err(error).context("the database cannot be used");
         }
-        let cause: &dyn std::error::Error = &error;
-        tracing::warn!(error = cause, "the database cannot be used yet");
+        tracing::warn!(error = format!("{:#}", anyhow::Error::new(error)), "the database cannot be used yet");
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     Ok(store)

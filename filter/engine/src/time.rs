@@ -1,5 +1,4 @@
-//! Time as the engine sees it: an argument, never a question. There is no `now()` here, and clippy's
-//! `disallowed-methods` keeps it so.
+//! Time is an argument of the engine. Nothing in it reads a clock: `disallowed-methods` of `filter/engine/clippy.toml`.
 
 use std::time::Duration;
 

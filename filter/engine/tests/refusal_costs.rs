@@ -102,12 +102,13 @@ fn what_a_refusal_takes_from_the_heap_does_not_grow_with_depth_cookies_or_size()
     }
 
     // of a payload that no signature vouches for, only `iss` is read: members and lists are not kept
+    let members = |count, member: fn(usize) -> String| (0..count).map(member).collect::<Vec<_>>().concat();
     let [(blocks, _), costly @ ..] = [
         String::new(),
-        (0..700).map(|at| format!(r#""n{at}":{{}},"#)).collect(),
+        members(700, |at| format!(r#""n{at}":{{}},"#)),
         r#""same":0,"#.repeat(700),
         format!(r#""list":[{}0],"#, "[1],".repeat(1_000)),
-        (0..500).map(|at| format!(r#""\u0061{at}":"\n","#)).collect(),
+        members(500, |at| format!(r#""\u0061{at}":"\n","#)),
     ]
     .map(|members: String| {
         let payload = format!(r#"{{{members}"iss":"https://main.example","pad":""#);

@@ -89,13 +89,15 @@ impl From<Fault> for FieldProblem {
 impl From<StoreError> for Problem {
     /// What went wrong on our side is the log's; the client learns when to come back.
     fn from(error: StoreError) -> Self {
-        let cause: &dyn std::error::Error = &error;
-        if let StoreError::Unavailable(_) = error {
-            tracing::warn!(error = cause, "the storage does not answer");
+        let is_unavailable = matches!(error, StoreError::Unavailable(_));
+        // with its sources: the text of the error itself does not name them
+        let error = format!("{:#}", anyhow::Error::new(error));
+        if is_unavailable {
+            tracing::warn!(error, "the storage does not answer");
             // RFC 9110 15.6.4
             Self::new(StatusCode::SERVICE_UNAVAILABLE, "storage-unavailable").retry_after(1)
         } else {
-            tracing::error!(error = cause, "the storage failed");
+            tracing::error!(error, "the storage failed");
             Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal")
         }
     }

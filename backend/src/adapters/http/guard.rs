@@ -127,7 +127,7 @@ pub(super) async fn admit(
 /// Runs what follows, if there is a place, for at most this time.
 pub(super) async fn bounded(places: &Semaphore, time: Duration, request: Request, next: Next) -> Response {
     let Ok(_place) = places.try_acquire() else { return busy() };
-    // a transaction that is cut off here is dropped and with that rolled back
+    // a transaction that is cut off here is rolled back before its connection is used again, unless its COMMIT was sent already
     match tokio::time::timeout(time, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-slow").retry_after(1).into_response(),

@@ -45,8 +45,7 @@ async fn ready(State(app): State<App>) -> Response {
     match app.shop.store.ready().await {
         Ok(()) => ([(CONTENT_TYPE, "application/json")], r#"{"status":"ready"}"#).into_response(),
         Err(error) => {
-            let cause: &dyn std::error::Error = &error;
-            tracing::warn!(error = cause, "not ready");
+            tracing::warn!(error = format!("{:#}", anyhow::Error::new(error)), "not ready");
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "storage-unavailable")
                 .retry_after(1)
                 .into_response()

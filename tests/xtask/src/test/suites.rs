@@ -90,7 +90,7 @@ fn native() -> Result<()> {
     let own = workspace::integration(|package| !REAL.contains(&package))?;
     let mut native = workspace::tests();
     native.args(["--lib", "--bins"]).args(own);
-    tests(native.args(["--", "--skip", "on_postgres", "--skip", "postgres_"]))?;
+    tests(&mut native)?;
     tests(workspace::tests().arg("--doc"))?;
     // each once: criterion takes none of the arguments above
     tests(workspace::tests().args(["--bench", "engine"]))
@@ -166,13 +166,16 @@ fn named(word: &str, packages: &[&str], prepare: impl Fn(&mut Command) -> &mut C
         prepare(command.arg("--lib").args(&integration));
         command
     };
-    let list = command().args(["--", "--list", word]).output().map_err(Error::io("run cargo"))?;
+    let list = command()
+        .args(["--", "--list", "--include-ignored", word])
+        .output()
+        .map_err(Error::io("run cargo"))?;
     let some = String::from_utf8_lossy(&list.stdout).lines().any(|line| line.ends_with(": test"));
     if list.status.success() && !some {
         return Err(Error::Form(format!("no test has `{word}` in its name")));
     }
     // those ask a stack that is up, whatever else their names say
-    tests(command().args(["--", word, "--skip", "compose"]))
+    tests(command().args(["--", word, "--include-ignored", "--skip", "compose"]))
 }
 
 fn tests(command: &mut Command) -> Result<()> {

@@ -1,7 +1,6 @@
 //! A worker's VM dies: requests fail closed, the VM is made anew, and later requests are decided again, by the keys that the
 //! other workers share.
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use dev_idp::{Endpoint, Fault, Signature};
 use e2e::{NO_TOKEN, Shop, insufficient_scope, invalid_token, run};
@@ -9,7 +8,7 @@ use harness::artifacts::root;
 use harness::process::eventually;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::with_traps;
 use crate::keys::{CONNECTIONS, PATIENCE, fetched_again, fetches, on_all_workers, until_all_workers};
@@ -179,7 +178,7 @@ fn those_who_wait_for_keys_in_a_vm_that_dies_do_not_pass() {
         shop.stack.envoy_mut().restart().await.unwrap();
         let passed = shop.requests_passed().await;
         let (waiting, ()) = tokio::join!(shop.get("/me").token(&token).send(), async {
-            sleep(Duration::from_secs(1)).await;
+            comes_to(&shop, "portcullis.waiting_requests", 1).await;
             assert!(spring(&shop, &token, "request").await >= 500);
         });
         assert!(waiting.status == 408 || waiting.status >= 500, "{waiting}");

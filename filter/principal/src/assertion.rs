@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 /// Its own type keeps an assertion from being taken for a token, and a token for an assertion (RFC 8725 3.11).
@@ -60,12 +60,11 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>,
 }
 
 /// Reads a JSON object whose member names are unique (RFC 7519 4 leaves the choice, RFC 8725 2.4 says why to refuse). A JSON
-/// array is refused too, which serde would read as the members in their order, and bytes that are not UTF-8 (RFC 7519 7.2),
-/// which `serde_json` accepts in members that it skips.
+/// array is refused too, which serde would read as the members in their order. Members that are not claims of ours are parsed too:
+/// what `serde_json` skips may hold bytes that are not UTF-8, and escapes of half a surrogate pair.
 pub(crate) fn strict<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, serde_json::Error> {
-    let json = std::str::from_utf8(json).map_err(serde_json::Error::custom)?;
-    serde_json::from_str::<UniqueMembers>(json)?;
-    serde_json::from_str(json)
+    serde_json::from_slice::<UniqueMembers>(json)?;
+    serde_json::from_slice(json)
 }
 
 /// An object none of whose members comes twice.
@@ -86,7 +85,7 @@ impl<'de> Visitor<'de> for UniqueMembers {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
         let mut seen = BTreeSet::new();
-        while let Some((name, IgnoredAny)) = map.next_entry::<String, _>()? {
+        while let Some((name, _)) = map.next_entry::<String, serde_json::Value>()? {
             if !seen.insert(name) {
                 return Err(A::Error::custom("a member comes twice"));
             }

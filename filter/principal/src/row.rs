@@ -24,7 +24,8 @@ fn erase_names(template: &str) -> String {
             continue;
         }
         erased.extend(chars.next_if_eq(&'*'));
-        erased.extend(chars.by_ref().find(|c| *c == '}'));
+        // a name ends with its segment
+        erased.extend(chars.by_ref().find(|c| matches!(c, '}' | '/')));
     }
     erased
 }
@@ -57,6 +58,7 @@ mod tests {
             ("/{{literal}}", "/{{literal}}", true),
             ("/{{literal}}", "/{{other}}", false),
             ("/{unclosed", "/{x}", false),
+            ("/orders/{order/id}", "/orders/{order_id}", false),
         ] {
             assert_eq!(covers(row, route), expected, "row {row}, route {route}");
         }

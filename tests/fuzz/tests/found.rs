@@ -40,9 +40,11 @@ found! {
     discovery: [
         a_byte_that_is_no_text_in_a_member_that_is_not_read,
         a_number_out_of_range_in_a_member_that_is_not_read,
+        half_a_surrogate_pair_in_a_member_that_is_not_read,
     ],
     assertion: [
         a_byte_that_is_no_text_in_a_claim_that_is_not_read,
+        a_row_whose_parameter_spans_two_segments,
     ],
 }
 

@@ -1,10 +1,13 @@
 //! The issuer's OpenID document (OpenID Connect Discovery 1.0, 3 and 4.3): it must be the issuer's, byte for byte, and
 //! its keys must be where the document itself came from.
 
-use serde::Deserialize;
 use thiserror::Error;
 
+use crate::authn::{Json, Object};
 use crate::policy::Endpoint;
+
+/// JSON values of a document: several times as many as providers publish.
+const MAX_VALUES: usize = 4096;
 
 /// Why a document does not say where the keys are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -22,27 +25,18 @@ pub enum DiscoveryError {
     Elsewhere,
 }
 
-#[derive(Deserialize)]
-struct Document {
-    issuer: String,
-    jwks_uri: String,
-}
-
 /// Where the keys are that the document names, reached as the document was (`from`).
 ///
 /// # Errors
 /// If it is not the issuer's, or they are elsewhere.
 pub fn jwks_endpoint(document: &[u8], issuer: &str, from: &Endpoint) -> Result<Endpoint, DiscoveryError> {
-    if document.trim_ascii_start().first() != Some(&b'{') {
-        return Err(DiscoveryError::Malformed);
-    }
-    // JSON is UTF-8 (RFC 8259 8.1), also in the members that are not read
-    let document = std::str::from_utf8(document).map_err(|_| DiscoveryError::Malformed)?;
-    let document: Document = serde_json::from_str(document).map_err(|_| DiscoveryError::Malformed)?;
-    if document.issuer != issuer {
+    let document = Object::parse(document, MAX_VALUES).ok_or(DiscoveryError::Malformed)?;
+    let text = |name| document.get(name).and_then(Json::as_str).ok_or(DiscoveryError::Malformed);
+    let (named, jwks_uri) = (text("issuer")?, text("jwks_uri")?);
+    if named != issuer {
         return Err(DiscoveryError::OtherIssuer);
     }
-    let place = document.jwks_uri.strip_prefix(&*from.scheme).and_then(|rest| rest.strip_prefix("://"));
+    let place = jwks_uri.strip_prefix(&*from.scheme).and_then(|rest| rest.strip_prefix("://"));
     let path = place.and_then(|rest| rest.strip_prefix(&*from.authority)).ok_or(DiscoveryError::Elsewhere)?;
     // what follows the authority begins the path, or the authority was a longer one
     let clean =
@@ -50,7 +44,7 @@ pub fn jwks_endpoint(document: &[u8], issuer: &str, from: &Endpoint) -> Result<E
     if !clean {
         return Err(DiscoveryError::Elsewhere);
     }
-    Ok(Endpoint { uri: document.jwks_uri.as_str().into(), path: path.into(), ..from.clone() })
+    Ok(Endpoint { uri: jwks_uri.into(), path: path.into(), ..from.clone() })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Makes the module that ships of the one that cargo links.
 //!
 //! - The Proxy-Wasm SDK exports every callback that there is, and Envoy calls each one that is exported, for every request:
-//!   those that Portcullis has nothing to do in cost more than its own host calls (README.md, "What it costs"). They are taken
+//!   those that Portcullis has nothing to do in cost more than its own host calls (tests/bench/README.md). They are taken
 //!   out of the export section.
 //! - The module is trained: it decides the requests of `workload`, in an interpreter and a host of its own, and counts what its
 //!   functions do. By that they are numbered anew, and V8 is told which way their branches usually go. Both change where

@@ -27,7 +27,7 @@ struct Arguments {
     /// Where bench.json and the plots go
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Make this run the one that the README shows
+    /// Publish this run in tests/bench/README.md
     #[arg(long, conflicts_with_all = ["out", "only", "module"])]
     publish: bool,
 }

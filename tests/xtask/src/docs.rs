@@ -1,4 +1,4 @@
-//! `cargo xtask docs`: the parts of README.md that are written by what they describe. A test holds that they are current.
+//! `cargo xtask docs`: the table of reasons, which is written by the code. A test holds that they are current.
 use std::fs;
 use std::path::PathBuf;
 
@@ -10,15 +10,15 @@ use portcullis_engine::reply::Challenge;
 const BEGIN: &str = "<!-- reasons:begin -->\n";
 const END: &str = "<!-- reasons:end -->";
 
-fn readme() -> PathBuf {
-    root().join("README.md")
+fn reasons() -> PathBuf {
+    root().join("envoy/docs/refusal-reasons.md")
 }
 
-/// Writes the table of reasons into README.md.
+/// Writes the table of reasons.
 pub(crate) fn write() -> Result<()> {
-    let path = readme();
+    let path = reasons();
     let text = fs::read_to_string(&path).map_err(Error::io(format!("read {}", path.display())))?;
-    let marks = || Error::Form(format!("README.md has no lines `{}` and `{END}`", BEGIN.trim_end()));
+    let marks = || Error::Form(format!("{} has no lines `{}` and `{END}`", path.display(), BEGIN.trim_end()));
     let written = with_table(&text).ok_or_else(marks)?;
     fs::write(&path, written).map_err(Error::io(format!("write {}", path.display())))?;
     println!("the table of reasons is in {}", path.display());
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_table_of_reasons_is_current() {
-        let text = fs::read_to_string(readme()).unwrap();
+        let text = fs::read_to_string(reasons()).unwrap();
         assert!(with_table(&text).as_ref() == Some(&text), "run `cargo xtask docs`");
     }
 

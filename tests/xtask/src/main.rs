@@ -32,7 +32,7 @@ enum Command {
     Test(test::Arguments),
     /// Build the plugin, the backend and the development provider
     Build,
-    /// Write the table of reasons into README.md
+    /// Write the table of reasons, envoy/docs/refusal-reasons.md
     Docs,
     /// Write the backend's OpenAPI document to backend/openapi.json
     Openapi,

@@ -1,4 +1,4 @@
-//! The report as the README shows it.
+//! The report as tests/bench/README.md shows it.
 use std::fmt::Write as _;
 use std::fs;
 
@@ -11,19 +11,21 @@ use super::terminal::{
 };
 use super::{Experiment, Report};
 
-/// Where the README's plots and figures are, from the repository's root.
+/// The document with the figures, from the repository's root.
+const DOCUMENT: &str = "tests/bench/README.md";
+/// The plots and figures that it shows, from the repository's root.
 pub(crate) const RESULTS: &str = "tests/bench/results";
 const BEGIN: &str = "<!-- bench:begin -->\n";
 const END: &str = "<!-- bench:end -->";
 
-/// Replaces the README's figures by those of this run.
+/// Replaces the published figures by those of this run.
 pub(crate) fn publish(report: &Report) -> Result<()> {
-    let path = root().join("README.md");
-    let text = fs::read_to_string(&path).context("read README.md")?;
-    let (before, rest) = text.split_once(BEGIN).context("README.md has no place for the benchmark")?;
-    let (_, after) = rest.split_once(END).context("README.md has no end of the benchmark")?;
+    let path = root().join(DOCUMENT);
+    let text = fs::read_to_string(&path).with_context(|| format!("read {DOCUMENT}"))?;
+    let (before, rest) = text.split_once(BEGIN).with_context(|| format!("{DOCUMENT} has no line `{}`", BEGIN.trim_end()))?;
+    let (_, after) = rest.split_once(END).with_context(|| format!("{DOCUMENT} has no line `{END}`"))?;
     let text = [before, BEGIN, &render(report), END, after].concat();
-    fs::write(&path, text).context("write README.md")
+    fs::write(&path, text).with_context(|| format!("write {DOCUMENT}"))
 }
 
 /// Machine, versions, command and date; costs, plots, the other figures, and what is to be reached.
@@ -79,7 +81,7 @@ pub(super) fn render(report: &Report) -> String {
     report.experiments.iter().filter(|it| it.varies.is_some()).for_each(|it| sweep(&mut text, it));
     text.push('\n');
     for plot in super::plot::names(report) {
-        let _ = writeln!(text, "![{plot}]({RESULTS}/{plot})");
+        let _ = writeln!(text, "![{plot}](results/{plot})");
     }
     text.push('\n');
     for line in others(report) {

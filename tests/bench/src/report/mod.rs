@@ -92,10 +92,10 @@ impl Report {
         Ok(files)
     }
 
-    /// Makes this run the one that the README shows, and tells where its files are.
+    /// Makes this run the published one, and tells where its files are.
     ///
     /// # Errors
-    /// The README has no place for it, or something cannot be written.
+    /// The document has no place for it, or something cannot be written.
     pub fn publish(&self) -> Result<PathBuf> {
         let folder = root().join(markdown::RESULTS);
         self.write(&folder)?;

@@ -200,7 +200,7 @@ fn queries() -> Vec<String> {
 /// The queries in the documents' prose.
 fn told() -> Vec<String> {
     let text = |name| fs::read_to_string(root().join(name)).unwrap();
-    let documents = ["README.md", "envoy/README.md"].map(text).join("\n");
+    let documents = ["README.md", "envoy/README.md", "envoy/docs/getting-started.md"].map(text).join("\n");
     let code = documents.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
     let queries = code.filter(|code| code.starts_with("portcullis_") && code.contains(['{', ' ']));
     queries.map(str::to_owned).collect()

@@ -4,8 +4,20 @@ use std::fs;
 
 use harness::artifacts::root;
 
-/// All documents for operators.
-pub(super) const DOCUMENTS: [&str; 2] = ["README.md", "envoy/README.md"];
+/// All documents.
+pub(super) const DOCUMENTS: [&str; 9] = [
+    "README.md",
+    GETTING_STARTED,
+    "envoy/docs/refusal-reasons.md",
+    "envoy/README.md",
+    "filter/ARCHITECTURE.md",
+    "tests/bench/README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+];
+/// The newcomer's walk.
+pub(super) const GETTING_STARTED: &str = "envoy/docs/getting-started.md";
 
 /// A fenced block.
 #[derive(Clone, Debug)]

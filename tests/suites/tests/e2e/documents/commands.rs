@@ -8,7 +8,7 @@ use harness::artifacts::{self, root};
 use harness::folder::Folder;
 use serde_json::Value;
 
-use super::blocks::{Block, DOCUMENTS, blocks_of, prose};
+use super::blocks::{GETTING_STARTED, Block, DOCUMENTS, blocks_of, prose};
 use super::session::Session;
 
 static SHOP: Shared = Shared::named("documents-shop");
@@ -114,7 +114,7 @@ fn has_flags_of_the_benchmark(arguments: &[&str]) {
 #[test]
 fn the_command_line_is_installed_as_the_documents_say() {
     const COMMAND: &str = "cargo install --path filter/cli";
-    let text = prose("README.md").replace('\n', " ");
+    let text = prose(GETTING_STARTED).replace('\n', " ");
     assert!(text.contains(&format!("`{COMMAND}`")));
     let folder = Folder::empty("documents-install").expect("a folder");
     let words: Vec<_> = COMMAND.split(' ').skip(1).collect();

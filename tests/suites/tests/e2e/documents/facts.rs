@@ -47,7 +47,8 @@ fn every_test_that_is_named_is_there() {
     for name in DOCUMENTS {
         let text = prose(name);
         let tests = named_tests(&text);
-        assert!(tests.len() > 5, "{name}: {tests:?}");
+        let names_tests = ["README.md", "envoy/README.md", "envoy/docs/refusal-reasons.md"].contains(&name);
+        assert!(!names_tests || tests.len() > 5, "{name}: {tests:?}");
         for (suite, test) in tests {
             let last = *suite.last().expect("a suite");
             let is_its = |path: &Path| {

@@ -1,4 +1,4 @@
-//! The documents for operators, README.md and envoy/README.md: every fenced block is run or loaded, by what its info string
+//! The documents: every fenced block is run or loaded, by what its info string
 //! says it is. One without a known info string fails, so nothing untested can be written.
 mod blocks;
 mod commands;

@@ -1,4 +1,4 @@
-//! The newcomer's walk of README.md, with a real Envoy, a provider whose issuer is the documents', and the service as shown.
+//! The newcomer's walk of envoy/docs/getting-started.md, with a real Envoy, a provider whose issuer is the documents', and the service as shown.
 use std::fs;
 
 use dev_idp::{Config as IdpConfig, DevIdp};
@@ -10,16 +10,16 @@ use harness::ports::Port;
 use harness::process::Process;
 use serde_json::{Value, json};
 
-use super::blocks::{Block, blocks, blocks_of};
+use super::blocks::{Block, GETTING_STARTED, blocks, blocks_of};
 use super::envoy::{Kind, with};
 use super::notes;
 use super::session::{Session, steps};
 
 const ISSUER: &str = "https://idp.example/realms/notes";
 
-/// The block that README.md has of this name.
+/// The blocks of the walk of this name.
 fn walked(name: &str) -> Vec<Block> {
-    blocks().into_iter().filter(|block| block.document == "README.md" && block.info == name).collect()
+    blocks().into_iter().filter(|block| block.document == GETTING_STARTED && block.info == name).collect()
 }
 
 /// The service as it is shown is the service that is run.
@@ -77,7 +77,7 @@ fn the_newcomers_walk_ends_in_an_enforced_policy() {
             idp.token("alice").claim("sub", "alice").claim("aud", "notes-api").roles(["reader"]).sign();
 
         let mut session = Session::new("documents-walk");
-        for block in blocks().iter().filter(|block| block.document == "README.md") {
+        for block in blocks().iter().filter(|block| block.document == GETTING_STARTED) {
             if let Some((_, name)) = block.info.split_once(" walk ") {
                 session.write(name, &block.text);
             }

@@ -22,7 +22,8 @@ const END: &str = "<!-- bench:end -->";
 pub(crate) fn publish(report: &Report) -> Result<()> {
     let path = root().join(DOCUMENT);
     let text = fs::read_to_string(&path).with_context(|| format!("read {DOCUMENT}"))?;
-    let (before, rest) = text.split_once(BEGIN).with_context(|| format!("{DOCUMENT} has no line `{}`", BEGIN.trim_end()))?;
+    let (before, rest) =
+        text.split_once(BEGIN).with_context(|| format!("{DOCUMENT} has no line `{}`", BEGIN.trim_end()))?;
     let (_, after) = rest.split_once(END).with_context(|| format!("{DOCUMENT} has no line `{END}`"))?;
     let text = [before, BEGIN, &render(report), END, after].concat();
     fs::write(&path, text).with_context(|| format!("write {DOCUMENT}"))

@@ -8,7 +8,7 @@ use harness::artifacts::{self, root};
 use harness::folder::Folder;
 use serde_json::Value;
 
-use super::blocks::{GETTING_STARTED, Block, DOCUMENTS, blocks_of, prose};
+use super::blocks::{Block, DOCUMENTS, GETTING_STARTED, blocks_of, prose};
 use super::session::Session;
 
 static SHOP: Shared = Shared::named("documents-shop");

@@ -27,7 +27,7 @@ macro_rules! reasons {
 reasons! {
     /// The request target could be read differently by two parties, or its path is longer than 4,096 bytes: it is refused, never rewritten.
     PathAmbiguous = "path-ambiguous",
-    /// More than one credential was sent, or one in a form that is not a credential, or among over 512 cookies.
+    /// More than one credential was sent, one in a form that is not a credential, more than 512 cookies, or more than 64 parameters of `Authorization`.
     CredentialsAmbiguous = "credentials-ambiguous",
 
     /// The endpoint needs a token and none was sent.

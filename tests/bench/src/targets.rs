@@ -101,7 +101,7 @@ pub(crate) fn judge(report: &Report) -> Vec<Verdict> {
         let judged = kinds.into_iter().flatten().filter(|it| it.judged);
         let worst = judged.max_by(|one, other| one.ratio.median.total_cmp(&other.ratio.median));
         let named = worst.map_or_else(String::new, |it| format!(": {}", it.name));
-        verdicts.push(amplification(&format!("the dearest request {what}{named}"), worst));
+        verdicts.push(amplification(&format!("the most expensive request {what}{named}"), worst));
     }
     verdicts.extend([sweep("rows", 1.1), sweep("rows-all", 1.1), sweep("providers", 1.1)]);
     let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);

@@ -53,7 +53,7 @@ fn read(target: &[u8]) -> Option<Read> {
     if target.contains(&b'#') {
         return None;
     }
-    let text = target.split(|byte| *byte == b'?').next()?;
+    let text = target.split(|byte| *byte == b'?').next().filter(|path| path.len() <= 4096)?;
     let segments: Vec<_> = text.strip_prefix(b"/")?.split(|byte| *byte == b'/').collect();
     let respelled = segments.iter().enumerate().map(|(at, segment)| {
         if segment.is_empty() {
@@ -147,4 +147,17 @@ fn kinds(row: &Row, path: &[String]) -> Option<(Vec<u8>, bool)> {
         }
     }
     segments.next().is_none().then_some((kinds, false))
+}
+
+#[cfg(test)]
+mod tests {
+    /// The longest input that libFuzzer makes has 8 KiB.
+    #[test]
+    fn the_oracle_knows_the_maximum_length_of_a_path() {
+        for length in [4095, 4096, 4097, 8192] {
+            let path = "/".to_owned() + &"a".repeat(length - 1);
+            super::path(path.as_bytes());
+            super::path((path + "?x").as_bytes());
+        }
+    }
 }

@@ -5,10 +5,10 @@ use super::words::has_separator;
 use crate::policy::{SourceId, TokenSource};
 use crate::reason::Reason;
 
-/// Parameters of `Authorization`, separated by commas. Digest (RFC 7616) has twelve, and no registered scheme has more.
+/// Maximum number of comma-separated parameters of `Authorization`. Digest (RFC 7616), the registered scheme with the most, has twelve.
 const MAX_PARAMETERS: usize = 64;
-/// Cookies of a request, where a token may be one. Browsers keep at most 180 for a site and its parents (RFC 6265 6.1 asks for
-/// 50).
+/// Maximum number of cookies of a request to a service whose tokens may be cookies. Browsers keep at most 180 for a site (RFC 6265
+/// 6.1 asks for 50).
 const MAX_COOKIES: usize = 512;
 
 /// All headers of a request, names in lower case, in the order of arrival.

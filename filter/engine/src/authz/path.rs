@@ -63,8 +63,7 @@ pub enum PathError {
     DelimiterAlias,
 }
 
-/// Of a path without its query, in bytes, as IIS has it (`maxUrl`); other servers take 8 KiB with the query and the method.
-/// The path of a request to a service is shorter by far, and what is read of it is bounded: nobody has proved who asks.
+/// Maximum length of a path without its query, in bytes, as in IIS (`maxUrl`). It bounds the work for requests without a token.
 const MAX_PATH: usize = 4096;
 
 impl<'a> CanonicalPath<'a> {
@@ -77,10 +76,7 @@ impl<'a> CanonicalPath<'a> {
             return Err(PathError::NoSlash);
         }
         let (mut segment, mut end, mut escapes, mut in_segment) = (1, target.len(), false, false);
-        for (at, byte) in target.iter().enumerate().skip(1) {
-            if at == MAX_PATH && *byte != b'?' {
-                return Err(PathError::TooLong);
-            }
+        for (at, byte) in target.iter().enumerate().take(MAX_PATH + 1).skip(1) {
             match Kind::of(*byte) {
                 Kind::Plain => {}
                 Kind::Slash if at == segment => return Err(PathError::EmptySegment),
@@ -100,6 +96,9 @@ impl<'a> CanonicalPath<'a> {
                 Kind::Fragment => return Err(PathError::Fragment),
                 Kind::Unescaped => return Err(PathError::Unescaped),
             }
+        }
+        if end > MAX_PATH {
+            return Err(PathError::TooLong);
         }
         check_segment(target.get(segment..end).unwrap_or_default(), in_segment)?;
         let (path, query) = target.split_at_checked(end).unwrap_or_default();
@@ -125,17 +124,15 @@ impl<'a> CanonicalPath<'a> {
         let mut spelling = String::with_capacity(self.path.len());
         let mut bytes = self.path.bytes();
         while let Some(byte) = bytes.next() {
-            spelling.push(char::from(byte));
             if byte != b'%' {
+                spelling.push(char::from(byte));
                 continue;
             }
             let escape = [bytes.next().unwrap_or_default(), bytes.next().unwrap_or_default()];
             match unescape(escape) {
-                Some(byte) if is_pchar(byte) => {
-                    spelling.pop();
-                    spelling.push(char::from(byte));
-                }
-                _ => spelling.extend(escape.map(|digit| char::from(digit.to_ascii_uppercase()))),
+                Some(byte) if is_pchar(byte) => spelling.push(char::from(byte)),
+                _ => spelling
+                    .extend([byte, escape[0], escape[1]].map(|it| char::from(it.to_ascii_uppercase()))),
             }
         }
         Cow::Owned(spelling)

@@ -39,10 +39,13 @@ impl About {
     }
 }
 
-/// The options as given, but for the name of a path: it may tell more of a machine than it should.
+/// The options as given. Of an absolute path only the last part: the rest describes one machine.
 fn arguments() -> String {
-    let folderless = |argument: String| argument.rsplit('/').next().map(str::to_owned).unwrap_or_default();
-    env::args().skip(1).map(folderless).collect::<Vec<_>>().join(" ")
+    let portable = |argument: String| match argument.rsplit_once('/') {
+        Some((_, name)) if argument.starts_with('/') => name.to_owned(),
+        _ => argument,
+    };
+    env::args().skip(1).map(portable).collect::<Vec<_>>().join(" ")
 }
 
 fn machine() -> String {

@@ -128,14 +128,14 @@ pub(crate) fn judge(report: &Report) -> Vec<Verdict> {
     verdicts
 }
 
-/// How many times a good cached request any other may cost.
+/// Maximum cost of a request without a good token, over that of a good cached request.
 const AMPLIFICATION: f64 = 3.0;
 
 fn amplification(figure: &str, measured: Option<&Amplified>) -> Verdict {
     verdict(figure.to_owned(), AMPLIFICATION, Unit::Ratio, measured.map(|it| it.ratio))
 }
 
-/// What the run says of one kind of request; none if there is no bound for it.
+/// Outcome of one kind of request; `None` if it has no bound.
 pub(crate) fn bounded(kind: &Amplified) -> Option<Outcome> {
     kind.judged.then(|| amplification(&kind.name, Some(kind)).outcome)
 }

@@ -48,7 +48,7 @@ pub(crate) struct Kind {
 pub(crate) struct World {
     pub(crate) main: Provider,
     pub(crate) table: Vec<Row>,
-    /// Public keys whose private half nobody has: a bad signature needs none.
+    /// Public keys without private keys: a bad signature needs none.
     large: Vec<PublicKey>,
 }
 
@@ -284,7 +284,7 @@ impl World {
         Ok(())
     }
 
-    /// A token without a key, so that no signature is verified, with these members besides those that it needs.
+    /// A token with an unknown key id, so that no signature is verified, and with further members in its header and payload.
     fn unknown_key(&self, name: &str, in_header: &str, in_payload: &str) -> Kind {
         let header = format!(r#"{{"alg":"RS256","typ":"JWT","kid":"nobody"{in_header}}}"#);
         let (issuer, expires) = (&self.main.issuer, now() + 3600);
@@ -297,7 +297,7 @@ impl World {
         }
     }
 
-    /// What is read of a token before its key is looked for.
+    /// Tokens that are expensive to parse before their key is looked up.
     fn json(&self, kinds: &mut Vec<Kind>) {
         let mut add = |name: &str, in_header: &str, in_payload: &str| {
             kinds.push(self.unknown_key(name, in_header, in_payload));

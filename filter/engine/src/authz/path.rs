@@ -20,7 +20,7 @@ pub enum PathError {
     /// The whole target is `*`, an authority, or an absolute URI.
     #[error("it does not start with a slash")]
     NoSlash,
-    /// Over 4,096 bytes: some servers refuse it, others do not.
+    /// Longer than 4,096 bytes: some servers refuse such a path, others do not.
     #[error("it is longer than 4,096 bytes")]
     TooLong,
     /// `//`: some join the slashes, some do not.

@@ -102,7 +102,7 @@ pub(crate) async fn amplification(ground: &mut Ground) -> Result<Amplification> 
     })
 }
 
-/// What one request of the kind is told: that it is refused for a reason that it should be refused for, and reaches no service.
+/// Sends one request of the kind. It must be refused for an expected reason and must not reach the service. Returns the reason.
 async fn proof(ground: &Ground, gateway: &Gateway, kind: &Kind) -> Result<String> {
     let expect = kind.status()?;
     let known: Vec<_> = kind.reasons.iter().map(|reason| reason.id()).collect();
@@ -217,7 +217,7 @@ impl Endpoint {
     }
 }
 
-/// One round at a time, since an assertion lives for a minute only.
+/// One round at a time, because an assertion expires after a minute.
 fn once(schedule: Schedule) -> Schedule {
     Schedule { rounds: 1, warm_up: schedule.warm_up / 4, ..schedule }
 }

@@ -85,7 +85,7 @@ fn no_secret_is_committed_and_none_has_a_default() {
         assert_eq!(
             secret,
             rest.starts_with(":?"),
-            "{name}: what is no secret has a default, a secret has none"
+            "{name}: a secret has no default, every other variable has one"
         );
     }
     for line in

@@ -108,3 +108,38 @@ impl IntoResponse for Failure {
         Problem::from(self).into_response()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_log_names_the_cause_of_a_storage_failure_and_the_reply_does_not() {
+        let cause = || Box::new(io::Error::other("disk I/O error"));
+        for error in [StoreError::Unavailable(cause()), StoreError::Broken(cause())] {
+            let (log, text) = (Log::default(), error.to_string());
+            let writer = log.clone();
+            let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+            let problem = tracing::subscriber::with_default(subscriber, || Problem::from(error));
+            let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+            assert!(logged.contains(&format!("{text}: disk I/O error")), "{logged}");
+            assert!(!format!("{problem:?}").contains("disk"), "{problem:?}");
+        }
+    }
+}

@@ -206,7 +206,9 @@ fn compose_builds_no_dependency_again_when_a_source_changes() {
     let source = copy.join("backend/src/lib.rs");
     let text = fs::read_to_string(&source).unwrap();
     fs::write(&source, text + "\n// a change\n").unwrap();
-    let build = "docker build --progress plain --file envoy/Dockerfile --target dependencies . 2>&1";
+    // the level that the stack's images were built with: another one is another build of every dependency
+    let build = "docker build --progress plain --build-arg OPT_LEVEL=\"$BUILD_OPT_LEVEL\" \
+                 --file envoy/Dockerfile --target dependencies . 2>&1";
     let said = composed.shell(build, copy.path());
     let step = said.lines().find(|line| line.contains("RUN cargo build --locked --release")).unwrap();
     let (number, _) = step.split_once(' ').unwrap();

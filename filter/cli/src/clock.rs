@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use portcullis_engine::time::{Now, Steady, UnixTime};
+use portcullis_engine::clock::{Now, Steady, UnixTime};
 
 /// The present.
 pub fn now() -> UnixTime {

@@ -12,13 +12,13 @@ use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};
 use jsonwebtoken::signature::{Error, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey};
-use portcullis_engine::authn::bearer::Headers;
+use portcullis_engine::authn::credentials::Headers;
 use portcullis_engine::authn::jwks::KeySet;
+use portcullis_engine::authorizer::{Decision, Gate};
 use portcullis_engine::authz::path::CanonicalPath;
-use portcullis_engine::decide::{Decision, Gate};
+use portcullis_engine::clock::{Now, Steady, UnixTime};
 use portcullis_engine::policy::{Policy, ServiceId};
 use portcullis_engine::request::Request;
-use portcullis_engine::time::{Now, Steady, UnixTime};
 use serde_json::{Value, json};
 
 const NOW: Now = Now { wall: UnixTime(1_800_000_000), steady: Steady(1) };

@@ -4,7 +4,7 @@
 //! Bodies are RFC 9457 problem documents, challenges follow RFC 6750 3. Nothing of a token, a claim or an error of ours
 //! is ever in a reply: only the reason's id and its fixed words.
 
-use crate::authn::bearer::Headers;
+use crate::authn::credentials::Headers;
 use crate::reason::Reason;
 
 /// Which question a reason answers.

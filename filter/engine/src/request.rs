@@ -1,8 +1,8 @@
 //! A request as the engine sees it: method, target, authority and headers, borrowed from what the host gave. Nothing is
 //! decoded, lower-cased or copied.
 
-use crate::authn::bearer::Headers;
-use crate::time::Steady;
+use crate::authn::credentials::Headers;
+use crate::clock::Steady;
 
 /// What a decision may look at besides the clock.
 #[derive(Clone, Copy, Debug)]

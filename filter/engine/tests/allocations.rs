@@ -3,8 +3,8 @@
 #![cfg(not(target_family = "wasm"))]
 mod support;
 
-use portcullis_engine::authn::bearer::Headers;
-use portcullis_engine::decide::{Decision, Verdict};
+use portcullis_engine::authn::credentials::Headers;
+use portcullis_engine::authorizer::{Decision, Verdict};
 use portcullis_engine::request::Request;
 use serde_json::json;
 

@@ -5,7 +5,7 @@ mod support;
 
 use std::collections::HashSet;
 
-use portcullis_engine::decide::Decision;
+use portcullis_engine::authorizer::Decision;
 use portcullis_engine::reason::Reason;
 use proptest::prelude::*;
 use serde_json::{Value, json};

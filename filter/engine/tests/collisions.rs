@@ -9,14 +9,14 @@ use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use portcullis_engine::authn::bearer::Headers;
+use portcullis_engine::authn::credentials::Headers;
 use portcullis_engine::authn::jwks::KeySet;
 use portcullis_engine::authn::signature::RUST_CRYPTO;
-use portcullis_engine::decide::{Decision, Gate};
+use portcullis_engine::authorizer::{Decision, Gate};
+use portcullis_engine::clock::{Now, UnixTime};
 use portcullis_engine::policy::Policy;
 use portcullis_engine::reason::Reason;
 use portcullis_engine::request::Request;
-use portcullis_engine::time::{Now, UnixTime};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

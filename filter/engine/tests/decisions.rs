@@ -2,12 +2,12 @@
 use std::rc::Rc;
 
 use corpus::{Case, Expected};
-use portcullis_engine::authn::bearer::Headers;
+use portcullis_engine::authn::credentials::Headers;
 use portcullis_engine::authn::signature::RUST_CRYPTO;
-use portcullis_engine::decide::{Decision, Gate, Verdict};
+use portcullis_engine::authorizer::{Decision, Gate, Verdict};
+use portcullis_engine::clock::{Now, Steady, UnixTime};
 use portcullis_engine::policy::Policy;
 use portcullis_engine::request::Request;
-use portcullis_engine::time::{Now, Steady, UnixTime};
 use portcullis_principal::SigningKey;
 
 #[cfg(target_family = "wasm")]

@@ -2,20 +2,20 @@
 //!
 //! CVE-2026-35051 (Traefik), CVE-2026-40575 and CVE-2026-76835 (oauth2-proxy): a client that sent `X-Forwarded-Prefix` or
 //! `X-Forwarded-Uri` was decided by the rules of another path. Here the decision and the identity headers are the same for any value
-//! of each; the tests of `strip.rs` show which headers reach the services.
+//! of each; the tests of `header_strip.rs` show which headers reach the services.
 #![cfg(not(target_family = "wasm"))]
 mod support;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use portcullis_engine::authn::bearer::Headers;
+use portcullis_engine::authn::credentials::Headers;
 use portcullis_engine::authn::signature::RUST_CRYPTO;
-use portcullis_engine::decide::{Decision, Gate};
+use portcullis_engine::authorizer::{Decision, Gate};
+use portcullis_engine::clock::{Now, UnixTime};
+use portcullis_engine::header_strip::DOUBLE_MEANING;
 use portcullis_engine::policy::Policy;
 use portcullis_engine::request::Request;
-use portcullis_engine::strip::DOUBLE_MEANING;
-use portcullis_engine::time::{Now, UnixTime};
 use proptest::prelude::*;
 
 use support::{NOW, Peer, signing_key, steady};

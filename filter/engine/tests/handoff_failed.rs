@@ -2,13 +2,13 @@
 use std::rc::Rc;
 
 use corpus::cases;
-use portcullis_engine::authn::bearer::Headers;
+use portcullis_engine::authn::credentials::Headers;
 use portcullis_engine::authn::signature::RUST_CRYPTO;
-use portcullis_engine::decide::{Decision, Gate, Trace, conclude};
+use portcullis_engine::authorizer::{Decision, Gate, Trace, conclude};
+use portcullis_engine::clock::{Now, Steady, UnixTime};
 use portcullis_engine::policy::Policy;
 use portcullis_engine::reason::Reason;
 use portcullis_engine::request::Request;
-use portcullis_engine::time::{Now, Steady, UnixTime};
 use serde_json::json;
 
 const NOW: Now = Now { wall: UnixTime(1_800_000_000), steady: Steady(1) };

@@ -4,7 +4,7 @@ mod support;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use portcullis_engine::decide::Decision;
+use portcullis_engine::authorizer::Decision;
 use portcullis_engine::reason::Reason;
 use serde_json::{Value, json};
 

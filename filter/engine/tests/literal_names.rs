@@ -8,10 +8,10 @@ mod support;
 use std::rc::Rc;
 
 use portcullis_engine::authn::signature::RUST_CRYPTO;
-use portcullis_engine::decide::{Decision, Gate};
+use portcullis_engine::authorizer::{Decision, Gate};
+use portcullis_engine::clock::{Now, UnixTime};
 use portcullis_engine::policy::Policy;
 use portcullis_engine::reason::Reason;
-use portcullis_engine::time::{Now, UnixTime};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -177,7 +177,7 @@ proptest! {
             ("cookie", format!("__Host-{sent}={token}")),
         ];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.into_bytes()));
-        let request = portcullis_engine::request::Request::new(portcullis_engine::authn::bearer::Headers(&headers));
+        let request = portcullis_engine::request::Request::new(portcullis_engine::authn::credentials::Headers(&headers));
         let now = Now { wall: UnixTime(NOW), steady: steady(1) };
         let verdict = gate.decide(&request, &Peer::default(), now);
         let passes = matches!(verdict.decision, Decision::Allow(_));

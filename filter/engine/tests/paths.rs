@@ -3,13 +3,13 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use corpus::{PathCase, Paths};
-use portcullis_engine::authn::bearer::Headers;
+use portcullis_engine::authn::credentials::Headers;
 use portcullis_engine::authn::signature::RUST_CRYPTO;
+use portcullis_engine::authorizer::{Decision, Gate};
 use portcullis_engine::authz::path::CanonicalPath;
-use portcullis_engine::decide::{Decision, Gate};
+use portcullis_engine::clock::{Now, Steady, UnixTime};
 use portcullis_engine::policy::Policy;
 use portcullis_engine::request::Request;
-use portcullis_engine::time::{Now, Steady, UnixTime};
 
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;

@@ -8,8 +8,8 @@ mod support;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use portcullis_engine::authn::bearer::Headers;
-use portcullis_engine::decide::Decision;
+use portcullis_engine::authn::credentials::Headers;
+use portcullis_engine::authorizer::Decision;
 use portcullis_engine::reason::Reason;
 use portcullis_engine::request::Request;
 use serde_json::json;

@@ -3,7 +3,7 @@
 #![cfg(not(target_family = "wasm"))]
 mod support;
 
-use portcullis_engine::decide::{Decision, Permit};
+use portcullis_engine::authorizer::{Decision, Permit};
 use portcullis_engine::reason::Reason;
 use serde_json::json;
 

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use portcullis_engine::decide::{Permit, Trace};
+use portcullis_engine::authorizer::{Permit, Trace};
+use portcullis_engine::clock::Now;
+use portcullis_engine::header_strip::SHADOW_HEADER;
 use portcullis_engine::policy::Policy;
 use portcullis_engine::reason::Reason;
 use portcullis_engine::reply::{PROBLEM_JSON, Problems, REQUEST_ID, grpc_status, request_id};
 use portcullis_engine::request::{Connection, Request};
-use portcullis_engine::strip::SHADOW_HEADER;
-use portcullis_engine::time::Now;
 use portcullis_engine::worker::{Decided, Outcome, ReceivedRequest, StreamId};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{GrpcStatusCode, MapType};

@@ -13,8 +13,8 @@ use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};
 use jsonwebtoken::signature::{Error as SignatureError, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
-use portcullis_engine::authn::algorithm;
-use portcullis_engine::authn::der;
+use portcullis_engine::authn::rust_crypto;
+use portcullis_engine::authn::signature;
 use portcullis_engine::authn::signature::{SelfTest, rust_crypto_verifier, self_tests};
 
 #[cfg(not(feature = "trap"))]
@@ -64,15 +64,15 @@ pub(crate) fn provider() -> &'static CryptoProvider {
 }
 
 /// Whether the host verifies signatures of this algorithm.
-pub(crate) fn is_hosts(algorithm: algorithm::Algorithm) -> bool {
+pub(crate) fn is_hosts(algorithm: signature::Algorithm) -> bool {
     HOST.load(Ordering::Relaxed) & bit(algorithm) != 0
 }
 
 /// Who verifies what, for the log.
 pub(crate) fn division() -> String {
-    let (host, own): (Vec<_>, Vec<_>) = algorithm::Algorithm::ALL.into_iter().partition(|it| is_hosts(*it));
-    let names = |list: Vec<algorithm::Algorithm>| {
-        let names: Vec<_> = list.into_iter().map(algorithm::Algorithm::name).collect();
+    let (host, own): (Vec<_>, Vec<_>) = signature::Algorithm::ALL.into_iter().partition(|it| is_hosts(*it));
+    let names = |list: Vec<signature::Algorithm>| {
+        let names: Vec<_> = list.into_iter().map(signature::Algorithm::name).collect();
         if names.is_empty() { "nothing".to_owned() } else { names.join(" ") }
     };
     format!("the host verifies {}, RustCrypto verifies {}", names(host), names(own))
@@ -83,7 +83,7 @@ pub(crate) fn take_host_failures() -> u32 {
     HOST_FAILURES.swap(0, Ordering::Relaxed)
 }
 
-const fn bit(algorithm: algorithm::Algorithm) -> u32 {
+const fn bit(algorithm: signature::Algorithm) -> u32 {
     1 << algorithm as u32
 }
 
@@ -95,7 +95,7 @@ fn proves(test: &SelfTest) -> bool {
 #[allow(clippy::trivially_copy_pass_by_ref)] // as jsonwebtoken calls it
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>> {
     let own = rust_crypto_verifier(algorithm, key)?;
-    let trusted = algorithm::Algorithm::try_from(*algorithm)
+    let trusted = signature::Algorithm::try_from(*algorithm)
         .is_ok_and(|algorithm| HOST.load(Ordering::Relaxed) & bit(algorithm) != 0);
     match trusted.then(|| HostCall::of(*algorithm, key)).flatten() {
         Some(call) => Ok(Box::new(HostVerifier { call, own })),
@@ -147,8 +147,8 @@ impl HostCall {
             _ => return None,
         };
         let (key, ecdsa) = match key.kind() {
-            DecodingKeyKind::RsaModulusExponent { n, e } => (der::rsa_public_key(n, e)?, false),
-            DecodingKeyKind::SecretOrDer(point) => (der::ec_public_key(point)?, true),
+            DecodingKeyKind::RsaModulusExponent { n, e } => (rust_crypto::rsa_public_key(n, e)?, false),
+            DecodingKeyKind::SecretOrDer(point) => (rust_crypto::ec_public_key(point)?, true),
         };
         Some(Self { hash, key, ecdsa })
     }
@@ -157,7 +157,7 @@ impl HostCall {
     fn verify(&self, message: &[u8], signature: &[u8]) -> Option<bool> {
         let signature = if self.ecdsa {
             // no signature at all: nothing to ask
-            let Some(der) = der::ecdsa_signature(signature) else { return Some(false) };
+            let Some(der) = rust_crypto::ecdsa_signature(signature) else { return Some(false) };
             Cow::from(der)
         } else {
             Cow::from(signature)

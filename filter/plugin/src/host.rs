@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, UNIX_EPOCH};
 
-use portcullis_engine::time::{Now, Reading, Steady};
+use portcullis_engine::clock::{Now, Reading, Steady};
 use portcullis_engine::worker::{Environment, SharedEntry};
 use proxy_wasm::hostcalls;
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use portcullis_engine::authn::bearer::Headers;
+use portcullis_engine::authn::credentials::Headers;
 use portcullis_engine::worker::{ReceivedRequest, StreamId};
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};

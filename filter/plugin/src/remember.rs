@@ -1,7 +1,7 @@
 //! What a decision leaves behind for the access log: one host call puts it into the stream's filter state, as a protobuf
 //! `Struct` that Envoy's log format reads field by field. Nothing in it is a credential, and all of it is bounded.
 
-use portcullis_engine::decide::Trace;
+use portcullis_engine::authorizer::Trace;
 use portcullis_engine::reason::Reason;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 use proxy_wasm::hostcalls;

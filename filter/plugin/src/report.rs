@@ -1,9 +1,9 @@
 //! What a worker tells in numbers besides its decisions: keys, cache, queue, cryptography, policy.
 
-use portcullis_engine::authn::algorithm::Algorithm;
-use portcullis_engine::decide::Gate;
+use portcullis_engine::authn::signature::Algorithm;
+use portcullis_engine::authorizer::Gate;
+use portcullis_engine::clock::Now;
 use portcullis_engine::policy::ProviderId;
-use portcullis_engine::time::Now;
 
 use crate::root::Gateway;
 use crate::{crypto, host};

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use portcullis_engine::authn::bearer::Headers;
+use portcullis_engine::authn::credentials::Headers;
 use portcullis_engine::policy::{KeySource, Policy, ProviderId, configuration};
 use portcullis_engine::reply::Problems;
 use portcullis_engine::worker::{

@@ -8,9 +8,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use portcullis_engine::presence::{Presence, Share, Tally};
-use portcullis_engine::time::Steady;
+use portcullis_engine::clock::Steady;
 use portcullis_engine::worker::{Environment as _, SharedEntry};
+use portcullis_engine::worker_stats::{Presence, Share, Tally};
 
 use crate::host::{self, Host};
 use crate::metrics::Metrics;

@@ -7,10 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use corpus::{Case, Expected};
 use portcullis_engine::authn::signature::RUST_CRYPTO;
-use portcullis_engine::decide::Gate;
+use portcullis_engine::authorizer::Gate;
+use portcullis_engine::clock::{Now, Steady, UnixTime};
 use portcullis_engine::policy::Policy;
 use portcullis_engine::request::Connection;
-use portcullis_engine::time::{Now, Steady, UnixTime};
 use portcullis_principal::SigningKey;
 use serde_json::{Value, json};
 

@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use portcullis_engine::authn::algorithm::Algorithm;
-use portcullis_engine::authn::bearer::Headers;
+use portcullis_engine::authn::credentials::Headers;
 use portcullis_engine::authn::jwks::{Key, KeySet};
+use portcullis_engine::authn::signature::Algorithm;
 use portcullis_engine::authn::signature::RUST_CRYPTO;
-use portcullis_engine::decide::{Decision, Gate};
+use portcullis_engine::authorizer::{Decision, Gate};
+use portcullis_engine::clock::Steady;
 use portcullis_engine::policy::{Policy, ProviderId};
 use portcullis_engine::request::Request;
-use portcullis_engine::time::Steady;
 use serde_json::json;
 
 use crate::fixture::{NOW, Peer, at, headers, load};

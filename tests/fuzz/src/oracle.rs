@@ -1,9 +1,9 @@
 //! What must hold of a decision, whatever was asked.
 
-use portcullis_engine::authn::bearer::Headers;
-use portcullis_engine::decide::{Decision, Gate, Permit, Verdict};
+use portcullis_engine::authn::credentials::Headers;
+use portcullis_engine::authorizer::{Decision, Gate, Permit, Verdict};
+use portcullis_engine::clock::Now;
 use portcullis_engine::request::Request;
-use portcullis_engine::time::Now;
 use serde_json::Value;
 
 use crate::fixture::{Fixture, Peer};

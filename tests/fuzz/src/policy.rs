@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use portcullis_engine::authn::bearer::Headers;
+use portcullis_engine::authn::credentials::Headers;
 use portcullis_engine::authn::signature::RUST_CRYPTO;
-use portcullis_engine::decide::{Decision, Gate};
+use portcullis_engine::authorizer::{Decision, Gate};
 use portcullis_engine::policy::Policy;
 use portcullis_engine::request::Request;
 use serde_json::Value;

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
-use portcullis_engine::authn::bearer::Headers;
+use portcullis_engine::authn::credentials::Headers;
 use portcullis_engine::authn::jwks::KeySet;
-use portcullis_engine::keylife::freshness::fresh_for;
-use portcullis_engine::keylife::record::Record;
-use portcullis_engine::keylife::schedule::next_refresh;
-use portcullis_engine::time::Steady;
+use portcullis_engine::clock::Steady;
+use portcullis_engine::jwks_refresh::schedule::fresh_for;
+use portcullis_engine::jwks_refresh::schedule::next_refresh;
+use portcullis_engine::jwks_refresh::shared_entry::Record;
 use serde_json::Value;
 
 use crate::fixture::{NOW, at};

@@ -133,10 +133,10 @@ pub(crate) fn configuration() -> Vec<Vec<u8>> {
 pub(crate) fn shared_data() -> Vec<Vec<u8>> {
     use std::time::Duration;
 
-    use portcullis_engine::keylife::lease::Lease;
-    use portcullis_engine::keylife::record::Record;
-    use portcullis_engine::presence::{Presence, Share};
-    use portcullis_engine::time::Steady;
+    use portcullis_engine::clock::Steady;
+    use portcullis_engine::jwks_refresh::lease::Lease;
+    use portcullis_engine::jwks_refresh::shared_entry::Record;
+    use portcullis_engine::worker_stats::{Presence, Share};
 
     let now = Steady(1_000_000_000_000);
     let later = |seconds| now.plus(Duration::from_secs(seconds));

@@ -8,14 +8,14 @@ use std::time::Duration;
 use arbitrary::{Result, Unstructured};
 use portcullis_engine::authn::jwks::KeySet;
 use portcullis_engine::authn::signature::RUST_CRYPTO;
-use portcullis_engine::decide::Gate;
-use portcullis_engine::keylife::lease::{LONGEST, Lease};
-use portcullis_engine::keylife::record::Record;
-use portcullis_engine::keylife::schedule::{backoff, next_refresh};
-use portcullis_engine::keylife::seal::SealKey;
+use portcullis_engine::authorizer::Gate;
+use portcullis_engine::clock::Steady;
+use portcullis_engine::jwks_refresh::lease::{LONGEST, Lease};
+use portcullis_engine::jwks_refresh::schedule::{backoff, next_refresh};
+use portcullis_engine::jwks_refresh::shared_entry::Record;
+use portcullis_engine::jwks_refresh::shared_entry::SealKey;
 use portcullis_engine::policy::{Policy, ProviderId};
-use portcullis_engine::presence::{Presence, SILENCE, Share, Tally};
-use portcullis_engine::time::Steady;
+use portcullis_engine::worker_stats::{Presence, SILENCE, Share, Tally};
 
 /// Two providers' entries: a name for each, and the form of what is kept there.
 const NAMES: [&str; 4] =

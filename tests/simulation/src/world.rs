@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::AddAssign;
 use std::rc::Rc;
 
-use portcullis_engine::authn::bearer::Headers;
-use portcullis_engine::keylife::lease::Lease;
-use portcullis_engine::keylife::seal::SealKey;
+use portcullis_engine::authn::credentials::Headers;
+use portcullis_engine::clock::{Now, Steady, UnixTime};
+use portcullis_engine::jwks_refresh::lease::Lease;
+use portcullis_engine::jwks_refresh::shared_entry::SealKey;
 use portcullis_engine::policy::Policy;
 use portcullis_engine::reason::Reason;
 use portcullis_engine::request::Request;
-use portcullis_engine::time::{Now, Steady, UnixTime};
 use portcullis_engine::worker::{
     BATCH, Decided, Effects, Environment, Event as WorkerEvent, Fetch, FetchError, FetchId, FetchResponse,
     Outcome, ReceivedRequest, SharedEntry, StreamId, Worker,

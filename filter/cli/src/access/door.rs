@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use portcullis_engine::authz::path::CanonicalPath;
-use portcullis_engine::authz::requirement::{Requirement, RoleId};
+use portcullis_engine::authz::roles::{Requirement, RoleId};
+use portcullis_engine::clock::UnixTime;
 use portcullis_engine::policy::{Found, Mode, Policy, Row, Service};
-use portcullis_engine::time::UnixTime;
 
 use super::told;
 

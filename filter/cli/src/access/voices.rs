@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use portcullis_engine::authz::roles::{RoleRules, RoleSource};
+use portcullis_engine::clock::Now;
 use portcullis_engine::policy::{ClaimPath, Provider};
-use portcullis_engine::time::Now;
 use serde::Serialize;
 use serde_json::json;
 

@@ -6,9 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use clap::Args;
 use portcullis_engine::authn::jwks::KeySet;
+use portcullis_engine::clock::{Steady, UnixTime};
 use portcullis_engine::explain::{Explanation, Outcome, explain};
 use portcullis_engine::policy::{Policy, Provider, ProviderId, Service, TokenSource};
-use portcullis_engine::time::{Steady, UnixTime};
 use serde_json::{Value, json};
 
 use crate::caller::{Ask, Carried, Claims, Stage, fill};

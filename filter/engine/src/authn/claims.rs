@@ -4,12 +4,12 @@
 
 use std::borrow::Cow;
 
-use super::base64url;
-use super::json::{self, Json, Object};
-use super::signature::Proof;
+use crate::authn::json::{self, Json, Object};
+use crate::authn::signature::Proof;
+use crate::authn::token::decode_base64url;
+use crate::clock::UnixTime;
 use crate::policy::Provider;
 use crate::reason::Reason;
-use crate::time::UnixTime;
 
 /// Of a subject or a token id, in bytes (OpenID Connect Core 2 allows a subject of 255).
 const MAX_NAME: usize = 256;
@@ -238,7 +238,7 @@ fn binding(confirmation: Option<&Json<'_>>) -> Result<Binding, Reason> {
         Some(_) => return Err(Reason::ClaimsMalformed),
     };
     let thumbprint = members.get("x5t#S256").and_then(Json::as_str);
-    let thumbprint = thumbprint.and_then(|text| base64url::decode(text)?.try_into().ok());
+    let thumbprint = thumbprint.and_then(|text| decode_base64url(text)?.try_into().ok());
     // two methods at once would both have to be proved (RFC 7800 3.1)
     let alone = ["jwk", "jwe", "kid", "jku", "jkt"].iter().all(|other| members.get(other).is_none());
     Ok(thumbprint.filter(|_| alone).map_or(Binding::Other, |it| Binding::Certificate(Box::new(it))))

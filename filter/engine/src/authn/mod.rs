@@ -2,44 +2,39 @@
 //!
 //! | module | what it reads |
 //! |---|---|
-//! | [`bearer`] | which token the request carries |
-//! | [`token`] | its three parts and its header |
-//! | [`keyring`], [`jwks`] | the one key that may verify it |
+//! | [`credentials`] | which token the request carries |
+//! | `token` | its three parts and its header |
+//! | [`key_store`], [`jwks`] | the one key that may verify it |
 //! | [`signature`] | whether it does |
 //! | [`claims`] | what it says, and whether that holds now |
-//! | [`cache`] | all of that for a token seen before, but for what must hold now |
-//! | `admission` | which tokens are worth their place there |
-//! | `base64url`, `json`, `words`, [`der`] | texts, bytes and keys, as the others need them read |
+//! | [`token_cache`] | all of that for a token seen before, but for what must hold now |
+//! | [`rust_crypto`] | signatures without the host, and keys and signatures in DER |
+//! | `json` | the one strict JSON reader |
 
-mod admission;
-pub mod algorithm;
-pub(crate) mod base64url;
-pub mod bearer;
-pub mod cache;
 pub mod claims;
-pub mod der;
+pub mod credentials;
 mod json;
 pub mod jwks;
-pub mod keyring;
-mod rust_crypto;
+pub mod key_store;
+pub mod rust_crypto;
 pub mod signature;
-mod token;
+pub(crate) mod token;
+pub mod token_cache;
 mod vectors;
-mod words;
 
 use std::rc::Rc;
 
 pub use self::json::{Json, Object};
 
-use self::bearer::Credential;
-use self::cache::{TokenCache, Verified};
 use self::claims::{Binding, UnverifiedClaims};
-use self::keyring::{Keyring, Missing, NoKey};
+use crate::authn::credentials::Credential;
+use crate::authn::key_store::{Keyring, Missing, NoKey};
+use crate::authn::token_cache::{TokenCache, Verified};
+use crate::clock::{Now, Steady};
 use crate::handoff::Caller;
 use crate::policy::{Policy, Provider, ProviderId, Service};
 use crate::reason::Reason;
 use crate::request::Connection;
-use crate::time::{Now, Steady};
 
 /// What level 1 found out before it came to its end, for whoever must be told.
 #[derive(Clone, Debug, Default)]

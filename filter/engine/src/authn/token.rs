@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
+use base64_simd::URL_SAFE_NO_PAD;
 use memchr::{memchr, memrchr};
 
-use super::algorithm::Algorithm;
-use super::json::{Json, Object};
-use super::{base64url, words};
+use crate::authn::json::{Json, Object};
+use crate::authn::signature::Algorithm;
 use crate::reason::Reason;
 
 /// Of a header, in bytes: more than any needs, a certificate chain that nobody reads included.
@@ -70,7 +70,7 @@ impl<'a> Token<'a> {
 }
 
 fn decode(part: &[u8]) -> Result<Vec<u8>, Reason> {
-    base64url::decode(part).ok_or(Reason::TokenMalformed)
+    decode_base64url(part).ok_or(Reason::TokenMalformed)
 }
 
 /// What is read of the JOSE header. `jku`, `jwk`, `x5u` and `x5c` are never even looked at (RFC 8725 3.10).
@@ -104,7 +104,7 @@ impl Known {
         let (first, second) = (self.text.len(), token.len().checked_sub(self.signature + 1)?);
         let (header, rest) = token.split_at_checked(first)?;
         let are_dots = rest.first() == Some(&b'.') && first < second && token.get(second) == Some(&b'.');
-        (are_dots && words::same(&self.text, header)).then_some([first, second])
+        (are_dots && is_equal(&self.text, header)).then_some([first, second])
     }
 }
 
@@ -192,6 +192,57 @@ fn normal(typ: &str) -> &str {
         Some((prefix, rest)) if prefix.eq_ignore_ascii_case(PREFIX) && !rest.contains('/') => rest,
         _ => typ,
     }
+}
+
+// base64url without padding (RFC 4648 5, RFC 7515 2), as tokens and keys have it: sixteen characters at a time where the
+// processor, or the sandbox, can.
+
+/// The bytes of a text. One text only stands for them: neither padding nor stray bits nor white space.
+pub(crate) fn decode_base64url(text: impl AsRef<[u8]>) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode_to_vec(text.as_ref()).ok()
+}
+
+// Looks at the kilobyte that a token is, four times eight bytes at a time. WebAssembly has neither `memcmp` nor `memchr`, and the
+// loops that stand for them take one byte after the other: for a cached token they cost more than all the rest of its decision.
+
+/// What is looked at between two branches. Its words are named one by one below: for size the compiler unrolls no loop, and
+/// rolled up this takes twice as long.
+type Block = [[u8; 8]; 4];
+
+/// All blocks, and what is left.
+fn blocks(bytes: &[u8]) -> (&[Block], &[u8]) {
+    let (whole, rest) = bytes.split_at(bytes.len() - bytes.len() % size_of::<Block>());
+    (whole.as_chunks().0.as_chunks().0, rest)
+}
+
+/// A word with this byte everywhere.
+const fn all(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
+
+/// Whether both hold the same bytes.
+pub(crate) fn is_equal(one: &[u8], other: &[u8]) -> bool {
+    let ((ones, rest), (others, other_rest)) = (blocks(one), blocks(other));
+    let differ = |(one, other): (&Block, &Block)| {
+        let [o0, o1, o2, o3] = one.map(u64::from_ne_bytes);
+        let [p0, p1, p2, p3] = other.map(u64::from_ne_bytes);
+        (o0 ^ p0) | (o1 ^ p1) | (o2 ^ p2) | (o3 ^ p3) != 0
+    };
+    rest == other_rest && ones.len() == others.len() && !ones.iter().zip(others).any(differ)
+}
+
+/// Whether one of these may stand between two tokens: a space, a control character, a comma.
+pub(crate) fn has_separator(bytes: &[u8]) -> bool {
+    let is_one = |byte: &u8| *byte <= b' ' || *byte == b',';
+    // the lowest byte that borrows from its highest bit is below what was taken away (Warren, Hacker's Delight, 6-1); none of
+    // a token's alphabet is below `-`
+    let low = |word: u64| word.wrapping_sub(all(b'-')) & !word;
+    let has_one = |block: &Block| {
+        let [w0, w1, w2, w3] = block.map(u64::from_ne_bytes);
+        (low(w0) | low(w1) | low(w2) | low(w3)) & all(0x80) != 0 && block.as_flattened().iter().any(is_one)
+    };
+    let (blocks, rest) = blocks(bytes);
+    blocks.iter().any(has_one) || rest.iter().any(is_one)
 }
 
 #[cfg(test)]
@@ -350,6 +401,55 @@ mod tests {
         fn no_two_texts_split_to_the_same_parts(text in "[A-Za-z0-9_-]{2,12}(\\.[A-Za-z0-9_-]{2,12}){2}") {
             if let Ok(parts) = Token::split(text.as_bytes()).and_then(parts) {
                 prop_assert_eq!(parts.map(|part| BASE64URL.encode(part)).join("."), text);
+            }
+        }
+    }
+
+    #[test]
+    fn base64url_is_read_as_another_library_reads_it_whatever_byte_stands_where() {
+        for length in 0..70 {
+            for at in 0..=length {
+                for byte in 0..=u8::MAX {
+                    let mut text = vec![b'A'; length];
+                    text.splice(at..(at + 1).min(length), [byte]);
+                    assert_eq!(
+                        decode_base64url(&text),
+                        BASE64URL.decode(&text).ok(),
+                        "{byte:#x} at {at} of {length}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_separator_is_found_wherever_it_stands() {
+        for length in 0..70 {
+            for at in 0..length {
+                for byte in 0..=u8::MAX {
+                    let mut bytes = vec![b'e'; length];
+                    bytes[at] = byte;
+                    let is_one = byte <= b' ' || byte == b',';
+                    assert_eq!(has_separator(&bytes), is_one, "{byte:#x} at {at} of {length}");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn separators_are_found_as_byte_by_byte(bytes: Vec<u8>) {
+            prop_assert_eq!(has_separator(&bytes), bytes.iter().any(|byte| *byte <= b' ' || *byte == b','));
+        }
+
+        #[test]
+        fn a_text_is_the_same_as_itself_and_as_nothing_else(bytes: Vec<u8>, at: prop::sample::Index, bit in 0..8_u8) {
+            prop_assert!(is_equal(&bytes, &bytes.clone()));
+            prop_assert!(!is_equal(&bytes, &[&*bytes, &[0]].concat()) && !is_equal(&[&*bytes, &[0]].concat(), &bytes));
+            if !bytes.is_empty() {
+                let mut other = bytes.clone();
+                other[at.index(bytes.len())] ^= 1 << bit;
+                prop_assert!(!is_equal(&bytes, &other));
             }
         }
     }

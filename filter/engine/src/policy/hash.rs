@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::document::{Document, ProviderDocument};
-use super::values::Named;
+use crate::policy::document::{Document, ProviderDocument};
+use crate::policy::values::Named;
 
 /// A document in the one form that is hashed: members in a fixed order, names sorted, presets written out.
 #[derive(Serialize)]
@@ -14,7 +14,7 @@ struct Canonical<'a> {
     providers: &'a Named<ProviderDocument>,
     services: &'a Named<super::document::ServiceDocument>,
     identity: &'a super::document::IdentityDocument,
-    mode: Option<super::mode::ModeDocument>,
+    mode: Option<super::ModeDocument>,
     problem_base: Option<&'a str>,
     headers: &'a super::document::HeaderRulesDocument,
     access_log: bool,

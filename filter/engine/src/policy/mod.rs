@@ -4,48 +4,42 @@
 //! hosts are binary searches, rows are found in a tree, roles are bits. A policy that exists is whole; whoever has an old one
 //! keeps it until the new one is. Several files become one document in [`merge`].
 
-mod bounds;
 mod compile;
 pub mod configuration;
 pub mod document;
 mod error;
 mod hash;
-mod hosts;
-mod identity;
 mod merge;
-mod mode;
-mod origins;
+mod model;
 mod presets;
-mod provider;
 mod read;
 #[cfg(feature = "schema")]
 mod schema;
-mod service;
 mod strict;
 #[cfg(test)]
 mod testing;
 mod text;
 mod values;
 
-pub use bounds::{CacheBounds, Limits, Waiting};
-pub use document::Document;
-pub use error::{PolicyError, PolicyErrors, file_and_place};
-pub use identity::{Assertion, Identity, MAX_ASSERTION_TTL};
-pub use merge::{Merged, merge};
-pub use mode::{Date, Mode, ModeDocument};
-pub use provider::{
+pub use crate::policy::model::{Assertion, Identity, MAX_ASSERTION_TTL};
+pub use crate::policy::model::{CacheBounds, Limits, Waiting};
+pub use crate::policy::model::{
     ClaimPath, ClaimRule, Endpoint, KeySource, KeyTimes, Provider, ProviderId, SourceId, TokenSource,
 };
+pub use crate::policy::model::{Date, Mode, ModeDocument};
+pub use crate::policy::model::{Found, Row, RowId, Service, ServiceId};
+pub use document::Document;
+pub use error::{PolicyError, PolicyErrors, file_and_place};
+pub use merge::{Merged, merge};
 #[cfg(feature = "schema")]
 pub use schema::json_schema;
-pub use service::{Found, Row, RowId, Service, ServiceId};
 pub use values::{Count, Json, Named, Seconds};
 
-use crate::authz::requirement::{RoleBits, RoleNames};
 use crate::authz::roles::Roles;
-use crate::lookup::Lookup;
-use crate::strip::{HeaderRules, Verified};
-use hosts::Hosts;
+use crate::authz::roles::{RoleBits, RoleNames};
+use crate::header_strip::{HeaderRules, Verified};
+use crate::policy::model::Hosts;
+use crate::sorted_map::Lookup;
 
 /// A policy, whole and checked.
 #[derive(Clone, Debug)]
@@ -157,7 +151,7 @@ impl Policy {
         &self.header_rules.lists().passed_unverified
     }
 
-    /// Whether a header may be removed from a request, as a whole or in part: see [`crate::strip`].
+    /// Whether a header may be removed from a request, as a whole or in part: see [`crate::header_strip`].
     pub fn changes_header(&self, name: &str) -> bool {
         self.header_rules.changes(name)
     }

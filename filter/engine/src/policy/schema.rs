@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::document::Document;
 use super::values::{Count, Json, Named, Seconds};
-use crate::authn::algorithm::Algorithm;
+use crate::authn::signature::Algorithm;
 
 /// The JSON Schema (2020-12) of the policy document.
 pub fn json_schema() -> Value {

@@ -6,16 +6,16 @@ use std::time::Duration;
 use super::environment::{Environment, SharedEntry};
 use super::{Effects, Event, Fetch, FetchError, FetchId, FetchResponse};
 use crate::authn::jwks::KeySet;
-use crate::authn::keyring::Keyring;
-use crate::keylife::EntryNames;
-use crate::keylife::discovery::jwks_endpoint;
-use crate::keylife::freshness::fresh_for;
-use crate::keylife::lease::{Denied, Lease};
-use crate::keylife::record::Record;
-use crate::keylife::schedule::{backoff, next_refresh};
-use crate::keylife::seal::SealKey;
+use crate::authn::key_store::Keyring;
+use crate::clock::{Now, Steady, UnixTime};
+use crate::jwks_refresh::EntryNames;
+use crate::jwks_refresh::discovery::jwks_endpoint;
+use crate::jwks_refresh::lease::{Denied, Lease};
+use crate::jwks_refresh::schedule::fresh_for;
+use crate::jwks_refresh::schedule::{backoff, next_refresh};
+use crate::jwks_refresh::shared_entry::Record;
+use crate::jwks_refresh::shared_entry::SealKey;
 use crate::policy::{Endpoint, KeySource, KeyTimes, Provider, ProviderId};
-use crate::time::{Now, Steady, UnixTime};
 
 /// How much longer than its timeout a fetch may take before another worker takes over.
 const GRACE: Duration = Duration::from_secs(2);

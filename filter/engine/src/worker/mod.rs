@@ -25,18 +25,18 @@ pub use self::environment::{Environment, SharedEntry};
 use self::fetcher::ProviderFetcher;
 pub use self::wait_queue::{BATCH, ReceivedRequest, StreamId};
 use self::wait_queue::{WaitQueue, Waiter};
-use crate::authn::bearer::Headers;
+use crate::authn::credentials::Headers;
 use crate::authn::jwks::JwksError;
-use crate::authn::keyring::Missing;
-use crate::decide::{Decision, Gate, Permit, Trace, Verdict, conclude};
+use crate::authn::key_store::Missing;
+use crate::authorizer::{Decision, Gate, Permit, Trace, Verdict, conclude};
+use crate::clock::{Now, Steady};
 use crate::handoff::{HandoffError, IdentityHeaders};
-use crate::keylife::discovery::DiscoveryError;
-use crate::keylife::seal::SealKey;
+use crate::jwks_refresh::discovery::DiscoveryError;
+use crate::jwks_refresh::shared_entry::SealKey;
 use crate::policy::{Endpoint, Policy, ProviderId};
-use crate::presence::Share;
 use crate::reason::Reason;
 use crate::request::{Connection, Request};
-use crate::time::{Now, Steady};
+use crate::worker_stats::Share;
 
 /// A worker: a policy, the keys of its providers, the tokens seen so far, and the requests that wait.
 #[derive(Debug)]

@@ -5,10 +5,10 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::authn::bearer::Headers;
-use crate::authn::keyring::Missing;
+use crate::authn::credentials::Headers;
+use crate::authn::key_store::Missing;
+use crate::clock::Steady;
 use crate::policy::{ProviderId, Waiting};
-use crate::time::Steady;
 
 /// Requests that are decided again after one event. Envoy deletes the streams of one VM call's replies inside each other:
 /// about 310 of them exhaust the VM's call stack, and end the VM with all of its requests.

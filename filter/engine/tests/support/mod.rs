@@ -2,14 +2,14 @@
 #![allow(dead_code, reason = "every test file uses its own part of it")]
 use std::rc::Rc;
 
-use portcullis_engine::authn::bearer::Headers;
+use portcullis_engine::authn::credentials::Headers;
 use portcullis_engine::authn::jwks::KeySet;
 use portcullis_engine::authn::signature::RUST_CRYPTO;
-use portcullis_engine::decide::{Decision, Gate, Verdict};
+use portcullis_engine::authorizer::{Decision, Gate, Verdict};
+use portcullis_engine::clock::{Now, Steady, UnixTime};
 use portcullis_engine::policy::{Policy, ProviderId};
 use portcullis_engine::reason::Reason;
 use portcullis_engine::request::{Connection, Request};
-use portcullis_engine::time::{Now, Steady, UnixTime};
 use portcullis_principal::SigningKey;
 use serde_json::{Value, json};
 

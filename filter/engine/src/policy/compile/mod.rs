@@ -1,27 +1,20 @@
 //! From the document to the policy. Every mistake is collected, each with its place, so that a person sees all at once; one
 //! concept a file.
 
-mod audience;
-mod bounds;
-mod headers;
 mod identity;
 mod jwks;
-pub(super) mod lint;
-mod provider;
+pub(super) mod limits;
 mod providers;
 mod roles;
-mod rows;
-mod service;
 mod services;
-mod source;
 
-use super::Policy;
-use super::document::Document;
-use super::error::{Mistakes, Place, PolicyErrors};
-use super::hash::hash;
-use super::mode::Mode;
-use super::origins::Origins;
-use crate::strip::HeaderRules;
+use crate::header_strip::HeaderRules;
+use crate::policy::Policy;
+use crate::policy::document::Document;
+use crate::policy::error::{Mistakes, Place, PolicyErrors};
+use crate::policy::hash::hash;
+use crate::policy::merge::Origins;
+use crate::policy::model::Mode;
 
 impl Policy {
     /// Checks a document and makes it fast to ask.
@@ -39,12 +32,13 @@ pub(super) fn compile(document: &Document, origins: &Origins) -> Result<Policy, 
     let resolved = document.resolved_providers();
     let headers = identity::compile(document, origins, &mut mistakes);
     let providers = providers::compile(&resolved, &headers.reserved, origins, &mut mistakes);
-    let header_lists = headers::compile(document, &headers, &providers.sources, origins, &mut mistakes);
+    let header_lists =
+        identity::compile_header_rules(document, &headers, &providers.sources, origins, &mut mistakes);
     let mode = document.mode.map_or(Mode::Enforce, Mode::from);
     let services = services::compile(document, &providers, mode, origins, &mut mistakes);
-    let bounds = bounds::compile(document, origins, &mut mistakes);
-    let problem_base = bounds::problem_base(document, origins, &mut mistakes);
-    lint::check(&Place::document(None), &document.lint, &mut mistakes);
+    let bounds = limits::compile(document, origins, &mut mistakes);
+    let problem_base = limits::problem_base(document, origins, &mut mistakes);
+    limits::check_lint(&Place::document(None), &document.lint, &mut mistakes);
     mistakes.none_or(())?;
     Ok(Policy {
         providers: providers.list.into(),

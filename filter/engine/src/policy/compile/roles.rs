@@ -3,8 +3,8 @@
 use super::super::document::{ProviderDocument, RoleSourceDocument};
 use super::super::error::{Mistakes, Place};
 use super::super::text::{Quoted, is_printable};
-use super::provider::claim_path;
 use crate::authz::roles::{MAX_ROLE_BYTES, RoleRules, RoleSource};
+use crate::policy::compile::providers::claim_path;
 
 pub(super) fn compile(place: &Place<'_>, document: &ProviderDocument, mistakes: &mut Mistakes) -> RoleRules {
     let sources = document.roles.as_deref().unwrap_or_default();

@@ -9,12 +9,12 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use harness::envoy::Config;
 use harness::stack::Stack;
 use harness::{artifacts, keys};
-use portcullis_engine::keylife::EntryNames;
-use portcullis_engine::keylife::lease::Lease;
-use portcullis_engine::keylife::record::Record;
-use portcullis_engine::keylife::seal::SealKey;
+use portcullis_engine::clock::Steady;
+use portcullis_engine::jwks_refresh::EntryNames;
+use portcullis_engine::jwks_refresh::lease::Lease;
+use portcullis_engine::jwks_refresh::shared_entry::Record;
+use portcullis_engine::jwks_refresh::shared_entry::SealKey;
 use portcullis_engine::policy::Endpoint;
-use portcullis_engine::time::Steady;
 use serde_json::{Value, json};
 
 use crate::keys::{everywhere, fetched_again, until_all_workers};

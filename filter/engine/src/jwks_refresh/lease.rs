@@ -1,0 +1,179 @@
+//! Who may fetch: one entry for each provider, changed by compare-and-swap. It holds the flight in progress, the
+//! backoff after failures, and the last extra fetch, so all workers keep the same bounds.
+
+use std::time::Duration;
+
+use crate::clock::Steady;
+
+/// The state of a provider's fetches, as all workers share it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lease {
+    /// A worker fetches, until then at the latest: one that dies holding the lease does not stop the refreshing.
+    pub flying_until: Steady,
+    /// No refresh before: the backoff after failures.
+    pub not_before: Steady,
+    /// When the last extra fetch began; zero: never.
+    pub last_extra: Steady,
+    /// Failures since the last success.
+    pub failures: u32,
+}
+
+/// Why a worker may not fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// Another fetch is on its way.
+    Flying,
+    /// Not for so long.
+    NotFor(Duration),
+}
+
+const FORM: u8 = 1;
+/// No lease lasts longer, so one that does is not ours. The longest one is for discovery: two calls of 300 s each, the
+/// longest `timeout` that a policy may say, and 2 s.
+pub const LONGEST: Duration = Duration::from_mins(11);
+
+impl Lease {
+    /// The lease taken for a refresh that may take `timeout`.
+    ///
+    /// # Errors
+    /// Why not now.
+    pub fn refresh(self, now: Steady, timeout: Duration) -> Result<Self, Denied> {
+        self.idle(now)?;
+        if now < self.not_before {
+            return Err(Denied::NotFor(self.not_before.since(now)));
+        }
+        Ok(Self { flying_until: now.plus(timeout), ..self })
+    }
+
+    /// The lease taken for an extra fetch, because of key ids that nobody knows: at most one in `interval`. It does not
+    /// heed the backoff: the interval bounds it.
+    ///
+    /// # Errors
+    /// Why not now.
+    pub fn extra(self, now: Steady, timeout: Duration, interval: Duration) -> Result<Self, Denied> {
+        self.idle(now)?;
+        self.extra_allowed(now, interval)?;
+        Ok(Self { flying_until: now.plus(timeout), last_extra: now, ..self })
+    }
+
+    /// Whether the interval lets an extra fetch begin.
+    ///
+    /// # Errors
+    /// How long not.
+    pub fn extra_allowed(self, now: Steady, interval: Duration) -> Result<(), Denied> {
+        let next = self.last_extra.plus(interval);
+        if self.last_extra != Steady::default() && now < next {
+            Err(Denied::NotFor(next.since(now)))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether no fetch is on its way.
+    ///
+    /// # Errors
+    /// One is.
+    pub fn idle(self, now: Steady) -> Result<(), Denied> {
+        if now < self.flying_until { Err(Denied::Flying) } else { Ok(()) }
+    }
+
+    /// Given back after a success.
+    #[must_use]
+    pub fn succeeded(self) -> Self {
+        Self { flying_until: Steady::default(), not_before: Steady::default(), failures: 0, ..self }
+    }
+
+    /// Given back after a failure: the next refresh is not before `until`.
+    #[must_use]
+    pub fn failed(self, until: Steady) -> Self {
+        let failures = self.failures.saturating_add(1);
+        Self { flying_until: Steady::default(), not_before: until, failures, ..self }
+    }
+
+    /// As bytes.
+    pub fn encode(self) -> Vec<u8> {
+        let mut bytes = vec![FORM];
+        for time in [self.flying_until, self.not_before, self.last_extra] {
+            bytes.extend(time.0.to_be_bytes());
+        }
+        bytes.extend(self.failures.to_be_bytes());
+        bytes
+    }
+
+    /// From bytes. What lies further in the future than any lease can is of another machine's clock: no lease.
+    pub fn decode(bytes: &[u8], now: Steady) -> Option<Self> {
+        let (&form, bytes) = bytes.split_first()?;
+        let (flying, bytes) = bytes.split_first_chunk::<8>()?;
+        let (not_before, bytes) = bytes.split_first_chunk::<8>()?;
+        let (last_extra, bytes) = bytes.split_first_chunk::<8>()?;
+        let (failures, bytes) = bytes.split_first_chunk::<4>()?;
+        let time = |bytes: &[u8; 8]| Steady(u64::from_be_bytes(*bytes));
+        let lease = Self {
+            flying_until: time(flying),
+            not_before: time(not_before),
+            last_extra: time(last_extra),
+            failures: u32::from_be_bytes(*failures),
+        };
+        let latest = now.plus(LONGEST);
+        let sane =
+            [lease.flying_until, lease.not_before, lease.last_extra].into_iter().all(|it| it <= latest);
+        (form == FORM && bytes.is_empty() && sane).then_some(lease)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn at(seconds: u64) -> Steady {
+        Steady::default().plus(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn one_fetch_at_a_time_and_a_dead_holder_is_forgotten() {
+        let taken = Lease::default().refresh(at(10), 5 * SECOND).unwrap();
+        assert_eq!(taken.refresh(at(14), SECOND), Err(Denied::Flying));
+        assert_eq!(taken.extra(at(14), SECOND, SECOND), Err(Denied::Flying));
+        assert!(taken.refresh(at(15), SECOND).is_ok());
+        assert!(taken.succeeded().refresh(at(11), SECOND).is_ok());
+    }
+
+    #[test]
+    fn after_a_failure_no_refresh_begins_before_the_backoff_ends() {
+        let failed = Lease::default().refresh(at(10), SECOND).unwrap().failed(at(20));
+        assert_eq!(failed.refresh(at(12), SECOND), Err(Denied::NotFor(8 * SECOND)));
+        assert_eq!(failed.failures, 1);
+        assert!(failed.refresh(at(20), SECOND).is_ok());
+        assert_eq!(failed.succeeded().failures, 0);
+    }
+
+    #[test]
+    fn an_extra_fetch_begins_at_most_once_in_an_interval() {
+        let interval = 30 * SECOND;
+        let extra = Lease::default().extra(at(10), SECOND, interval).unwrap().succeeded();
+        assert_eq!(extra.extra(at(11), SECOND, interval), Err(Denied::NotFor(29 * SECOND)));
+        assert!(extra.extra(at(40), SECOND, interval).is_ok());
+        // a refresh neither spends nor frees it
+        assert!(extra.refresh(at(12), SECOND).unwrap().succeeded().extra_allowed(at(13), interval).is_err());
+    }
+
+    #[test]
+    fn a_lease_for_the_longest_timeout_of_a_policy_is_read_by_the_other_workers() {
+        let now = at(1);
+        let taken = Lease::default().refresh(now, Duration::from_mins(10) + 2 * SECOND).unwrap();
+        assert_eq!(Lease::decode(&taken.encode(), now), Some(taken));
+    }
+
+    #[test]
+    fn a_lease_of_another_clock_or_form_is_none() {
+        let lease = Lease { flying_until: at(10), not_before: at(20), last_extra: at(5), failures: 3 };
+        let bytes = lease.encode();
+        assert_eq!(Lease::decode(&bytes, at(9)), Some(lease));
+        let far = Lease { flying_until: at(100_000), ..lease }.encode();
+        assert_eq!(Lease::decode(&far, at(9)), None);
+        assert_eq!(Lease::decode(&bytes[1..], at(9)), None);
+        assert_eq!(Lease::decode(&[&bytes[..], &[0]].concat(), at(9)), None);
+    }
+}

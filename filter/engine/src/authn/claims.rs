@@ -4,7 +4,9 @@
 
 use std::borrow::Cow;
 
-use crate::authn::json::{self, Json, Object};
+use serde::Deserialize;
+
+use crate::authn::json::{Json, Object};
 use crate::authn::signature::Proof;
 use crate::authn::token::decode_base64url;
 use crate::clock::UnixTime;
@@ -26,6 +28,13 @@ const MAX_DATE: f64 = 253_402_300_799.0;
 pub(crate) struct UnverifiedClaims<'a> {
     payload: &'a [u8],
     issuer: Cow<'a, str>,
+}
+
+/// The one claim that is read before the signature is verified; serde skips the others, and refuses `iss` twice.
+#[derive(Deserialize)]
+struct Issuer<'a> {
+    #[serde(borrow)]
+    iss: Cow<'a, str>,
 }
 
 /// Claims whose signature is verified and which meet their provider's rules. Roles are read from nothing else.
@@ -65,9 +74,13 @@ impl<'a> UnverifiedClaims<'a> {
     /// # Errors
     /// [`Reason::ClaimsMalformed`] if the payload is too large or not a JSON object with one `iss`, a string.
     pub(crate) fn parse(payload: &'a [u8]) -> Result<Self, Reason> {
-        let issuer =
-            Some(payload).filter(|it| it.len() <= MAX_PAYLOAD).and_then(|it| json::string(it, "iss"));
-        Ok(Self { payload, issuer: issuer.ok_or(Reason::ClaimsMalformed)? })
+        let Issuer { iss } = Some(payload)
+            .filter(|it| it.len() <= MAX_PAYLOAD)
+            // serde would read a list as the members in their order
+            .filter(|it| it.trim_ascii_start().first() == Some(&b'{'))
+            .and_then(|it| serde_json::from_str(std::str::from_utf8(it).ok()?).ok())
+            .ok_or(Reason::ClaimsMalformed)?;
+        Ok(Self { payload, issuer: iss })
     }
 
     /// The issuer that it names.
@@ -271,4 +284,33 @@ fn is_name(text: &str) -> bool {
 fn hides(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_issuer_is_read_before_the_signature_is_verified() {
+        let issuer = |payload: &[u8]| UnverifiedClaims::parse(payload).ok().map(|it| it.issuer().to_owned());
+        for (text, expected) in [
+            (r#"{"iss":"a"}"#, Some("a")),
+            (r#" {"a":[{"iss":"no"}],"\u0069ss":"a\u0062","z":{}} "#, Some("ab")),
+            (r#"{"a":1e999,"a":"twice","iss":"b"}"#, Some("b")),
+            (r#"{"iss":"a","iss":"a"}"#, None),
+            (r#"{"iss":1}"#, None),
+            (r#"{"iss":null}"#, None),
+            (r#"{"ISS":"a"}"#, None),
+            (r#"["iss","a"]"#, None),
+            (r#"{"iss":"a"}{}"#, None),
+            (r#"{"iss":"a","b":}"#, None),
+            (r#"{"iss":"a""#, None),
+            ("", None),
+        ] {
+            assert_eq!(issuer(text.as_bytes()).as_deref(), expected, "{text}");
+        }
+        assert_eq!(issuer(b"{\"iss\":\"a\",\"b\":\"\xff\"}"), None);
+        let deep = format!(r#"{{"a":{}{},"iss":"a"}}"#, "[".repeat(30_000), "]".repeat(30_000));
+        assert_eq!(issuer(deep.as_bytes()).as_deref(), Some("a"));
+    }
 }

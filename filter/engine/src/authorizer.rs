@@ -1,5 +1,5 @@
 //! The only public decision function: a request and what is known, in; allow, refuse or wait, out. What it saw on the way
-//! is the [`Trace`]: logs, metrics and `explain` are made of it, so they cannot differ from the decision.
+//! is the [`DecisionTrace`]: logs, metrics and `explain` are made of it, so they cannot differ from the decision.
 
 use std::rc::Rc;
 
@@ -7,12 +7,12 @@ use jsonwebtoken::crypto::CryptoProvider;
 use portcullis_principal::SigningKey;
 
 use crate::authn::credentials::{Credential, Headers, credential};
-use crate::authn::key_store::{Keyring, Missing};
+use crate::authn::key_store::{KeyStore, PendingKeys};
 use crate::authn::token_cache::TokenCache;
-use crate::authn::{Authentication, Findings, Halt};
+use crate::authn::{Authentication, AuthnError, Findings};
 use crate::authz::path::CanonicalPath;
 use crate::authz::roles::Requirement;
-use crate::clock::Now;
+use crate::clock::Clocks;
 use crate::handoff::{Assertions, Caller, Endpoint, HandoffError, IdentityHeaders};
 use crate::header_strip::Verified;
 use crate::policy::{Found, Mode, Policy, ProviderId, Row, RowId, Service, ServiceId, SourceId, TokenSource};
@@ -22,9 +22,9 @@ use crate::request::{Connection, Request};
 
 /// What one worker decides with: a policy, the keys of its providers, and the tokens seen so far.
 #[derive(Debug)]
-pub struct Gate {
+pub struct Authorizer {
     policy: Rc<Policy>,
-    keyring: Keyring,
+    key_store: KeyStore,
     cache: TokenCache,
     assertions: Assertions,
 }
@@ -37,7 +37,7 @@ pub enum Decision {
     /// It ends.
     Refuse(Reason),
     /// It waits for keys, and is decided again from the beginning.
-    Wait(ProviderId, Missing),
+    Wait(ProviderId, PendingKeys),
 }
 
 /// A decision, and what it was made from.
@@ -46,12 +46,12 @@ pub struct Verdict {
     /// The decision.
     pub decision: Decision,
     /// What was seen on the way to it.
-    pub trace: Trace,
+    pub trace: DecisionTrace,
 }
 
 /// What a decision saw on its way.
 #[derive(Clone, Debug, Default)]
-pub struct Trace {
+pub struct DecisionTrace {
     /// The service of the host.
     pub service: Option<ServiceId>,
     /// The row of the method and the path.
@@ -72,13 +72,13 @@ pub struct Trace {
     pub reason: Option<Reason>,
 }
 
-impl Gate {
+impl Authorizer {
     /// A gate for a policy, with no keys but the inline ones.
     pub fn new(policy: Rc<Policy>, crypto: &'static CryptoProvider) -> Self {
-        let keyring = Keyring::new(&policy, crypto);
+        let key_store = KeyStore::new(&policy, crypto);
         let cache = TokenCache::new(policy.cache());
         let assertions = Assertions::new(policy.cache().assertions);
-        Self { policy, keyring, cache, assertions }
+        Self { policy, key_store, cache, assertions }
     }
 
     /// Its policy.
@@ -87,13 +87,13 @@ impl Gate {
     }
 
     /// The keys, to look at.
-    pub fn keyring(&self) -> &Keyring {
-        &self.keyring
+    pub fn key_store(&self) -> &KeyStore {
+        &self.key_store
     }
 
     /// The keys, to install new ones.
-    pub fn keyring_mut(&mut self) -> &mut Keyring {
-        &mut self.keyring
+    pub fn key_store_mut(&mut self) -> &mut KeyStore {
+        &mut self.key_store
     }
 
     /// The tokens seen so far, to look at.
@@ -112,29 +112,29 @@ impl Gate {
     }
 
     /// Decides a request, as if it had come at `now`.
-    pub fn decide(&mut self, request: &Request<'_>, connection: &dyn Connection, now: Now) -> Verdict {
+    pub fn decide(&mut self, request: &Request<'_>, connection: &dyn Connection, now: Clocks) -> Verdict {
         // written where it is returned: to move it costs more than to make it
         let mut verdict =
-            Verdict { decision: Decision::Refuse(Reason::HandoffFailed), trace: Trace::default() };
+            Verdict { decision: Decision::Refuse(Reason::HandoffFailed), trace: DecisionTrace::default() };
         let policy = Rc::clone(&self.policy);
         let trace = &mut verdict.trace;
-        verdict.decision = match self.levels(&policy, request, connection, now, trace) {
+        verdict.decision = match self.evaluate(&policy, request, connection, now, trace) {
             Ok(()) => Decision::Allow(Permit::of(trace, None)),
-            Err(Halt::Wait(provider, missing)) => Decision::Wait(provider, missing),
-            Err(Halt::Refused(reason)) => conclude(&policy, trace, reason, now),
+            Err(AuthnError::Wait(provider, missing)) => Decision::Wait(provider, missing),
+            Err(AuthnError::Refused(reason)) => apply_mode(&policy, trace, reason, now),
         };
         verdict
     }
 
     /// Level 1, then level 2.
-    fn levels(
+    fn evaluate(
         &mut self,
         policy: &Policy,
         request: &Request<'_>,
         connection: &dyn Connection,
-        now: Now,
-        trace: &mut Trace,
-    ) -> Result<(), Halt> {
+        now: Clocks,
+        trace: &mut DecisionTrace,
+    ) -> Result<(), AuthnError> {
         trace.service = policy.service_of_host(request.authority);
         let service = trace.service.and_then(|id| policy.service(id));
         let Ok(path) = CanonicalPath::parse(request.target) else { return Err(Reason::PathAmbiguous.into()) };
@@ -148,10 +148,10 @@ impl Gate {
                 trace.source = Some(credential.source);
                 judge_origin(policy, credential, request)?;
                 let mut findings = Findings::default();
-                let (keyring, cache) = (&self.keyring, &mut self.cache);
-                let arrived = request.arrived.unwrap_or(now.steady);
+                let (key_store, cache) = (&self.key_store, &mut self.cache);
+                let arrived = request.arrived.unwrap_or(now.monotonic);
                 let mut authentication =
-                    Authentication { policy, keyring, cache, service, connection, now, arrived };
+                    Authentication { policy, key_store, cache, service, connection, now, arrived };
                 let caller = authentication.run(credential, &mut findings);
                 trace.provider = findings.provider;
                 trace.cached = findings.cached;
@@ -167,7 +167,7 @@ impl Gate {
         let row = row.ok_or(Reason::RouteUndeclared)?;
         let met = match (&row.requirement, &caller) {
             (Requirement::Public, _) => true,
-            (requirement, Some(caller)) => requirement.met(&caller.roles.bits),
+            (requirement, Some(caller)) => requirement.is_satisfied_by(&caller.roles.bits),
             (_, None) => false,
         };
         if met { Ok(()) } else { Err(Reason::RoleMissing.into()) }
@@ -176,7 +176,7 @@ impl Gate {
 
 /// The decision where a request would end for `reason`: it ends, unless a shadow mode that is not over lets it pass,
 /// marked. What cannot be read in one way only never passes, nor does what we could not hand over.
-pub fn conclude(policy: &Policy, trace: &mut Trace, reason: Reason, now: Now) -> Decision {
+pub fn apply_mode(policy: &Policy, trace: &mut DecisionTrace, reason: Reason, now: Clocks) -> Decision {
     trace.reason = Some(reason);
     let row = trace.row.and_then(|id| policy.row(id)).map(|(_, row)| row.mode);
     let service = || trace.service.and_then(|id| policy.service(id)).map(Service::mode);
@@ -194,7 +194,7 @@ fn find<'p>(
     service: &'p Service,
     request: &Request<'_>,
     path: CanonicalPath<'_>,
-    trace: &mut Trace,
+    trace: &mut DecisionTrace,
 ) -> Option<&'p Row> {
     match service.find(request.method, path) {
         Found::Row(row) => {
@@ -267,8 +267,8 @@ pub struct Permit {
 }
 
 impl Permit {
-    pub(crate) fn of(trace: &Trace, shadow: Option<Reason>) -> Self {
-        let Trace { service, row, source, ref caller, .. } = *trace;
+    pub(crate) fn of(trace: &DecisionTrace, shadow: Option<Reason>) -> Self {
+        let DecisionTrace { service, row, source, ref caller, .. } = *trace;
         Self { service, row, source, caller: caller.clone(), shadow }
     }
 
@@ -292,7 +292,7 @@ impl Permit {
         policy: &'a Policy,
         (assertions, key): (&mut Assertions, Option<&SigningKey>),
         method: &str,
-        now: Now,
+        now: Clocks,
     ) -> Result<IdentityHeaders<'a>, HandoffError> {
         let (Some(caller), Some(service)) = (&self.caller, self.service) else {
             return Ok(IdentityHeaders::default());

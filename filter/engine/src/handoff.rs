@@ -26,7 +26,7 @@ pub struct Caller {
     /// The subject, unique within the issuer only.
     pub subject: Box<str>,
     /// The plain list of roles.
-    pub roles: Rc<Granted>,
+    pub roles: Rc<RoleSet>,
     token_id: Option<Box<str>>,
     /// The token's `exp`.
     ends: UnixTime,
@@ -68,7 +68,7 @@ type Method = [u8; 16];
 pub enum HandoffError {
     /// The policy wants an assertion and there is no key to sign it with.
     #[error("there is no signing key")]
-    NoKey,
+    KeyLookupError,
     /// Provider or service are not this policy's.
     #[error("the caller is of another policy")]
     OtherPolicy,
@@ -102,7 +102,7 @@ impl Caller {
         claims: VerifiedClaims<'_>,
         ends: UnixTime,
         number: u64,
-        lately: &mut GrantedLately,
+        lately: &mut RoleSetCache,
     ) -> Self {
         let subject_header = match header_value(claims.subject()) {
             Cow::Borrowed(_) => None,
@@ -138,7 +138,7 @@ impl Caller {
         ];
         let mut headers = IdentityHeaders { plain: Some(plain), assertion: None };
         if !identity.assertion.omitted {
-            let key = key.ok_or(HandoffError::NoKey)?;
+            let key = key.ok_or(HandoffError::KeyLookupError)?;
             if let Some(row) = endpoint.row {
                 let mint = || self.mint(policy, provider, key, (endpoint, row), now);
                 let jws = assertions.of(self, (endpoint, row), now, mint)?;
@@ -249,7 +249,7 @@ const LATELY: usize = 32;
 
 /// A caller's roles: a list of names.
 #[derive(Debug)]
-pub struct Granted {
+pub struct RoleSet {
     names: Box<[String]>,
     /// Those of the roles that some row names.
     pub(crate) bits: RoleBits,
@@ -259,19 +259,19 @@ pub struct Granted {
 
 /// The sets that were granted lately, each once.
 #[derive(Debug, Default)]
-pub(crate) struct GrantedLately(Vec<Rc<Granted>>);
+pub(crate) struct RoleSetCache(Vec<Rc<RoleSet>>);
 
-impl GrantedLately {
+impl RoleSetCache {
     /// These roles; the very ones of an earlier caller, if one of the last few had the same in the same order.
-    pub(crate) fn share(&mut self, policy: &Policy, roles: &Roles<'_>) -> Rc<Granted> {
-        let same = |known: &&Rc<Granted>| known.names.iter().map(String::as_str).eq(roles.iter());
+    pub(crate) fn share(&mut self, policy: &Policy, roles: &Roles<'_>) -> Rc<RoleSet> {
+        let same = |known: &&Rc<RoleSet>| known.names.iter().map(String::as_str).eq(roles.iter());
         if let Some(known) = self.0.iter().find(same) {
             return Rc::clone(known);
         }
         if self.0.len() == LATELY {
             self.0.remove(0);
         }
-        let granted = Rc::new(Granted {
+        let granted = Rc::new(RoleSet {
             names: roles.iter().map(str::to_owned).collect(),
             bits: policy.role_bits(roles),
             header: roles_header(roles.iter()).into(),
@@ -281,14 +281,14 @@ impl GrantedLately {
     }
 }
 
-impl Granted {
+impl RoleSet {
     /// Bytes on the heap, about: as if nobody shared them.
     pub(super) fn bytes(&self) -> usize {
         self.header.len() + self.names.iter().map(|role| role.len() + 24).sum::<usize>()
     }
 }
 
-impl Deref for Granted {
+impl Deref for RoleSet {
     type Target = [String];
 
     fn deref(&self) -> &[String] {

@@ -19,7 +19,7 @@ pub enum Level {
     /// The look-ups of unknown key ids are limited: no fault of ours, and no answer to the question who this is.
     LookupLimit,
     /// Something is wrong on our side.
-    Ours,
+    Internal,
 }
 
 impl Level {
@@ -30,7 +30,7 @@ impl Level {
             Self::Authentication => "authentication",
             Self::RoleTable => "role-table",
             Self::LookupLimit => "lookup-limit",
-            Self::Ours => "ours",
+            Self::Internal => "ours",
         }
     }
 }
@@ -94,7 +94,7 @@ impl Reason {
     #[allow(clippy::match_same_arms)] // likewise
     pub const fn terms(self) -> Terms {
         use Challenge::{InsufficientScope, InvalidRequest, InvalidToken, None, Realm};
-        use Level::{Authentication, LookupLimit, Ours, Request, RoleTable};
+        use Level::{Authentication, LookupLimit, Internal, Request, RoleTable};
         match self {
             Self::PathAmbiguous => terms(400, None, Request, "RFC 9110 7.1, RFC 3986 6.2.2"),
             Self::CredentialsAmbiguous => terms(400, InvalidRequest, Request, "RFC 6750 2, 3.1"),
@@ -129,10 +129,10 @@ impl Reason {
 
             Self::KeyNotYetFetched => terms(429, None, LookupLimit, "RFC 6585 4"),
 
-            Self::KeysUnavailable => terms(503, None, Ours, "RFC 9110 15.6.4"),
-            Self::KeysStale => terms(503, None, Ours, "RFC 9110 15.6.4"),
-            Self::QueueFull => terms(503, None, Ours, "RFC 9110 15.6.4"),
-            Self::HandoffFailed => terms(500, None, Ours, "RFC 9110 15.6.1"),
+            Self::KeysUnavailable => terms(503, None, Internal, "RFC 9110 15.6.4"),
+            Self::KeysStale => terms(503, None, Internal, "RFC 9110 15.6.4"),
+            Self::QueueFull => terms(503, None, Internal, "RFC 9110 15.6.4"),
+            Self::HandoffFailed => terms(500, None, Internal, "RFC 9110 15.6.1"),
         }
     }
 }
@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn what_is_wrong_on_our_side_says_when_to_come_back_and_is_never_a_401() {
         let problems = Problems::new(None);
-        for &reason in Reason::ALL.iter().filter(|r| r.terms().level == Level::Ours) {
+        for &reason in Reason::ALL.iter().filter(|r| r.terms().level == Level::Internal) {
             assert!(reason.terms().status >= 500);
             assert_eq!(
                 problems.reply(reason, "shop", "r-1", None).retry_after.is_some(),

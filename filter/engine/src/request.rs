@@ -2,7 +2,7 @@
 //! decoded, lower-cased or copied.
 
 use crate::authn::credentials::Headers;
-use crate::clock::Steady;
+use crate::clock::Monotonic;
 
 /// What a decision may look at besides the clock.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +16,7 @@ pub struct Request<'a> {
     /// All headers, pseudo-headers included, in the order of arrival.
     pub headers: Headers<'a>,
     /// When it arrived, if it has waited for keys; `None`: now.
-    pub arrived: Option<Steady>,
+    pub arrived: Option<Monotonic>,
 }
 
 impl<'a> Request<'a> {

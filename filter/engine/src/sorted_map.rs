@@ -6,15 +6,15 @@ use std::cmp::Ordering;
 
 /// Values by text, byte for byte.
 #[derive(Clone, Debug)]
-pub(crate) struct Lookup<V>(Vec<(Box<[u8]>, V)>);
+pub(crate) struct SortedMap<V>(Vec<(Box<[u8]>, V)>);
 
-impl<V> Default for Lookup<V> {
+impl<V> Default for SortedMap<V> {
     fn default() -> Self {
         Self(Vec::new())
     }
 }
 
-impl<V> Lookup<V> {
+impl<V> SortedMap<V> {
     /// The value of that text.
     pub(crate) fn get(&self, text: &[u8]) -> Option<&V> {
         self.0.get(self.place(text).ok()?).map(|(_, value)| value)
@@ -76,7 +76,7 @@ mod tests {
         fn every_text_has_its_last_value_and_no_other_text_has_any(
             texts in prop::collection::vec("[ab]{0,3}", 0..20), asked in "[ab]{0,3}",
         ) {
-            let mut lookup = Lookup::default();
+            let mut lookup = SortedMap::default();
             let mut expected = BTreeMap::new();
             for (value, text) in texts.iter().enumerate() {
                 prop_assert_eq!(lookup.insert(text.as_bytes(), value), expected.insert(text.as_bytes(), value));

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::clock::Steady;
+use crate::clock::Monotonic;
 
 /// Who says nothing for so long has gone. A worker speaks once a second; one that was only busy is counted again when it
 /// does.
@@ -15,7 +15,7 @@ const FORM: u8 = 1;
 
 /// What a worker has of what is counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Share {
+pub struct WorkerStats {
     /// Requests that wait for keys.
     pub waiting: u64,
     /// Cached tokens.
@@ -26,27 +26,27 @@ pub struct Share {
 
 /// What a worker says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Presence {
+pub struct WorkerReport {
     /// Tells it from those that had its place before, or take it.
     pub worker: u64,
     /// When it said so; `None`: it has gone, and said that.
-    pub seen: Option<Steady>,
+    pub seen: Option<Monotonic>,
     /// What it has.
-    pub share: Share,
+    pub share: WorkerStats,
     /// The hash of the policy that it decides by.
     pub policy: Box<str>,
 }
 
-impl Presence {
+impl WorkerReport {
     /// Whether it is there.
-    pub fn is_there(&self, now: Steady) -> bool {
+    pub fn is_there(&self, now: Monotonic) -> bool {
         // another worker's clock may be read a moment later than ours; an entry of the far future would stay for ever
         self.seen.is_some_and(|seen| now.since(seen) < SILENCE && seen.since(now) < SILENCE)
     }
 
     /// As bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let Share { waiting, tokens, bytes } = self.share;
+        let WorkerStats { waiting, tokens, bytes } = self.share;
         // the monotonic clock's zero is nobody's now
         let seen = self.seen.map_or(0, |seen| seen.0);
         let numbers = [self.worker, seen, waiting, tokens, bytes].map(u64::to_be_bytes);
@@ -67,8 +67,8 @@ impl Presence {
             !policy.is_empty() && policy.len() <= 64 && policy.bytes().all(|b| b.is_ascii_hexdigit());
         (form == FORM && is_hash).then(|| Self {
             worker,
-            seen: (seen > 0).then_some(Steady(seen)),
-            share: Share { waiting, tokens, bytes },
+            seen: (seen > 0).then_some(Monotonic(seen)),
+            share: WorkerStats { waiting, tokens, bytes },
             policy: policy.into(),
         })
     }
@@ -76,16 +76,16 @@ impl Presence {
 
 /// The numbers of all workers together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct Totals {
     /// The sum of the shares.
-    pub share: Share,
+    pub share: WorkerStats,
     /// How many decide by which policy: none, too, by that of a worker which has gone.
     pub policies: BTreeMap<Box<str>, u64>,
 }
 
-impl Tally {
+impl Totals {
     /// Of these.
-    pub fn of<'p>(presences: impl IntoIterator<Item = &'p Presence>, now: Steady) -> Self {
+    pub fn of<'p>(presences: impl IntoIterator<Item = &'p WorkerReport>, now: Monotonic) -> Self {
         let mut tally = Self::default();
         for presence in presences {
             let workers = tally.policies.entry(presence.policy.clone()).or_default();
@@ -105,11 +105,11 @@ impl Tally {
 mod tests {
     use super::*;
 
-    const NOW: Steady = Steady(60_000_000_000);
+    const NOW: Monotonic = Monotonic(60_000_000_000);
 
-    fn worker(worker: u64, policy: &str, seen: Option<Steady>) -> Presence {
-        let share = Share { waiting: worker, tokens: 10 * worker, bytes: 100 * worker };
-        Presence { worker, seen, share, policy: policy.into() }
+    fn worker(worker: u64, policy: &str, seen: Option<Monotonic>) -> WorkerReport {
+        let share = WorkerStats { waiting: worker, tokens: 10 * worker, bytes: 100 * worker };
+        WorkerReport { worker, seen, share, policy: policy.into() }
     }
 
     #[test]
@@ -117,20 +117,20 @@ mod tests {
         for seen in [Some(NOW), None] {
             let presence = worker(7, "0f", seen);
             let bytes = presence.encode();
-            assert_eq!(Presence::decode(&bytes), Some(presence));
+            assert_eq!(WorkerReport::decode(&bytes), Some(presence));
             for length in 0..bytes.len() - 1 {
-                assert_eq!(Presence::decode(&bytes[..length]), None);
+                assert_eq!(WorkerReport::decode(&bytes[..length]), None);
             }
-            assert_eq!(Presence::decode(&[&[9], &bytes[1..]].concat()), None);
+            assert_eq!(WorkerReport::decode(&[&[9], &bytes[1..]].concat()), None);
         }
         for policy in ["", "0f;row=x", "0F\n", &"0".repeat(65)] {
-            assert_eq!(Presence::decode(&worker(7, policy, Some(NOW)).encode()), None, "{policy}");
+            assert_eq!(WorkerReport::decode(&worker(7, policy, Some(NOW)).encode()), None, "{policy}");
         }
     }
 
     #[test]
     fn who_has_gone_or_is_silent_is_not_counted_and_its_policy_comes_to_none() {
-        let silent = Steady(NOW.0 - u64::try_from(SILENCE.as_nanos()).unwrap());
+        let silent = Monotonic(NOW.0 - u64::try_from(SILENCE.as_nanos()).unwrap());
         let later = NOW.plus(Duration::from_secs(1));
         let all = [
             worker(1, "a", Some(NOW)),
@@ -138,25 +138,25 @@ mod tests {
             worker(3, "b", Some(silent)),
             worker(4, "c", None),
         ];
-        let tally = Tally::of(&all, NOW);
-        assert_eq!(tally.share, Share { waiting: 3, tokens: 30, bytes: 300 });
+        let tally = Totals::of(&all, NOW);
+        assert_eq!(tally.share, WorkerStats { waiting: 3, tokens: 30, bytes: 300 });
         let policies: Vec<_> = tally.policies.iter().map(|(hash, workers)| (&**hash, *workers)).collect();
         assert_eq!(policies, [("a", 2), ("b", 0), ("c", 0)]);
     }
 
     #[test]
     fn an_entry_of_the_far_future_is_not_counted() {
-        for seen in [NOW.plus(SILENCE), Steady(u64::MAX)] {
+        for seen in [NOW.plus(SILENCE), Monotonic(u64::MAX)] {
             let entry = worker(1, "a", Some(seen));
             assert!(!entry.is_there(NOW), "{seen:?}");
-            assert_eq!(Tally::of([&entry], NOW).share, Share::default());
+            assert_eq!(Totals::of([&entry], NOW).share, WorkerStats::default());
         }
     }
 
     #[test]
     fn numbers_that_nobody_has_do_not_overflow() {
-        let share = Share { waiting: u64::MAX, tokens: u64::MAX, bytes: u64::MAX };
-        let liar = Presence { share, ..worker(1, "a", Some(NOW)) };
-        assert_eq!(Tally::of([&liar, &liar], NOW).share, share);
+        let share = WorkerStats { waiting: u64::MAX, tokens: u64::MAX, bytes: u64::MAX };
+        let liar = WorkerReport { share, ..worker(1, "a", Some(NOW)) };
+        assert_eq!(Totals::of([&liar, &liar], NOW).share, share);
     }
 }

@@ -38,7 +38,7 @@ fn a_hit_of_a_token_that_has_ended_is_refused_and_forgotten() {
     assert_eq!(ended(&world.show(ORDERS, "/orders", &token)), (Ok(()), HIT));
     world.pass(1);
     assert_eq!(ended(&world.show(ORDERS, "/orders", &token)), (Err(Reason::TokenExpired), HIT));
-    assert_eq!(world.gate.cache_mut().len(), 0);
+    assert_eq!(world.authorizer.cache_mut().len(), 0);
     assert_eq!(ended(&world.show(ORDERS, "/orders", &token)), (Err(Reason::TokenExpired), MISS));
 }
 
@@ -208,6 +208,6 @@ fn what_is_refused_is_not_cached() {
             let verdict = world.show(ORDERS, "/orders", &token);
             assert!(matches!(verdict.decision, Decision::Refuse(_)) && !verdict.trace.cached, "{changes}");
         }
-        assert_eq!(world.gate.cache_mut().len(), 0, "{changes}");
+        assert_eq!(world.authorizer.cache_mut().len(), 0, "{changes}");
     }
 }

@@ -40,7 +40,7 @@ fn headers(more: Vec<(&str, String)>) -> Vec<(String, Vec<u8>)> {
 /// What a decision takes that ends so; `Ok`: it passes.
 fn cost(world: &mut World, sent: &[(String, Vec<u8>)], expected: Result<(), Reason>) -> (u64, u64) {
     let (verdict, blocks, bytes) =
-        taken(|| world.gate.decide(&Request::new(Headers(sent)), &world.peer, world.now));
+        taken(|| world.authorizer.decide(&Request::new(Headers(sent)), &world.peer, world.now));
     let end = match verdict.decision {
         Decision::Allow(_) => Ok(()),
         Decision::Refuse(reason) => Err(reason),

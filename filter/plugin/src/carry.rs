@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use portcullis_engine::authorizer::{Permit, Trace};
-use portcullis_engine::clock::Now;
+use portcullis_engine::authorizer::{DecisionTrace, Permit};
+use portcullis_engine::clock::Clocks;
 use portcullis_engine::header_strip::SHADOW_HEADER;
 use portcullis_engine::policy::Policy;
 use portcullis_engine::reason::Reason;
@@ -41,7 +41,7 @@ pub(crate) fn decide(gateway: &Gateway, stream: StreamId, received: &Rc<Received
 }
 
 /// Carries a decision out under the stream's context.
-pub(crate) fn out(gateway: &Gateway, received: &ReceivedRequest, decided: Decided, now: Now) -> Then {
+pub(crate) fn out(gateway: &Gateway, received: &ReceivedRequest, decided: Decided, now: Clocks) -> Then {
     carry_out(gateway, (&Request::new(received.headers()), received), decided, now)
 }
 
@@ -49,7 +49,7 @@ fn carry_out(
     gateway: &Gateway,
     (request, received): (&Request<'_>, &ReceivedRequest),
     decided: Decided,
-    now: Now,
+    now: Clocks,
 ) -> Then {
     let Decided { outcome, trace, tick_soon } = decided;
     if tick_soon {
@@ -82,7 +82,7 @@ fn carry_out(
 }
 
 /// Removes what the service must not get, and writes who the client is.
-fn allow(gateway: &Gateway, request: &Request<'_>, permit: &Permit, now: Now) -> Result<(), Reason> {
+fn allow(gateway: &Gateway, request: &Request<'_>, permit: &Permit, now: Clocks) -> Result<(), Reason> {
     const MAP: MapType = MapType::HttpRequestHeaders;
     let policy = &*gateway.policy;
     let mut worker = gateway.worker.borrow_mut();
@@ -125,7 +125,7 @@ fn new_request_id<'a>() -> Cow<'a, str> {
 fn refuse(
     gateway: &Gateway,
     request: &Request<'_>,
-    trace: &Trace,
+    trace: &DecisionTrace,
     reason: Reason,
     id: &str,
     retry_after: Option<u32>,
@@ -166,7 +166,7 @@ pub(crate) fn broken() {
 }
 
 /// Counts a decision and leaves it for the access log. Each request comes here once.
-fn tell(gateway: &Gateway, trace: &Trace, reason: Option<Reason>, passed: bool) {
+fn tell(gateway: &Gateway, trace: &DecisionTrace, reason: Option<Reason>, passed: bool) {
     if gateway.policy.access_log() {
         remember(gateway, trace, reason, passed);
     }
@@ -182,7 +182,7 @@ fn tell(gateway: &Gateway, trace: &Trace, reason: Option<Reason>, passed: bool) 
 
 /// The line in the log about a request that is refused, or would be if shadow mode did not let it pass: the same but for its
 /// first words, so that what is looked for before a trial is found during it.
-fn say(gateway: &Gateway, trace: &Trace, reason: Reason, id: &str, passed: bool) {
+fn say(gateway: &Gateway, trace: &DecisionTrace, reason: Reason, id: &str, passed: bool) {
     let policy = &*gateway.policy;
     log::debug!(
         "{}: reason={reason} level={} service={} row={:?} provider={:?} request_id={id}{}",
@@ -196,16 +196,16 @@ fn say(gateway: &Gateway, trace: &Trace, reason: Reason, id: &str, passed: bool)
 }
 
 /// The service's name, or ours where no service was found.
-fn realm<'p>(policy: &'p Policy, trace: &Trace) -> &'p str {
+fn realm<'p>(policy: &'p Policy, trace: &DecisionTrace) -> &'p str {
     trace.service.and_then(|id| policy.service(id)).map_or("portcullis", |service| service.name())
 }
 
-fn row_name(policy: &Policy, trace: &Trace) -> Option<String> {
+fn row_name(policy: &Policy, trace: &DecisionTrace) -> Option<String> {
     let (_, row) = policy.row(trace.row?)?;
     Some(format!("{} {}", row.method, row.template))
 }
 
-fn provider_name<'p>(policy: &'p Policy, trace: &Trace) -> Option<&'p str> {
+fn provider_name<'p>(policy: &'p Policy, trace: &DecisionTrace) -> Option<&'p str> {
     Some(&*policy.provider(trace.provider?)?.name)
 }
 

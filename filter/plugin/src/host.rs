@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, UNIX_EPOCH};
 
-use portcullis_engine::clock::{Now, Reading, Steady};
+use portcullis_engine::clock::{Clocks, Monotonic, Reading};
 use portcullis_engine::worker::{Environment, SharedEntry};
 use proxy_wasm::hostcalls;
 
@@ -14,27 +14,27 @@ const ABSENT: u32 = u32::MAX;
 
 thread_local! {
     /// When both clocks were read last.
-    static READ: Cell<Reading> = const { Cell::new(Reading { wall: 0, steady: Steady(0) }) };
+    static READ: Cell<Reading> = const { Cell::new(Reading { wall: 0, monotonic: Monotonic(0) }) };
 }
 
 /// Both clocks. A host without a wall clock gives a time at which every token has ended.
-pub(crate) fn now() -> Now {
+pub(crate) fn now() -> Clocks {
     read(wall())
 }
 
 /// Both clocks for a request, which mostly asks for one of them: the steady one has gone on since it was read last as the wall
 /// clock has.
-pub(crate) fn about_now() -> Now {
+pub(crate) fn about_now() -> Clocks {
     let wall = wall();
-    match READ.get().steady_at(wall) {
-        Some(steady) => Reading { wall, steady }.now(),
+    match READ.get().monotonic_at(wall) {
+        Some(monotonic) => Reading { wall, monotonic }.now(),
         None => read(wall),
     }
 }
 
-fn read(wall: u64) -> Now {
+fn read(wall: u64) -> Clocks {
     let ticks = coarsetime::Instant::now().as_ticks();
-    let reading = Reading { wall, steady: Steady(coarsetime::Duration::from_ticks(ticks).as_nanos()) };
+    let reading = Reading { wall, monotonic: Monotonic(coarsetime::Duration::from_ticks(ticks).as_nanos()) };
     READ.set(reading);
     reading.now()
 }

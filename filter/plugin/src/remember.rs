@@ -1,7 +1,7 @@
 //! What a decision leaves behind for the access log: one host call puts it into the stream's filter state, as a protobuf
 //! `Struct` that Envoy's log format reads field by field. Nothing in it is a credential, and all of it is bounded.
 
-use portcullis_engine::authorizer::Trace;
+use portcullis_engine::authorizer::DecisionTrace;
 use portcullis_engine::reason::Reason;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 use proxy_wasm::hostcalls;
@@ -25,7 +25,7 @@ pub(crate) fn declare() {
 }
 
 /// Leaves a decision behind. `reason`: why it was refused, or would have been.
-pub(crate) fn remember(gateway: &Gateway, trace: &Trace, reason: Option<Reason>, passed: bool) {
+pub(crate) fn remember(gateway: &Gateway, trace: &DecisionTrace, reason: Option<Reason>, passed: bool) {
     let policy = &*gateway.policy;
     let mut fields = Vec::with_capacity(320);
     field(&mut fields, "decision", if passed { "allow" } else { "refuse" });

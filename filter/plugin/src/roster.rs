@@ -8,9 +8,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use portcullis_engine::clock::Steady;
+use portcullis_engine::clock::Monotonic;
 use portcullis_engine::worker::{Environment as _, SharedEntry};
-use portcullis_engine::worker_stats::{Presence, Share, Tally};
+use portcullis_engine::worker_stats::{Totals, WorkerReport, WorkerStats};
 
 use crate::host::{self, Host};
 use crate::metrics::Metrics;
@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Roster {
     worker: u64,
     policy: Box<str>,
-    told: Cell<Steady>,
+    told: Cell<Monotonic>,
     /// Policies that were ever in force here: a gauge that is set no more keeps its value.
     policies: RefCell<BTreeSet<Box<str>>>,
 }
@@ -32,7 +32,7 @@ pub(crate) struct Roster {
 /// A place, and who has it or had it.
 struct Place {
     entry: SharedEntry,
-    presence: Option<Presence>,
+    presence: Option<WorkerReport>,
 }
 
 impl Roster {
@@ -42,15 +42,15 @@ impl Roster {
     }
 
     /// Whether this worker has said a moment ago what it has.
-    pub(crate) fn is_told(&self, now: Steady) -> bool {
+    pub(crate) fn is_told(&self, now: Monotonic) -> bool {
         now.since(self.told.get()) < PAUSE
     }
 
     /// Says what this worker has now, and sets the gauges to what all have. `None`: it goes.
-    pub(crate) fn tell(&self, share: Option<Share>, metrics: &Metrics, now: Steady) {
+    pub(crate) fn tell(&self, share: Option<WorkerStats>, metrics: &Metrics, now: Monotonic) {
         self.told.set(now);
         let places = places();
-        let mine = Presence {
+        let mine = WorkerReport {
             worker: self.worker,
             seen: share.map(|_| now),
             share: share.unwrap_or_default(),
@@ -59,7 +59,7 @@ impl Roster {
         self.write(&mine, &places, now);
         let others = places.iter().filter_map(|place| place.presence.as_ref());
         let others = others.filter(|presence| presence.worker != self.worker);
-        let tally = Tally::of(others.chain([&mine]), now);
+        let tally = Totals::of(others.chain([&mine]), now);
         metrics.set("portcullis.waiting_requests", tally.share.waiting);
         metrics.set("portcullis.cached_tokens", tally.share.tokens);
         metrics.set("portcullis.cached_bytes", tally.share.bytes);
@@ -73,7 +73,7 @@ impl Roster {
 
     /// Into the place that is ours, or one that nobody has any more, or a new one. Where another was faster, at the next
     /// tick.
-    fn write(&self, mine: &Presence, places: &[Place], now: Steady) {
+    fn write(&self, mine: &WorkerReport, places: &[Place], now: Monotonic) {
         let is_mine = |place: &Place| place.presence.as_ref().is_some_and(|it| it.worker == self.worker);
         let is_free = |place: &Place| !place.presence.as_ref().is_some_and(|it| it.is_there(now));
         let place = places.iter().position(is_mine).or_else(|| places.iter().position(is_free));
@@ -90,5 +90,5 @@ fn name(place: usize) -> String {
 
 fn places() -> Vec<Place> {
     let entries = (0..PLACES).map_while(|place| Host.shared(&name(place)));
-    entries.map(|entry| Place { presence: Presence::decode(&entry.value), entry }).collect()
+    entries.map(|entry| Place { presence: WorkerReport::decode(&entry.value), entry }).collect()
 }

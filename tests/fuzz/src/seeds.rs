@@ -133,22 +133,22 @@ pub(crate) fn configuration() -> Vec<Vec<u8>> {
 pub(crate) fn shared_data() -> Vec<Vec<u8>> {
     use std::time::Duration;
 
-    use portcullis_engine::clock::Steady;
+    use portcullis_engine::clock::Monotonic;
     use portcullis_engine::jwks_refresh::lease::Lease;
     use portcullis_engine::jwks_refresh::shared_entry::Record;
-    use portcullis_engine::worker_stats::{Presence, Share};
+    use portcullis_engine::worker_stats::{WorkerReport, WorkerStats};
 
-    let now = Steady(1_000_000_000_000);
+    let now = Monotonic(1_000_000_000_000);
     let later = |seconds| now.plus(Duration::from_secs(seconds));
-    let record = |fresh_for| Record { begun: now, fresh_for, jwks: b"{}".to_vec() }.encode();
+    let record = |fresh_for| Record { started_at: now, fresh_for, jwks: b"{}".to_vec() }.encode();
     let lease = |flying, not_before, extra, failures| Lease {
-        flying_until: later(flying),
+        in_flight_until: later(flying),
         not_before: later(not_before),
-        last_extra: later(extra),
+        last_on_demand: later(extra),
         failures,
     };
-    let share = Share { waiting: 1, tokens: 2, bytes: u64::MAX };
-    let presence = |seen| Presence { worker: 7, seen, share, policy: "0123456789abcdef".into() }.encode();
+    let share = WorkerStats { waiting: 1, tokens: 2, bytes: u64::MAX };
+    let presence = |seen| WorkerReport { worker: 7, seen, share, policy: "0123456789abcdef".into() }.encode();
     let said = |presence: &[u8]| {
         let length = u8::try_from(presence.len()).expect("short");
         [&[8, 0, 0, length], presence].concat()
@@ -165,6 +165,6 @@ pub(crate) fn shared_data() -> Vec<Vec<u8>> {
         [&take[..], &wait, &fail, &take, &store, &wait, &store].concat(),
         [&store[..], &wait, &store, &replay, &wait, &flip, &store].concat(),
         [&take[..], &forge, &take, &[4, 1, 3, 1, 2, 3], &take, &[5, 1, 1]].concat(),
-        [&said(&presence(Some(now)))[..], &said(&presence(Some(Steady(u64::MAX)))), &wait].concat(),
+        [&said(&presence(Some(now)))[..], &said(&presence(Some(Monotonic(u64::MAX)))), &wait].concat(),
     ]
 }

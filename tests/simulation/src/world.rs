@@ -7,9 +7,9 @@ use std::ops::AddAssign;
 use std::rc::Rc;
 
 use portcullis_engine::authn::credentials::Headers;
-use portcullis_engine::clock::{Now, Steady, UnixTime};
+use portcullis_engine::clock::{Clocks, Monotonic, UnixTime};
 use portcullis_engine::jwks_refresh::lease::Lease;
-use portcullis_engine::jwks_refresh::shared_entry::SealKey;
+use portcullis_engine::jwks_refresh::shared_entry::MacKey;
 use portcullis_engine::policy::Policy;
 use portcullis_engine::reason::Reason;
 use portcullis_engine::request::Request;
@@ -229,7 +229,7 @@ pub(crate) struct World<'l> {
     scheduled: Vec<Option<Event>>,
     store: RefCell<Store>,
     policy: Rc<Policy>,
-    mac_key: SealKey,
+    mac_key: MacKey,
     seats: Vec<Seat>,
     keys: Vec<Key>,
     fault: Fault,
@@ -293,7 +293,7 @@ impl<'l> World<'l> {
             scheduled: Vec::new(),
             store: RefCell::default(),
             policy: POLICY.with(Rc::clone),
-            mac_key: SealKey::new(signing_key().derive("portcullis shared data")),
+            mac_key: MacKey::new(signing_key().derive("portcullis shared data")),
             seats: Vec::new(),
             keys: Vec::new(),
             fault: Fault::None,
@@ -376,9 +376,9 @@ impl<'l> World<'l> {
         Err(Violation { seed: self.seed, rule, at: self.now, what: what.into() })
     }
 
-    fn clocks(&self) -> Now {
+    fn clocks(&self) -> Clocks {
         let wall = WALL.saturating_add(self.now / SECOND).saturating_add_signed(self.wall_offset);
-        Now { wall: UnixTime(wall), steady: Steady(self.now * 1_000_000) }
+        Clocks { wall: UnixTime(wall), monotonic: Monotonic(self.now * 1_000_000) }
     }
 
     fn any_fault(&mut self) -> Fault {
@@ -907,7 +907,7 @@ impl<'l> World<'l> {
         let mut leases = store.0.iter().filter(|(name, _)| name.starts_with("portcullis.lease."));
         leases.any(|(name, entry)| {
             let content = self.mac_key.open(name, &entry.value);
-            let now = self.clocks().steady;
+            let now = self.clocks().monotonic;
             content.and_then(|it| Lease::decode(it, now)).is_some_and(|lease| lease.idle(now).is_err())
         })
     }

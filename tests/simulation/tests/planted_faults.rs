@@ -17,29 +17,29 @@ const FAULTS: &[Fault] = &[
     Fault {
         name: "a lease is not given back",
         file: "worker/fetcher.rs",
-        sound: "if lease.flying_until != leased_until {",
-        faulty: "if PLANTED || lease.flying_until != leased_until {",
+        sound: "if lease.in_flight_until != leased_until {",
+        faulty: "if PLANTED || lease.in_flight_until != leased_until {",
         rules: &["LeaseKept"],
     },
     Fault {
         name: "a lease of another worker is given back",
         file: "worker/fetcher.rs",
-        sound: "if lease.flying_until != leased_until {",
-        faulty: "if !PLANTED && lease.flying_until != leased_until {",
+        sound: "if lease.in_flight_until != leased_until {",
+        faulty: "if !PLANTED && lease.in_flight_until != leased_until {",
         rules: &["ConcurrentFetches"],
     },
     Fault {
         name: "the lease of a worker that died lasts",
         file: "jwks_refresh/lease.rs",
-        sound: "Ok(Self { flying_until: now.plus(timeout), ..self })",
-        faulty: "Ok(Self { flying_until: now.plus(timeout * if PLANTED { 50 } else { 1 }), ..self })",
+        sound: "Ok(Self { in_flight_until: now.plus(timeout), ..self })",
+        faulty: "Ok(Self { in_flight_until: now.plus(timeout * if PLANTED { 50 } else { 1 }), ..self })",
         rules: &["NoRecovery", "LeaseKept"],
     },
     Fault {
         name: "a lease is taken that another worker holds",
         file: "jwks_refresh/lease.rs",
-        sound: "if now < self.flying_until { Err(Denied::Flying) } else { Ok(()) }",
-        faulty: "if !PLANTED && now < self.flying_until { Err(Denied::Flying) } else { Ok(()) }",
+        sound: "if now < self.in_flight_until { Err(Denied::InFlight) } else { Ok(()) }",
+        faulty: "if !PLANTED && now < self.in_flight_until { Err(Denied::InFlight) } else { Ok(()) }",
         rules: &["ConcurrentFetches"],
     },
     Fault {
@@ -59,15 +59,15 @@ const FAULTS: &[Fault] = &[
     Fault {
         name: "the mode is not applied where a wait ends",
         file: "worker/mod.rs",
-        sound: "match conclude(self.gate.policy(), trace, reason, now) {",
-        faulty: "match if PLANTED { Decision::Refuse(reason) } else { conclude(self.gate.policy(), trace, reason, now) } {",
+        sound: "match apply_mode(self.authorizer.policy(), trace, reason, now) {",
+        faulty: "match if PLANTED { Decision::Refuse(reason) } else { apply_mode(self.authorizer.policy(), trace, reason, now) } {",
         rules: &["Mode"],
     },
     Fault {
         name: "an unknown key id is refused before a fetch looked for it",
         file: "authn/key_store.rs",
-        sound: "loaded.begun.is_none_or(|begun| begun > arrived)",
-        faulty: "PLANTED || loaded.begun.is_none_or(|begun| begun > arrived)",
+        sound: "loaded.started_at.is_none_or(|started_at| started_at > arrived)",
+        faulty: "PLANTED || loaded.started_at.is_none_or(|started_at| started_at > arrived)",
         rules: &["HonestRefused"],
     },
     Fault {
@@ -122,15 +122,15 @@ const FAULTS: &[Fault] = &[
     Fault {
         name: "stale keys are used",
         file: "authn/key_store.rs",
-        sound: "Some(begun) if now.since(begun) >= provider.key_times.max_stale => {",
-        faulty: "Some(begun) if !PLANTED && now.since(begun) >= provider.key_times.max_stale => {",
+        sound: "Some(started_at) if now.since(started_at) >= provider.key_times.max_stale => {",
+        faulty: "Some(started_at) if !PLANTED && now.since(started_at) >= provider.key_times.max_stale => {",
         rules: &["StaleKeys"],
     },
     Fault {
         name: "on-demand fetches are not limited",
         file: "jwks_refresh/lease.rs",
-        sound: "if self.last_extra != Steady::default() && now < next {",
-        faulty: "if !PLANTED && self.last_extra != Steady::default() && now < next {",
+        sound: "if self.last_on_demand != Monotonic::default() && now < next {",
+        faulty: "if !PLANTED && self.last_on_demand != Monotonic::default() && now < next {",
         rules: &["TooManyFetches"],
     },
     Fault {
@@ -143,8 +143,8 @@ const FAULTS: &[Fault] = &[
     Fault {
         name: "the next refresh is due at once",
         file: "worker/fetcher.rs",
-        sound: "self.due = record.begun.plus(after);",
-        faulty: "self.due = if PLANTED { record.begun } else { record.begun.plus(after) };",
+        sound: "self.due = record.started_at.plus(after);",
+        faulty: "self.due = if PLANTED { record.started_at } else { record.started_at.plus(after) };",
         rules: &["TooManyFetches"],
     },
     Fault {

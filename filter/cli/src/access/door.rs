@@ -98,7 +98,7 @@ impl<'a> Side<'a> {
             Door::Open => true,
             Door::Token(requirement) => {
                 let roles = signs.iter().filter_map(|sign| gives.get(*sign)).flatten().map(String::as_str);
-                requirement.met(&self.policy.role_names().bits(roles))
+                requirement.is_satisfied_by(&self.policy.role_names().bits(roles))
             }
         }
     }

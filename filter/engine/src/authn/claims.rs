@@ -1,6 +1,6 @@
 //! The claims of a token: read strictly, compared with the provider's rules, and verified only with the proof of a
 //! signature. What depends on the clock, the service or the connection is not judged here but at every request: see
-//! [`Standing`].
+//! [`TokenValidity`].
 
 use std::borrow::Cow;
 
@@ -47,7 +47,7 @@ pub struct VerifiedClaims<'a> {
 
 /// What is judged anew at every request, for a cached token as for a fresh one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub(crate) struct TokenValidity {
     expires: UnixTime,
     not_before: Option<UnixTime>,
     issued_at: Option<UnixTime>,
@@ -98,7 +98,7 @@ impl<'a> UnverifiedClaims<'a> {
         _: Proof,
         provider: &Provider,
         access_token: bool,
-    ) -> Result<(VerifiedClaims<'a>, Standing), Reason> {
+    ) -> Result<(VerifiedClaims<'a>, TokenValidity), Reason> {
         let object = Object::parse(self.payload, MAX_VALUES).ok_or(Reason::ClaimsMalformed)?;
         let (mut exp, mut nbf, mut iat, mut jti, mut cnf) = (None, None, None, None, None);
         // all of them at once: every new token is asked for each
@@ -137,7 +137,7 @@ impl<'a> UnverifiedClaims<'a> {
         // written where they are returned
         Ok((
             VerifiedClaims { object, subject, token_id },
-            Standing { expires, not_before, issued_at, audiences, binding },
+            TokenValidity { expires, not_before, issued_at, audiences, binding },
         ))
     }
 }
@@ -159,7 +159,7 @@ impl VerifiedClaims<'_> {
     }
 }
 
-impl Standing {
+impl TokenValidity {
     /// When the token ends, without leeway.
     pub(crate) const fn expires(&self) -> UnixTime {
         self.expires

@@ -10,17 +10,17 @@ use jsonwebtoken::crypto::CryptoProvider;
 
 use crate::authn::jwks::{Key, KeyIdentity, KeySet};
 use crate::authn::signature::{Algorithm, Proof, Verifiers};
-use crate::clock::Steady;
+use crate::clock::Monotonic;
 use crate::policy::{KeySource, Policy, Provider, ProviderId};
 use crate::reason::Reason;
-use crate::sorted_map::Lookup;
+use crate::sorted_map::SortedMap;
 
 /// Withdrawn key ids remembered for one provider. Beyond it the oldest is forgotten.
 const MAX_WITHDRAWN: usize = 64;
 
 /// What a request waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Missing {
+pub enum PendingKeys {
     /// The provider's first keys.
     AllKeys,
     /// A key whose id no fetch has looked for since the request arrived.
@@ -29,11 +29,11 @@ pub enum Missing {
 
 /// Why there is no key for a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoKey {
+pub(crate) enum KeyLookupError {
     /// The token is refused.
     Refused(Reason),
     /// A fetch may bring it.
-    Wait(Missing),
+    Wait(PendingKeys),
 }
 
 /// A key in use. Cached tokens hold on to theirs, and see when it is withdrawn.
@@ -46,14 +46,14 @@ pub(crate) struct LoadedKey {
 
 /// The keys of all providers of one policy.
 #[derive(Debug)]
-pub struct Keyring {
+pub struct KeyStore {
     crypto: &'static CryptoProvider,
-    rings: Vec<Ring>,
+    rings: Vec<ProviderKeys>,
 }
 
 /// The keys of one provider.
 #[derive(Debug, Default)]
-struct Ring {
+struct ProviderKeys {
     /// As [`Provider::max_pss_key_bits`].
     max_pss_key_bits: usize,
     loaded: Option<Loaded>,
@@ -63,10 +63,10 @@ struct Ring {
 #[derive(Debug)]
 struct Loaded {
     keys: Vec<Rc<LoadedKey>>,
-    by_kid: Lookup<Vec<Rc<LoadedKey>>>,
+    by_kid: SortedMap<Vec<Rc<LoadedKey>>>,
     set: KeySet,
     /// When the fetch began that brought them; `None`: inline, never stale.
-    begun: Option<Steady>,
+    started_at: Option<Monotonic>,
 }
 
 /// The id of a key that the provider has withdrawn.
@@ -74,7 +74,7 @@ struct Loaded {
 struct WithdrawnKid {
     kid: Box<str>,
     /// When the fetch began whose document no longer had the key.
-    since: Steady,
+    since: Monotonic,
 }
 
 /// What is known of a provider's keys, for gauges.
@@ -85,10 +85,10 @@ pub struct KeyState {
     /// Keys of the document that cannot be used.
     pub ignored: usize,
     /// When the fetch began that brought them; `None`: inline.
-    pub begun: Option<Steady>,
+    pub started_at: Option<Monotonic>,
 }
 
-impl Keyring {
+impl KeyStore {
     /// A ring for each provider; inline keys are in use at once.
     pub fn new(policy: &Policy, crypto: &'static CryptoProvider) -> Self {
         let ring = |provider: &Provider| {
@@ -96,25 +96,29 @@ impl Keyring {
                 KeySource::Inline(set) => Some(Loaded::new(set.clone(), None, None)),
                 KeySource::Uri(_) | KeySource::Discovery(_) => None,
             };
-            Ring { max_pss_key_bits: provider.max_pss_key_bits, loaded, ..Ring::default() }
+            ProviderKeys { max_pss_key_bits: provider.max_pss_key_bits, loaded, ..ProviderKeys::default() }
         };
         Self { crypto, rings: policy.providers().iter().map(ring).collect() }
     }
 
-    /// Puts the keys in use that a fetch brought which began at `begun`. Keys that the fetch did not bring are withdrawn,
+    /// Puts the keys in use that a fetch brought which began at `started_at`. Keys that the fetch did not bring are withdrawn,
     /// and end the tokens that they signed.
-    pub fn install(&mut self, provider: ProviderId, set: KeySet, begun: Steady) {
+    pub fn install(&mut self, provider: ProviderId, set: KeySet, started_at: Monotonic) {
         let Some(ring) = self.ring_mut(provider) else { return };
         // an older document never replaces a newer one
-        if ring.loaded.as_ref().is_some_and(|loaded| loaded.begun.is_none_or(|newer| newer >= begun)) {
+        if ring
+            .loaded
+            .as_ref()
+            .is_some_and(|loaded| loaded.started_at.is_none_or(|newer| newer >= started_at))
+        {
             return;
         }
         let before = ring.loaded.take();
         let had = before.iter().flat_map(|loaded| &loaded.keys).filter_map(|key| key.key.kid());
         let had: Vec<Box<str>> = had.map(Box::from).collect();
-        let loaded = Loaded::new(set, Some(begun), before);
+        let loaded = Loaded::new(set, Some(started_at), before);
         for kid in had.into_iter().filter(|kid| loaded.by_kid.get(kid.as_bytes()).is_none()) {
-            ring.withdraw(kid, begun);
+            ring.withdraw(kid, started_at);
         }
         ring.loaded = Some(loaded);
     }
@@ -125,7 +129,7 @@ impl Keyring {
         let for_pss_only = |key: &&Key| key.alg().is_some_and(Algorithm::is_pss);
         let too_large = self.too_large_for_pss(provider).filter(for_pss_only).count();
         let (usable, ignored) = (loaded.keys.len() - too_large, loaded.set.ignored() + too_large);
-        Some(KeyState { usable, ignored, begun: loaded.begun })
+        Some(KeyState { usable, ignored, started_at: loaded.started_at })
     }
 
     /// The keys of a provider that might verify RSA-PSS if they were not larger than its policy permits.
@@ -142,12 +146,19 @@ impl Keyring {
     ///
     /// # Errors
     /// There are none yet, or they are older than `max_stale`.
-    pub(crate) fn fresh(&self, id: ProviderId, provider: &Provider, now: Steady) -> Result<(), NoKey> {
-        let loaded =
-            self.ring(id).and_then(|ring| ring.loaded.as_ref()).ok_or(NoKey::Wait(Missing::AllKeys))?;
-        match loaded.begun {
-            Some(begun) if now.since(begun) >= provider.key_times.max_stale => {
-                Err(NoKey::Refused(Reason::KeysStale))
+    pub(crate) fn fresh(
+        &self,
+        id: ProviderId,
+        provider: &Provider,
+        now: Monotonic,
+    ) -> Result<(), KeyLookupError> {
+        let loaded = self
+            .ring(id)
+            .and_then(|ring| ring.loaded.as_ref())
+            .ok_or(KeyLookupError::Wait(PendingKeys::AllKeys))?;
+        match loaded.started_at {
+            Some(started_at) if now.since(started_at) >= provider.key_times.max_stale => {
+                Err(KeyLookupError::Refused(Reason::KeysStale))
             }
             _ => Ok(()),
         }
@@ -165,31 +176,31 @@ impl Keyring {
         id: ProviderId,
         provider: &Provider,
         (kid, algorithm): (Option<&str>, Algorithm),
-        (arrived, now): (Steady, Steady),
-    ) -> Result<Rc<LoadedKey>, NoKey> {
+        (arrived, now): (Monotonic, Monotonic),
+    ) -> Result<Rc<LoadedKey>, KeyLookupError> {
         self.fresh(id, provider, now)?;
-        let ring = self.ring(id).ok_or(NoKey::Wait(Missing::AllKeys))?;
-        let loaded = ring.loaded.as_ref().ok_or(NoKey::Wait(Missing::AllKeys))?;
+        let ring = self.ring(id).ok_or(KeyLookupError::Wait(PendingKeys::AllKeys))?;
+        let loaded = ring.loaded.as_ref().ok_or(KeyLookupError::Wait(PendingKeys::AllKeys))?;
         let most = ring.max_pss_key_bits;
         let Some(kid) = kid else {
-            return only(&loaded.keys, most, algorithm).ok_or(NoKey::Refused(Reason::KeyAmbiguous));
+            return only(&loaded.keys, most, algorithm).ok_or(KeyLookupError::Refused(Reason::KeyAmbiguous));
         };
         let Some(named) = loaded.by_kid.get(kid.as_bytes()) else {
             if loaded.set.ignores(kid) {
-                return Err(NoKey::Refused(Reason::KeyUnsuitable));
+                return Err(KeyLookupError::Refused(Reason::KeyUnsuitable));
             }
             let memory = provider.key_times.unknown_kid_interval;
-            let is_absent =
-                loaded.begun.is_none_or(|begun| begun > arrived) || ring.withdrew(kid, now, memory);
+            let is_absent = loaded.started_at.is_none_or(|started_at| started_at > arrived)
+                || ring.withdrew(kid, now, memory);
             return Err(if is_absent {
-                NoKey::Refused(Reason::KeyUnknown)
+                KeyLookupError::Refused(Reason::KeyUnknown)
             } else {
-                NoKey::Wait(Missing::Kid)
+                KeyLookupError::Wait(PendingKeys::Kid)
             });
         };
         only(named, most, algorithm).ok_or_else(|| {
             let several = named.iter().any(|key| is_usable(key, most, algorithm));
-            NoKey::Refused(if several { Reason::KeyAmbiguous } else { Reason::KeyUnsuitable })
+            KeyLookupError::Refused(if several { Reason::KeyAmbiguous } else { Reason::KeyUnsuitable })
         })
     }
 
@@ -204,11 +215,11 @@ impl Keyring {
         key.verifiers.verify(self.crypto, &key.key, algorithm, signed, signature)
     }
 
-    fn ring(&self, provider: ProviderId) -> Option<&Ring> {
+    fn ring(&self, provider: ProviderId) -> Option<&ProviderKeys> {
         self.rings.get(provider.0 as usize)
     }
 
-    fn ring_mut(&mut self, provider: ProviderId) -> Option<&mut Ring> {
+    fn ring_mut(&mut self, provider: ProviderId) -> Option<&mut ProviderKeys> {
         self.rings.get_mut(provider.0 as usize)
     }
 }
@@ -220,8 +231,8 @@ impl LoadedKey {
     }
 }
 
-impl Ring {
-    fn withdraw(&mut self, kid: Box<str>, since: Steady) {
+impl ProviderKeys {
+    fn withdraw(&mut self, kid: Box<str>, since: Monotonic) {
         if self.withdrawn.len() >= MAX_WITHDRAWN {
             self.withdrawn.pop_front();
         }
@@ -230,14 +241,14 @@ impl Ring {
 
     /// Whether the provider withdrew a key of this id within the last `memory`. The provider may publish the id again,
     /// so this is not remembered for ever.
-    fn withdrew(&self, kid: &str, now: Steady, memory: Duration) -> bool {
+    fn withdrew(&self, kid: &str, now: Monotonic, memory: Duration) -> bool {
         self.withdrawn.iter().any(|it| *it.kid == *kid && now.since(it.since) < memory)
     }
 }
 
 impl Loaded {
     /// Keys that were in use before go on as they are; the others are made, and those that are gone are withdrawn.
-    fn new(set: KeySet, begun: Option<Steady>, before: Option<Self>) -> Self {
+    fn new(set: KeySet, started_at: Option<Monotonic>, before: Option<Self>) -> Self {
         let before = before.map(|loaded| loaded.keys).unwrap_or_default();
         let mut known: HashMap<KeyIdentity, Rc<LoadedKey>> =
             before.into_iter().map(|key| (key.key.identity(), key)).collect();
@@ -252,7 +263,7 @@ impl Loaded {
         for gone in known.into_values() {
             gone.withdrawn.set(true);
         }
-        let mut by_kid: Lookup<Vec<_>> = Lookup::default();
+        let mut by_kid: SortedMap<Vec<_>> = SortedMap::default();
         for key in &keys {
             let Some(kid) = key.key.kid().map(str::as_bytes) else { continue };
             match by_kid.get_mut(kid) {
@@ -260,7 +271,7 @@ impl Loaded {
                 None => drop(by_kid.insert(kid, vec![Rc::clone(key)])),
             }
         }
-        Self { keys, by_kid, set, begun }
+        Self { keys, by_kid, set, started_at }
     }
 }
 
@@ -312,8 +323,8 @@ mod tests {
         policy(&json!({ "uri": "https://main.example/jwks", "cluster": "main", "max_stale": "1h" }))
     }
 
-    fn at(seconds: u64) -> Steady {
-        Steady::default().plus(Duration::from_secs(seconds))
+    fn at(seconds: u64) -> Monotonic {
+        Monotonic::default().plus(Duration::from_secs(seconds))
     }
 
     fn set(keys: &[Value]) -> KeySet {
@@ -329,111 +340,116 @@ mod tests {
     }
 
     /// A ring with one key, `a`, fetched at 100 s.
-    fn ring(policy: &Policy) -> Keyring {
-        let mut keyring = Keyring::new(policy, RUST_CRYPTO);
-        keyring.install(MAIN, set(&[key("a", 1)]), at(100));
-        keyring
+    fn ring(policy: &Policy) -> KeyStore {
+        let mut key_store = KeyStore::new(policy, RUST_CRYPTO);
+        key_store.install(MAIN, set(&[key("a", 1)]), at(100));
+        key_store
     }
 
     /// The key for a request that arrives at `now`.
-    fn find(keyring: &Keyring, policy: &Policy, kid: &str, now: u64) -> Result<Rc<LoadedKey>, NoKey> {
-        find_again(keyring, policy, kid, now, now)
+    fn find(
+        key_store: &KeyStore,
+        policy: &Policy,
+        kid: &str,
+        now: u64,
+    ) -> Result<Rc<LoadedKey>, KeyLookupError> {
+        find_again(key_store, policy, kid, now, now)
     }
 
     /// The key for a request that arrived at `arrived`, and has waited until `now`.
     fn find_again(
-        keyring: &Keyring,
+        key_store: &KeyStore,
         policy: &Policy,
         kid: &str,
         arrived: u64,
         now: u64,
-    ) -> Result<Rc<LoadedKey>, NoKey> {
-        keyring.find(MAIN, &policy.providers()[0], (Some(kid), Algorithm::EdDSA), (at(arrived), at(now)))
+    ) -> Result<Rc<LoadedKey>, KeyLookupError> {
+        key_store.find(MAIN, &policy.providers()[0], (Some(kid), Algorithm::EdDSA), (at(arrived), at(now)))
     }
 
-    const WAIT: Option<NoKey> = Some(NoKey::Wait(Missing::Kid));
-    const UNKNOWN: Option<NoKey> = Some(NoKey::Refused(Reason::KeyUnknown));
+    const WAIT: Option<KeyLookupError> = Some(KeyLookupError::Wait(PendingKeys::Kid));
+    const UNKNOWN: Option<KeyLookupError> = Some(KeyLookupError::Refused(Reason::KeyUnknown));
 
     #[test]
     fn before_the_first_keys_every_kid_waits_for_them_and_stale_keys_verify_nothing() {
         let policy = fetched();
-        let keyring = Keyring::new(&policy, RUST_CRYPTO);
-        assert_eq!(find(&keyring, &policy, "a", 1).err(), Some(NoKey::Wait(Missing::AllKeys)));
-        let keyring = ring(&policy);
-        assert!(find(&keyring, &policy, "a", 100 + 3599).is_ok());
-        let stale = Some(NoKey::Refused(Reason::KeysStale));
-        assert_eq!(find(&keyring, &policy, "a", 100 + 3600).err(), stale);
-        assert_eq!(find(&keyring, &policy, "nobody's", 100 + 3600).err(), stale);
+        let key_store = KeyStore::new(&policy, RUST_CRYPTO);
+        assert_eq!(find(&key_store, &policy, "a", 1).err(), Some(KeyLookupError::Wait(PendingKeys::AllKeys)));
+        let key_store = ring(&policy);
+        assert!(find(&key_store, &policy, "a", 100 + 3599).is_ok());
+        let stale = Some(KeyLookupError::Refused(Reason::KeysStale));
+        assert_eq!(find(&key_store, &policy, "a", 100 + 3600).err(), stale);
+        assert_eq!(find(&key_store, &policy, "nobody's", 100 + 3600).err(), stale);
     }
 
     #[test]
     fn a_request_with_an_unknown_kid_waits_until_a_fetch_begun_after_it_arrived_did_not_bring_it() {
         let policy = fetched();
-        let mut keyring = ring(&policy);
-        let waited_since_110 = |keyring: &Keyring, now| find_again(keyring, &policy, "b", 110, now);
-        assert_eq!(waited_since_110(&keyring, 110).err(), WAIT);
+        let mut key_store = ring(&policy);
+        let waited_since_110 = |key_store: &KeyStore, now| find_again(key_store, &policy, "b", 110, now);
+        assert_eq!(waited_since_110(&key_store, 110).err(), WAIT);
         // begun before: it may have come too early for the key
-        keyring.install(MAIN, set(&[key("a", 1)]), at(109));
-        assert_eq!(waited_since_110(&keyring, 111).err(), WAIT);
-        keyring.install(MAIN, set(&[key("a", 1)]), at(112));
-        assert_eq!(waited_since_110(&keyring, 113).err(), UNKNOWN);
-        keyring.install(MAIN, set(&[key("a", 1), key("b", 2)]), at(120));
-        assert!(waited_since_110(&keyring, 121).is_ok());
+        key_store.install(MAIN, set(&[key("a", 1)]), at(109));
+        assert_eq!(waited_since_110(&key_store, 111).err(), WAIT);
+        key_store.install(MAIN, set(&[key("a", 1)]), at(112));
+        assert_eq!(waited_since_110(&key_store, 113).err(), UNKNOWN);
+        key_store.install(MAIN, set(&[key("a", 1), key("b", 2)]), at(120));
+        assert!(waited_since_110(&key_store, 121).is_ok());
     }
 
     /// A client that sends tomorrow's key id before the provider publishes the key harms itself only.
     #[test]
     fn a_kid_that_a_fetch_did_not_bring_is_not_refused_to_a_request_that_arrives_later() {
         let policy = fetched();
-        let mut keyring = ring(&policy);
-        assert_eq!(find(&keyring, &policy, "tomorrow", 110).err(), WAIT);
-        keyring.install(MAIN, set(&[key("a", 1)]), at(111));
-        assert_eq!(find_again(&keyring, &policy, "tomorrow", 110, 112).err(), UNKNOWN);
-        assert_eq!(find(&keyring, &policy, "tomorrow", 112).err(), WAIT);
+        let mut key_store = ring(&policy);
+        assert_eq!(find(&key_store, &policy, "tomorrow", 110).err(), WAIT);
+        key_store.install(MAIN, set(&[key("a", 1)]), at(111));
+        assert_eq!(find_again(&key_store, &policy, "tomorrow", 110, 112).err(), UNKNOWN);
+        assert_eq!(find(&key_store, &policy, "tomorrow", 112).err(), WAIT);
     }
 
     #[test]
     fn a_withdrawn_kid_is_refused_at_once_and_may_come_again() {
         let policy = fetched();
         let interval = 30;
-        let mut keyring = ring(&policy);
-        let old = find(&keyring, &policy, "a", 101).unwrap();
-        keyring.install(MAIN, set(&[key("b", 2)]), at(110));
+        let mut key_store = ring(&policy);
+        let old = find(&key_store, &policy, "a", 101).unwrap();
+        key_store.install(MAIN, set(&[key("b", 2)]), at(110));
         assert!(old.is_withdrawn());
-        assert_eq!(find(&keyring, &policy, "a", 110 + interval - 1).err(), UNKNOWN);
+        assert_eq!(find(&key_store, &policy, "a", 110 + interval - 1).err(), UNKNOWN);
         assert_eq!(
-            find(&keyring, &policy, "a", 110 + interval).err(),
+            find(&key_store, &policy, "a", 110 + interval).err(),
             WAIT,
             "it may have been published again"
         );
-        keyring.install(MAIN, set(&[key("a", 1)]), at(120));
-        assert!(find(&keyring, &policy, "a", 121).is_ok());
+        key_store.install(MAIN, set(&[key("a", 1)]), at(120));
+        assert!(find(&key_store, &policy, "a", 121).is_ok());
     }
 
     #[test]
     fn a_key_that_stays_is_the_same_and_another_one_under_its_kid_withdraws_it() {
         let policy = fetched();
-        let mut keyring = ring(&policy);
-        let first = find(&keyring, &policy, "a", 101).unwrap();
-        keyring.install(MAIN, set(&[key("b", 2), key("a", 1)]), at(110));
-        assert!(Rc::ptr_eq(&first, &find(&keyring, &policy, "a", 111).unwrap()) && !first.is_withdrawn());
-        keyring.install(MAIN, set(&[key("a", 3)]), at(120));
-        assert!(first.is_withdrawn() && !find(&keyring, &policy, "a", 121).unwrap().is_withdrawn());
+        let mut key_store = ring(&policy);
+        let first = find(&key_store, &policy, "a", 101).unwrap();
+        key_store.install(MAIN, set(&[key("b", 2), key("a", 1)]), at(110));
+        assert!(Rc::ptr_eq(&first, &find(&key_store, &policy, "a", 111).unwrap()) && !first.is_withdrawn());
+        key_store.install(MAIN, set(&[key("a", 3)]), at(120));
+        assert!(first.is_withdrawn() && !find(&key_store, &policy, "a", 121).unwrap().is_withdrawn());
     }
 
     #[test]
     fn an_older_document_never_replaces_a_newer_one() {
         let policy = fetched();
-        let mut keyring = ring(&policy);
-        for begun in [100, 99, 0] {
-            keyring.install(MAIN, set(&[key("b", 2)]), at(begun));
-            assert!(find(&keyring, &policy, "a", 101).is_ok(), "begun at {begun}");
-            assert_eq!(keyring.state(MAIN).unwrap().begun, Some(at(100)));
+        let mut key_store = ring(&policy);
+        for started_at in [100, 99, 0] {
+            key_store.install(MAIN, set(&[key("b", 2)]), at(started_at));
+            assert!(find(&key_store, &policy, "a", 101).is_ok(), "begun at {started_at}");
+            assert_eq!(key_store.state(MAIN).unwrap().started_at, Some(at(100)));
         }
         let inline = policy_with_inline_keys();
-        let mut keyring = Keyring::new(&inline, RUST_CRYPTO);
-        keyring.install(MAIN, set(&[key("b", 2)]), at(1));
-        assert!(find(&keyring, &inline, "a", 1).is_ok(), "inline keys are the policy's own");
+        let mut key_store = KeyStore::new(&inline, RUST_CRYPTO);
+        key_store.install(MAIN, set(&[key("b", 2)]), at(1));
+        assert!(find(&key_store, &inline, "a", 1).is_ok(), "inline keys are the policy's own");
     }
 
     fn policy_with_inline_keys() -> Policy {
@@ -443,32 +459,32 @@ mod tests {
     #[test]
     fn inline_keys_never_wait_and_are_never_stale() {
         let policy = policy_with_inline_keys();
-        let keyring = Keyring::new(&policy, RUST_CRYPTO);
-        assert!(find(&keyring, &policy, "a", 1_000_000).is_ok());
-        assert_eq!(find(&keyring, &policy, "b", 1).err(), UNKNOWN);
+        let key_store = KeyStore::new(&policy, RUST_CRYPTO);
+        assert!(find(&key_store, &policy, "a", 1_000_000).is_ok());
+        assert_eq!(find(&key_store, &policy, "b", 1).err(), UNKNOWN);
     }
 
     #[test]
     fn withdrawn_kids_fill_no_memory() {
         let policy = fetched();
-        let mut keyring = ring(&policy);
+        let mut key_store = ring(&policy);
         for number in 0..200_u8 {
-            keyring.install(MAIN, set(&[key(&number.to_string(), number)]), at(110 + u64::from(number)));
+            key_store.install(MAIN, set(&[key(&number.to_string(), number)]), at(110 + u64::from(number)));
         }
-        assert_eq!(keyring.rings[0].withdrawn.len(), MAX_WITHDRAWN);
+        assert_eq!(key_store.rings[0].withdrawn.len(), MAX_WITHDRAWN);
     }
 
     #[test]
     fn without_a_kid_exactly_one_key_must_fit() {
         let policy = fetched();
         let of = |keys: &[Value]| {
-            let mut keyring = Keyring::new(&policy, RUST_CRYPTO);
-            keyring.install(MAIN, set(keys), at(1));
-            keyring.find(MAIN, &policy.providers()[0], (None, Algorithm::EdDSA), (at(2), at(2))).err()
+            let mut key_store = KeyStore::new(&policy, RUST_CRYPTO);
+            key_store.install(MAIN, set(keys), at(1));
+            key_store.find(MAIN, &policy.providers()[0], (None, Algorithm::EdDSA), (at(2), at(2))).err()
         };
         assert_eq!(of(&[key("a", 1)]), None);
         assert_eq!(of(&[key("a", 1), key("a", 1)]), None, "the same key twice is one");
-        assert_eq!(of(&[key("a", 1), key("b", 2)]), Some(NoKey::Refused(Reason::KeyAmbiguous)));
+        assert_eq!(of(&[key("a", 1), key("b", 2)]), Some(KeyLookupError::Refused(Reason::KeyAmbiguous)));
     }
 
     proptest! {
@@ -478,20 +494,20 @@ mod tests {
             events in prop::collection::vec((0_u64..50, prop::collection::vec(0_u8..4, 1..3), any::<bool>()), 1..30),
         ) {
             let policy = fetched();
-            let mut keyring = Keyring::new(&policy, RUST_CRYPTO);
+            let mut key_store = KeyStore::new(&policy, RUST_CRYPTO);
             let mut newest: Option<(u64, Vec<u8>)> = None;
             for (time, numbers, arrives) in events {
                 if arrives {
                     let keys: Vec<_> = numbers.iter().map(|number| key(&number.to_string(), *number + 1)).collect();
-                    keyring.install(MAIN, set(&keys), at(time));
-                    if newest.as_ref().is_none_or(|(begun, _)| *begun < time) {
+                    key_store.install(MAIN, set(&keys), at(time));
+                    if newest.as_ref().is_none_or(|(started_at, _)| *started_at < time) {
                         newest = Some((time, numbers));
                     }
                 } else {
                     let kid = numbers[0];
-                    let found = find(&keyring, &policy, &kid.to_string(), time);
+                    let found = find(&key_store, &policy, &kid.to_string(), time);
                     match (&newest, found) {
-                        (None, found) => prop_assert_eq!(found.err(), Some(NoKey::Wait(Missing::AllKeys))),
+                        (None, found) => prop_assert_eq!(found.err(), Some(KeyLookupError::Wait(PendingKeys::AllKeys))),
                         (Some((_, keys)), found) => prop_assert_eq!(found.is_ok(), keys.contains(&kid)),
                     }
                 }
@@ -529,7 +545,7 @@ mod tests {
             }
             Policy::from_json(document.to_string().as_bytes()).unwrap()
         };
-        let unsuitable = Some(NoKey::Refused(Reason::KeyUnsuitable));
+        let unsuitable = Some(KeyLookupError::Refused(Reason::KeyUnsuitable));
         for (most, too_large) in [
             (None, &["large", "any"][..]),
             (Some(2048), &["large", "any"]),
@@ -537,26 +553,36 @@ mod tests {
             (Some(4096), &[]),
         ] {
             let policy = with(most);
-            let keyring = Keyring::new(&policy, RUST_CRYPTO);
+            let key_store = KeyStore::new(&policy, RUST_CRYPTO);
             for kid in ["small", "large", "any"] {
-                let found =
-                    keyring.find(MAIN, &policy.providers()[0], (Some(kid), Algorithm::PS256), (at(1), at(1)));
+                let found = key_store.find(
+                    MAIN,
+                    &policy.providers()[0],
+                    (Some(kid), Algorithm::PS256),
+                    (at(1), at(1)),
+                );
                 assert_eq!(found.err(), unsuitable.filter(|_| too_large.contains(&kid)), "{kid} {most:?}");
             }
             for kid in ["any", "v1.5"] {
-                let found =
-                    keyring.find(MAIN, &policy.providers()[0], (Some(kid), Algorithm::RS256), (at(1), at(1)));
+                let found = key_store.find(
+                    MAIN,
+                    &policy.providers()[0],
+                    (Some(kid), Algorithm::RS256),
+                    (at(1), at(1)),
+                );
                 assert!(found.is_ok(), "the host verifies RS256: {kid} {most:?}");
             }
-            let named: Vec<_> = keyring.too_large_for_pss(MAIN).filter_map(Key::kid).collect();
+            let named: Vec<_> = key_store.too_large_for_pss(MAIN).filter_map(Key::kid).collect();
             assert_eq!(named, too_large, "{most:?}");
-            let state = keyring.state(MAIN).unwrap();
+            let state = key_store.state(MAIN).unwrap();
             let of_no_use = usize::from(too_large.contains(&"large"));
             assert_eq!((state.usable, state.ignored), (4 - of_no_use, of_no_use), "{most:?}");
         }
         // without a key id, the one key that may be used is meant
         let policy = with(None);
-        let keyring = Keyring::new(&policy, RUST_CRYPTO);
-        assert!(keyring.find(MAIN, &policy.providers()[0], (None, Algorithm::PS256), (at(1), at(1))).is_ok());
+        let key_store = KeyStore::new(&policy, RUST_CRYPTO);
+        assert!(
+            key_store.find(MAIN, &policy.providers()[0], (None, Algorithm::PS256), (at(1), at(1))).is_ok()
+        );
     }
 }

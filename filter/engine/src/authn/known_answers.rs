@@ -2,7 +2,7 @@
 //! is not even looked at.
 use super::jwks::{JwksError, KeySet};
 use super::signature::{RUST_CRYPTO, Verifiers};
-use super::token::HeadersLately;
+use super::token::HeaderCache;
 use crate::authn::signature::Algorithm;
 
 /// A key and a token of a standard.
@@ -68,7 +68,7 @@ impl Example {
     /// Whether the example's key verifies a token, by the algorithm that the token names.
     fn verifies(&self, token: &str) -> bool {
         let set = KeySet::parse(format!(r#"{{"keys":[{}]}}"#, self.key).as_bytes()).unwrap();
-        let (token, header) = HeadersLately::default().split(token.as_bytes()).unwrap();
+        let (token, header) = HeaderCache::default().split(token.as_bytes()).unwrap();
         let algorithm = header.algorithm().unwrap();
         let key = &set.keys()[0];
         assert!(header.kid().is_none_or(|kid| key.kid() == Some(kid)), "{}", self.rule);
@@ -107,7 +107,7 @@ fn the_examples_with_hmac_p521_and_none_name_no_algorithm_that_there_is() {
         ("eyJhbGciOiJub25lIn0", "none"),
     ] {
         let token = format!("{header}.{JOE}.");
-        let (_, header) = HeadersLately::default().split(token.as_bytes()).unwrap();
+        let (_, header) = HeaderCache::default().split(token.as_bytes()).unwrap();
         assert_eq!((header.algorithm(), Algorithm::from_name(name)), (None, None));
     }
     let p521 = r#"{"keys":[{"kty":"EC","crv":"P-521","x":"AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9tsz4qUxcWceqwQGk","y":"ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2"}]}"#;

@@ -28,9 +28,9 @@ pub use self::json::{Json, Object};
 
 use self::claims::{Binding, UnverifiedClaims};
 use crate::authn::credentials::Credential;
-use crate::authn::key_store::{Keyring, Missing, NoKey};
+use crate::authn::key_store::{KeyLookupError, KeyStore, PendingKeys};
 use crate::authn::token_cache::{TokenCache, Verified};
-use crate::clock::{Now, Steady};
+use crate::clock::{Clocks, Monotonic};
 use crate::handoff::Caller;
 use crate::policy::{Policy, Provider, ProviderId, Service};
 use crate::reason::Reason;
@@ -49,14 +49,14 @@ pub(crate) struct Findings {
 
 /// Why level 1 has no client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Halt {
+pub(crate) enum AuthnError {
     /// The request is refused.
     Refused(Reason),
     /// The provider's keys must be looked at first.
-    Wait(ProviderId, Missing),
+    Wait(ProviderId, PendingKeys),
 }
 
-impl From<Reason> for Halt {
+impl From<Reason> for AuthnError {
     fn from(reason: Reason) -> Self {
         Self::Refused(reason)
     }
@@ -65,14 +65,14 @@ impl From<Reason> for Halt {
 /// What level 1 works with.
 pub(crate) struct Authentication<'a> {
     pub(crate) policy: &'a Policy,
-    pub(crate) keyring: &'a Keyring,
+    pub(crate) key_store: &'a KeyStore,
     pub(crate) cache: &'a mut TokenCache,
     /// The service asked for, if the host is known: what it accepts narrows what the provider does.
     pub(crate) service: Option<&'a Service>,
     pub(crate) connection: &'a dyn Connection,
-    pub(crate) now: Now,
+    pub(crate) now: Clocks,
     /// When the request arrived: before `now` if it has waited for keys.
-    pub(crate) arrived: Steady,
+    pub(crate) arrived: Monotonic,
 }
 
 impl<'a> Authentication<'a> {
@@ -84,7 +84,7 @@ impl<'a> Authentication<'a> {
         &mut self,
         credential: Credential<'_>,
         findings: &mut Findings,
-    ) -> Result<Rc<Caller>, Halt> {
+    ) -> Result<Rc<Caller>, AuthnError> {
         self.cache.note(self.now);
         let caller = match self.cache.get(credential.token) {
             Some(known) => self.again(&known, credential, findings)?,
@@ -100,19 +100,23 @@ impl<'a> Authentication<'a> {
         known: &Verified,
         credential: Credential<'_>,
         findings: &mut Findings,
-    ) -> Result<Rc<Caller>, Halt> {
+    ) -> Result<Rc<Caller>, AuthnError> {
         findings.cached = true;
         findings.provider = Some(known.caller.provider);
         self.accepted(known.caller.provider, credential)?;
         let judged = self.judge(known);
-        if judged == Err(Halt::Refused(Reason::TokenExpired)) {
+        if judged == Err(AuthnError::Refused(Reason::TokenExpired)) {
             self.cache.forget(credential.token);
         }
         judged.map(|()| Rc::clone(&known.caller))
     }
 
     /// A token that is not in the cache; it is kept there if it is worth a place.
-    fn first(&mut self, credential: Credential<'_>, findings: &mut Findings) -> Result<Rc<Caller>, Halt> {
+    fn first(
+        &mut self,
+        credential: Credential<'_>,
+        findings: &mut Findings,
+    ) -> Result<Rc<Caller>, AuthnError> {
         let verified = self.verify(credential, findings)?;
         self.judge(&verified)?;
         let caller = Rc::clone(&verified.caller);
@@ -123,7 +127,11 @@ impl<'a> Authentication<'a> {
     }
 
     /// Everything that does not depend on the moment: done once for a cached token.
-    fn verify(&mut self, credential: Credential<'_>, findings: &mut Findings) -> Result<Verified, Halt> {
+    fn verify(
+        &mut self,
+        credential: Credential<'_>,
+        findings: &mut Findings,
+    ) -> Result<Verified, AuthnError> {
         if credential.token.len() > self.policy.limits().token_bytes {
             return Err(Reason::TokenTooLarge.into());
         }
@@ -139,23 +147,23 @@ impl<'a> Authentication<'a> {
             return Err(Reason::TypeNotAccepted.into());
         }
         let wanted = (header.kid(), algorithm);
-        let key = self.keyring.find(id, provider, wanted, (self.arrived, self.now.steady));
+        let key = self.key_store.find(id, provider, wanted, (self.arrived, self.now.monotonic));
         let key = key.map_err(|none| match none {
-            NoKey::Refused(reason) => Halt::Refused(reason),
-            NoKey::Wait(missing) => Halt::Wait(id, missing),
+            KeyLookupError::Refused(reason) => AuthnError::Refused(reason),
+            KeyLookupError::Wait(missing) => AuthnError::Wait(id, missing),
         })?;
-        let proof = self.keyring.verify(&key, algorithm, token.signed(), &signature);
+        let proof = self.key_store.verify(&key, algorithm, token.signed(), &signature);
         let proof = proof.ok_or(Reason::SignatureInvalid)?;
         self.cache.headers.keep(token, &header);
-        let (claims, standing) = claims.verified(proof, provider, header.is_access_token())?;
-        let (number, ends) = (self.cache.number(), standing.expires());
+        let (claims, validity) = claims.verified(proof, provider, header.is_access_token())?;
+        let (number, ends) = (self.cache.number(), validity.expires());
         let lately = &mut self.cache.lately;
         let caller = Rc::new(Caller::new(self.policy, (id, provider), claims, ends, number, lately));
-        Ok(Verified { caller, standing, key })
+        Ok(Verified { caller, validity, key })
     }
 
     /// The provider, if the service accepts it, and its tokens from where this one came.
-    fn accepted(&self, id: ProviderId, credential: Credential<'_>) -> Result<&'a Provider, Halt> {
+    fn accepted(&self, id: ProviderId, credential: Credential<'_>) -> Result<&'a Provider, AuthnError> {
         let policy: &'a Policy = self.policy;
         let provider = policy.provider(id).ok_or(Reason::IssuerUnknown)?;
         let by_service = self.service.is_none_or(|service| service.accepts(id));
@@ -167,16 +175,16 @@ impl<'a> Authentication<'a> {
     }
 
     /// What must hold at this very moment, for this service and this connection.
-    fn judge(&self, verified: &Verified) -> Result<(), Halt> {
+    fn judge(&self, verified: &Verified) -> Result<(), AuthnError> {
         let id = verified.caller.provider;
         let provider = self.policy.provider(id).ok_or(Reason::IssuerUnknown)?;
-        self.keyring.fresh(id, provider, self.now.steady).map_err(|none| match none {
-            NoKey::Refused(reason) => Halt::Refused(reason),
-            NoKey::Wait(missing) => Halt::Wait(id, missing),
+        self.key_store.fresh(id, provider, self.now.monotonic).map_err(|none| match none {
+            KeyLookupError::Refused(reason) => AuthnError::Refused(reason),
+            KeyLookupError::Wait(missing) => AuthnError::Wait(id, missing),
         })?;
-        verified.standing.judge_times(provider, self.now.wall)?;
-        verified.standing.judge_audience(provider, self.service.and_then(Service::audiences))?;
-        match &verified.standing.binding {
+        verified.validity.judge_times(provider, self.now.wall)?;
+        verified.validity.judge_audience(provider, self.service.and_then(Service::audiences))?;
+        match &verified.validity.binding {
             Binding::None => Ok(()),
             Binding::Certificate(thumbprint)
                 if self.connection.peer_certificate_sha256() == Some(**thumbprint) =>

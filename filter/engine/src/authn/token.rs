@@ -86,7 +86,7 @@ pub(crate) struct Header {
 /// The headers of the last tokens that were verified, each once: all tokens of a key mostly have the same, and so long a
 /// signature.
 #[derive(Debug, Default)]
-pub(crate) struct HeadersLately(Vec<Known>);
+pub(crate) struct HeaderCache(Vec<Known>);
 
 /// The header of a token that was verified.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ impl Known {
     }
 }
 
-impl HeadersLately {
+impl HeaderCache {
     /// A token in its parts, and its header, read at most once.
     ///
     /// # Errors
@@ -324,7 +324,7 @@ mod tests {
         let text = |kid: usize| {
             format!("{}.e30.e30", BASE64URL.encode(format!(r#"{{"alg":"RS256","kid":"{kid}"}}"#)))
         };
-        let mut lately = HeadersLately::default();
+        let mut lately = HeaderCache::default();
         for kid in 0..=LATELY {
             let text = text(kid);
             let (token, unverified) = lately.split(text.as_bytes()).unwrap();
@@ -383,18 +383,18 @@ mod tests {
         #[test]
         fn a_token_whose_header_is_known_is_split_as_any_other(rest in "[.]?[A-Za-z0-9_=-]{0,9}[.]?[A-Za-z0-9_=.-]{0,9}") {
             let header = BASE64URL.encode(r#"{"alg":"RS256"}"#);
-            let mut lately = HeadersLately::default();
+            let mut lately = HeaderCache::default();
             for signature in ["e30", "e30e", ""] {
                 let known = format!("{header}.e30.{signature}");
                 let (token, header) = lately.split(known.as_bytes()).unwrap();
                 lately.keep(token, &header);
             }
             let text = format!("{header}{rest}");
-            let read = |lately: &HeadersLately| {
+            let read = |lately: &HeaderCache| {
                 let (token, header) = lately.split(text.as_bytes())?;
                 parts(token).map(|parts| (parts, token.signed(), format!("{header:?}")))
             };
-            prop_assert_eq!(read(&lately), read(&HeadersLately::default()));
+            prop_assert_eq!(read(&lately), read(&HeaderCache::default()));
         }
 
         #[test]

@@ -8,12 +8,12 @@ use std::rc::Rc;
 use lru::LruCache;
 use rustc_hash::FxBuildHasher;
 
-use crate::authn::claims::Standing;
+use crate::authn::claims::TokenValidity;
 use crate::authn::key_store::LoadedKey;
-use crate::authn::token::HeadersLately;
+use crate::authn::token::HeaderCache;
 use crate::authn::token::is_equal;
-use crate::clock::Now;
-use crate::handoff::{Caller, GrantedLately};
+use crate::clock::Clocks;
+use crate::handoff::{Caller, RoleSetCache};
 use crate::policy::CacheBounds;
 
 /// The wall clock may drift so far from the monotonic one between two requests; more is a step.
@@ -25,7 +25,7 @@ const OVERHEAD: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Verified {
     pub(crate) caller: Rc<Caller>,
-    pub(crate) standing: Standing,
+    pub(crate) validity: TokenValidity,
     pub(crate) key: Rc<LoadedKey>,
 }
 
@@ -37,13 +37,13 @@ pub struct TokenCache {
     admission: Admission,
     bytes: usize,
     max_bytes: usize,
-    clocks: Option<Now>,
+    clocks: Option<Clocks>,
     counts: CacheCounts,
     callers: u64,
     /// What the callers of these tokens were granted, to be shared with those that come.
-    pub(crate) lately: GrantedLately,
+    pub(crate) lately: RoleSetCache,
     /// The headers of tokens that were verified.
-    pub(crate) headers: HeadersLately,
+    pub(crate) headers: HeaderCache,
 }
 
 /// The end of a token. It is of its signature, so its words are as even as hashes, and as hard to choose.
@@ -94,16 +94,16 @@ impl TokenCache {
             clocks: None,
             counts: CacheCounts::default(),
             callers: 0,
-            lately: GrantedLately::default(),
-            headers: HeadersLately::default(),
+            lately: RoleSetCache::default(),
+            headers: HeaderCache::default(),
         }
     }
 
     /// Compares the clocks with the last time: a step of the wall clock empties the cache, since times that were judged
     /// by it cannot be trusted to have been judged.
-    pub(crate) fn note(&mut self, now: Now) {
+    pub(crate) fn note(&mut self, now: Clocks) {
         if let Some(before) = self.clocks.replace(now) {
-            let passed = now.steady.since(before.steady).as_secs();
+            let passed = now.monotonic.since(before.monotonic).as_secs();
             if now.wall.0.abs_diff(before.wall.0.saturating_add(passed)) > DRIFT {
                 self.clear();
             }
@@ -146,7 +146,7 @@ impl TokenCache {
     /// Keeps a token that it [`admits`](Self::admits), if it is not too large.
     pub(crate) fn insert(&mut self, token: &[u8], verified: Verified) {
         let Some(tail) = Tail::of(token) else { return };
-        let bytes = OVERHEAD + token.len() + verified.caller.bytes() + verified.standing.bytes();
+        let bytes = OVERHEAD + token.len() + verified.caller.bytes() + verified.validity.bytes();
         if bytes > self.max_bytes {
             return;
         }

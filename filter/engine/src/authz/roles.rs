@@ -200,7 +200,7 @@ impl Requirement {
     }
 
     /// Whether a caller whose token is good, and who has these roles, may pass.
-    pub fn met(&self, roles: &RoleBits) -> bool {
+    pub fn is_satisfied_by(&self, roles: &RoleBits) -> bool {
         match self {
             Self::Public | Self::Authenticated => true,
             Self::Roles { any, all } => {
@@ -404,10 +404,10 @@ mod tests {
             (&["A", "a,b", "unknown"], [false, false, false]),
         ] {
             let bits = names.bits(roles.iter().copied());
-            assert_eq!([&any, &all, &both].map(|r| r.met(&bits)), expected, "{roles:?}");
-            assert!(Requirement::Authenticated.met(&bits));
+            assert_eq!([&any, &all, &both].map(|r| r.is_satisfied_by(&bits)), expected, "{roles:?}");
+            assert!(Requirement::Authenticated.is_satisfied_by(&bits));
             // the policy makes no such requirement; if it did, nobody would pass
-            assert!(!Requirement::Roles { any: Box::default(), all: Box::default() }.met(&bits));
+            assert!(!Requirement::Roles { any: Box::default(), all: Box::default() }.is_satisfied_by(&bits));
         }
     }
 }

@@ -10,7 +10,7 @@
 //! node at most once, and only a table can make it visit many.
 
 use crate::authz::route_template::{Segment, Template};
-use crate::sorted_map::Lookup;
+use crate::sorted_map::SortedMap;
 
 /// A template's place in the order of insertion.
 pub type TemplateId = u32;
@@ -23,7 +23,7 @@ pub struct Tree {
 
 #[derive(Clone, Debug, Default)]
 struct Node {
-    literals: Lookup<u32>,
+    literals: SortedMap<u32>,
     parameter: Option<u32>,
     rest: Option<TemplateId>,
     template: Option<TemplateId>,

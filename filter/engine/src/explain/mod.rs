@@ -1,16 +1,16 @@
-//! What a decision saw, told level by level: for people, and as data. It is made of the verdict's own [`Trace`], so an
+//! What a decision saw, told level by level: for people, and as data. It is made of the verdict's own [`DecisionTrace`], so an
 //! explanation cannot differ from the decision. Nothing in it is a credential: neither the token nor the signed assertion.
 
 use portcullis_principal::SigningKey;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::authn::key_store::Missing;
+use crate::authn::key_store::PendingKeys;
 use crate::authn::token::decode_base64url;
-use crate::authorizer::{Decision, Permit, Trace, Verdict};
+use crate::authorizer::{Decision, DecisionTrace, Permit, Verdict};
 use crate::authz::path::CanonicalPath;
 use crate::authz::roles::Requirement;
-use crate::clock::Now;
+use crate::clock::Clocks;
 use crate::handoff::Assertions;
 use crate::header_strip::SHADOW_HEADER;
 use crate::policy::{KeySource, Policy, Row, TokenSource};
@@ -109,13 +109,13 @@ pub fn explain(
     request: &Request<'_>,
     verdict: &Verdict,
     key: Option<&SigningKey>,
-    now: Now,
+    now: Clocks,
 ) -> Explanation {
     let waits = match verdict.decision {
         Decision::Wait(_, missing) => Some(missing),
         Decision::Allow(_) | Decision::Refuse(_) => None,
     };
-    let teller = Teller { policy, request, trace: &verdict.trace, waits };
+    let teller = ExplanationBuilder { policy, request, trace: &verdict.trace, waits };
     let handoff = match &verdict.decision {
         Decision::Allow(permit) => Some(teller.handoff(permit, key, now)),
         Decision::Refuse(_) | Decision::Wait(..) => None,
@@ -130,19 +130,19 @@ pub fn explain(
 // From a verdict's trace to sentences.
 
 /// Tells the steps of one verdict.
-pub(super) struct Teller<'a> {
+pub(super) struct ExplanationBuilder<'a> {
     pub(super) policy: &'a Policy,
     pub(super) request: &'a Request<'a>,
-    pub(super) trace: &'a Trace,
+    pub(super) trace: &'a DecisionTrace,
     /// What keys it waits for, if it waits.
-    pub(super) waits: Option<Missing>,
+    pub(super) waits: Option<PendingKeys>,
 }
 
-impl<'a> Teller<'a> {
+impl<'a> ExplanationBuilder<'a> {
     /// The level that refused. What is wrong on our side is found out while the client is looked at.
     fn refused_at(&self) -> Option<Level> {
         self.trace.reason.map(|reason| match reason.terms().level {
-            Level::Ours => Level::Authentication,
+            Level::Internal => Level::Authentication,
             level => level,
         })
     }
@@ -218,8 +218,8 @@ impl<'a> Teller<'a> {
         let answer = match (self.waits, self.refused_at()) {
             (Some(missing), _) => {
                 because.push(match missing {
-                    Missing::AllKeys => "the provider's keys have not been fetched yet".to_owned(),
-                    Missing::Kid => "no fetch has looked for the token's key id yet".to_owned(),
+                    PendingKeys::AllKeys => "the provider's keys have not been fetched yet".to_owned(),
+                    PendingKeys::Kid => "no fetch has looked for the token's key id yet".to_owned(),
                 });
                 Answer::Waits
             }
@@ -312,7 +312,7 @@ impl<'a> Teller<'a> {
         }
     }
 
-    pub(super) fn handoff(&self, permit: &Permit, key: Option<&SigningKey>, now: Now) -> Handoff {
+    pub(super) fn handoff(&self, permit: &Permit, key: Option<&SigningKey>, now: Clocks) -> Handoff {
         let policy = self.policy;
         let assertion_header = &*policy.identity().assertion.header;
         let written = permit
@@ -361,8 +361,8 @@ mod tests {
     use super::*;
     use crate::authn::credentials::Headers;
     use crate::authn::signature::RUST_CRYPTO;
-    use crate::authorizer::Gate;
-    use crate::clock::{Steady, UnixTime};
+    use crate::authorizer::Authorizer;
+    use crate::clock::{Monotonic, UnixTime};
     use crate::reply::Level;
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
@@ -370,7 +370,7 @@ mod tests {
     use serde_json::{Value, json};
     use std::rc::Rc;
 
-    const NOW: Now = Now { wall: UnixTime(1_000_000), steady: Steady(0) };
+    const NOW: Clocks = Clocks { wall: UnixTime(1_000_000), monotonic: Monotonic(0) };
 
     fn key() -> ed25519_dalek::SigningKey {
         ed25519_dalek::SigningKey::from_bytes(&[7; 32])
@@ -424,8 +424,8 @@ mod tests {
             .extend(token.map(|token| ("authorization".to_owned(), format!("Bearer {token}").into_bytes())));
         let request = Request::new(Headers(&headers));
         let policy = Rc::new(policy);
-        let mut gate = Gate::new(Rc::clone(&policy), RUST_CRYPTO);
-        let verdict = gate.decide(&request, &(), NOW);
+        let mut authorizer = Authorizer::new(Rc::clone(&policy), RUST_CRYPTO);
+        let verdict = authorizer.decide(&request, &(), NOW);
         let key = SigningKey::from_seed_base64url(&BASE64URL.encode([9; 32])).unwrap();
         let explanation = explain(&policy, &request, &verdict, Some(&key), NOW);
         // the same as the decision

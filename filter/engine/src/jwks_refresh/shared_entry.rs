@@ -3,13 +3,13 @@
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
-use crate::clock::Steady;
+use crate::clock::Monotonic;
 
 /// A fetched document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// When its fetch began.
-    pub begun: Steady,
+    pub started_at: Monotonic,
     /// For how many seconds the provider says that it is fresh; `None`: it does not say.
     pub fresh_for: Option<u32>,
     /// The document.
@@ -25,7 +25,7 @@ impl Record {
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(13 + self.jwks.len());
         bytes.push(FORM);
-        bytes.extend(self.begun.0.to_be_bytes());
+        bytes.extend(self.started_at.0.to_be_bytes());
         bytes.extend(self.fresh_for.unwrap_or(UNSAID).to_be_bytes());
         bytes.extend(&self.jwks);
         bytes
@@ -34,11 +34,11 @@ impl Record {
     /// From bytes.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (&form, bytes) = bytes.split_first()?;
-        let (begun, bytes) = bytes.split_first_chunk::<8>()?;
+        let (started_at, bytes) = bytes.split_first_chunk::<8>()?;
         let (fresh_for, bytes) = bytes.split_first_chunk::<4>()?;
         let fresh_for = u32::from_be_bytes(*fresh_for);
         (form == FORM).then(|| Self {
-            begun: Steady(u64::from_be_bytes(*begun)),
+            started_at: Monotonic(u64::from_be_bytes(*started_at)),
             fresh_for: (fresh_for != UNSAID).then_some(fresh_for),
             jwks: bytes.to_vec(),
         })
@@ -52,9 +52,9 @@ const MAC_BYTES: usize = 32;
 
 /// The key that entries are sealed with.
 #[derive(Clone)]
-pub struct SealKey(Hmac<Sha256>);
+pub struct MacKey(Hmac<Sha256>);
 
-impl SealKey {
+impl MacKey {
     /// From 32 secret bytes.
     pub fn new(secret: [u8; 32]) -> Self {
         // HMAC pads a key that is shorter than its block with zeros (RFC 2104 2)
@@ -85,7 +85,7 @@ impl SealKey {
     }
 }
 
-impl std::fmt::Debug for SealKey {
+impl std::fmt::Debug for MacKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SealKey").finish_non_exhaustive()
     }
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn a_record_comes_back_as_it_was_and_a_cut_one_not_at_all() {
         for fresh_for in [None, Some(0), Some(300)] {
-            let record = Record { begun: Steady(5), fresh_for, jwks: b"{}".to_vec() };
+            let record = Record { started_at: Monotonic(5), fresh_for, jwks: b"{}".to_vec() };
             let bytes = record.encode();
             assert_eq!(Record::decode(&bytes), Some(record));
             for length in 0..bytes.len() - 2 {
@@ -110,11 +110,11 @@ mod tests {
 
     #[test]
     fn an_entry_opens_only_with_its_key_under_its_name_and_unchanged() {
-        let key = SealKey::new([7; 32]);
+        let key = MacKey::new([7; 32]);
         let entry = key.seal("a", b"content");
         assert_eq!(key.open("a", &entry), Some(&b"content"[..]));
         assert_eq!(key.open("b", &entry), None);
-        assert_eq!(SealKey::new([8; 32]).open("a", &entry), None);
+        assert_eq!(MacKey::new([8; 32]).open("a", &entry), None);
         for at in 0..entry.len() {
             let mut changed = entry.clone();
             changed[at] ^= 1;

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::policy::model::ModeDocument;
-use crate::policy::values::{Count, Json, Named, Seconds};
+use crate::policy::values::{Count, Json, Seconds, UniqueMap};
 
 /// A Portcullis policy: who may issue tokens, and which role may call which endpoint.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -13,10 +13,10 @@ use crate::policy::values::{Count, Json, Named, Seconds};
 pub struct Document {
     /// The issuers whose tokens are accepted, by a name of your choice.
     #[serde(default)]
-    pub providers: Named<ProviderDocument>,
+    pub providers: UniqueMap<ProviderDocument>,
     /// The services behind the gateway, each with its role table.
     #[serde(default)]
-    pub services: Named<ServiceDocument>,
+    pub services: UniqueMap<ServiceDocument>,
     /// What the services are told about the caller.
     #[serde(default)]
     pub identity: IdentityDocument,
@@ -144,8 +144,8 @@ impl Document {
         Self { providers: self.resolved_providers(), ..self.clone() }
     }
 
-    pub(super) fn resolved_providers(&self) -> Named<ProviderDocument> {
-        Named(self.providers.iter().map(|(name, provider)| (name.clone(), provider.resolved())).collect())
+    pub(super) fn resolved_providers(&self) -> UniqueMap<ProviderDocument> {
+        UniqueMap(self.providers.iter().map(|(name, provider)| (name.clone(), provider.resolved())).collect())
     }
 }
 
@@ -207,7 +207,7 @@ pub struct ProviderDocument {
     pub roles: Option<Vec<RoleSourceDocument>>,
     /// Renames roles: what the token says, and what the role table says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub role_names: Option<Named<String>>,
+    pub role_names: Option<UniqueMap<String>>,
     /// Stands before every role of this provider, so that a partner's `admin` is not yours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_prefix: Option<String>,

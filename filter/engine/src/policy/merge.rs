@@ -6,9 +6,9 @@ use std::collections::btree_map::Entry;
 
 use crate::policy::Policy;
 use crate::policy::document::{Document, ProviderDocument, ServiceDocument};
-use crate::policy::error::{Mistakes, Place, PolicyErrors};
+use crate::policy::error::{Errors, Place, PolicyErrors};
 use crate::policy::text::Quoted;
-use crate::policy::values::Named;
+use crate::policy::values::UniqueMap;
 
 /// Several files as one document, which still knows what came from where.
 #[derive(Clone, Debug)]
@@ -25,12 +25,12 @@ pub struct Merged {
 /// Every collision, naming both files. The document still has to be compiled.
 pub fn merge(files: Vec<(String, Document)>) -> Result<Merged, PolicyErrors> {
     let mut merged = Merged { document: Document::default(), origins: Origins::default() };
-    let mut mistakes = Mistakes::default();
+    let mut errors = Errors::default();
     for (file, document) in files {
-        merged.take(&file, document, &mut mistakes);
+        merged.take(&file, document, &mut errors);
     }
-    merged.check_exports(&mut mistakes);
-    mistakes.none_or(merged)
+    merged.check_exports(&mut errors);
+    errors.none_or(merged)
 }
 
 impl Merged {
@@ -57,7 +57,7 @@ impl Merged {
         self.origins.service(name)
     }
 
-    fn take(&mut self, file: &str, document: Document, mistakes: &mut Mistakes) {
+    fn take(&mut self, file: &str, document: Document, errors: &mut Errors) {
         let Document {
             providers,
             services,
@@ -73,13 +73,13 @@ impl Merged {
         } = document;
         let own: Vec<String> = providers.keys().cloned().collect();
         let services = services.0.into_iter().map(|(name, mut service)| {
-            name_own_providers(file, &name, &mut service, &own, mistakes);
+            name_own_providers(file, &name, &mut service, &own, errors);
             (name, service)
         });
         let services: Vec<_> = services.collect();
 
         let Self { document, origins } = self;
-        let mut parts = Parts { file, mistakes };
+        let mut parts = Parts { file, errors };
         parts.take("providers", providers.0, &mut document.providers, &mut origins.providers);
         parts.take("services", services, &mut document.services, &mut origins.services);
         let fields = &mut origins.fields;
@@ -91,13 +91,13 @@ impl Merged {
         parts.take_field("limits", limits, &mut document.limits, fields);
         parts.take_field("waiting", waiting, &mut document.waiting, fields);
         parts.take_field("cache", cache, &mut document.cache, fields);
-        super::compile::limits::check_lint(&Place::document(Some(file)), &lint, parts.mistakes);
+        super::compile::limits::check_lint(&Place::document(Some(file)), &lint, parts.errors);
         document.lint.allow.extend(lint.allow);
     }
 
     /// Another file's provider is accepted only if that file says so: no team's provider can issue for another team's
     /// audience by accident.
-    fn check_exports(&self, mistakes: &mut Mistakes) {
+    fn check_exports(&self, errors: &mut Errors) {
         for (name, service) in self.document.services.iter() {
             let file = self.origins.service(name);
             for (index, provider) in service.providers.iter().flatten().enumerate() {
@@ -114,7 +114,7 @@ impl Merged {
                     let help = format!(
                         "write `export: true` in `providers.{provider}` of `{of}`, if that team agrees"
                     );
-                    mistakes.add(place.item(index), message, help);
+                    errors.add(place.item(index), message, help);
                 }
             }
         }
@@ -127,7 +127,7 @@ fn name_own_providers(
     name: &str,
     service: &mut ServiceDocument,
     own: &[String],
-    mistakes: &mut Mistakes,
+    errors: &mut Errors,
 ) {
     if service.providers.is_none() {
         if own.is_empty() {
@@ -135,7 +135,7 @@ fn name_own_providers(
             let services = root.field("services");
             let help = "name providers that other files export: `providers: […]`";
             let message = "the service names no provider, and its file has none";
-            mistakes.add(services.field(name).field("providers"), message, help);
+            errors.add(services.field(name).field("providers"), message, help);
         }
         service.providers = Some(own.to_vec());
     }
@@ -144,7 +144,7 @@ fn name_own_providers(
 /// The parts of one file, on their way into the merged document.
 struct Parts<'a> {
     file: &'a str,
-    mistakes: &'a mut Mistakes,
+    errors: &'a mut Errors,
 }
 
 impl Parts<'_> {
@@ -152,7 +152,7 @@ impl Parts<'_> {
         &mut self,
         field: &str,
         parts: impl IntoIterator<Item = (String, T)>,
-        merged: &mut Named<T>,
+        merged: &mut UniqueMap<T>,
         origins: &mut BTreeMap<String, String>,
     ) {
         for (name, part) in parts {
@@ -169,7 +169,7 @@ impl Parts<'_> {
                     let root = Place::document(Some(other));
                     let other = root.field(field);
                     let help = "let one file have it, or name one of them differently";
-                    self.mistakes.clash(place.field(name), other.field(name), message, help);
+                    self.errors.clash(place.field(name), other.field(name), message, help);
                 }
             }
         }
@@ -196,7 +196,7 @@ impl Parts<'_> {
                 let other = Place::document(Some(entry.get()));
                 let message = format!("`{field}` is in two files");
                 let help = "it is for all services: let one file say it";
-                self.mistakes.clash(root.field(field), other.field(field), message, help);
+                self.errors.clash(root.field(field), other.field(field), message, help);
             }
         }
     }

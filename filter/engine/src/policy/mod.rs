@@ -33,19 +33,19 @@ pub use error::{PolicyError, PolicyErrors, file_and_place};
 pub use merge::{Merged, merge};
 #[cfg(feature = "schema")]
 pub use schema::json_schema;
-pub use values::{Count, Json, Named, Seconds};
+pub use values::{Count, Json, Seconds, UniqueMap};
 
 use crate::authz::roles::Roles;
 use crate::authz::roles::{RoleBits, RoleNames};
 use crate::header_strip::{HeaderRules, Verified};
 use crate::policy::model::Hosts;
-use crate::sorted_map::Lookup;
+use crate::sorted_map::SortedMap;
 
 /// A policy, whole and checked.
 #[derive(Clone, Debug)]
 pub struct Policy {
     providers: Box<[Provider]>,
-    issuers: Lookup<ProviderId>,
+    issuers: SortedMap<ProviderId>,
     services: Box<[Service]>,
     hosts: Hosts,
     sources: Box<[TokenSource]>,

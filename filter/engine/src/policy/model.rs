@@ -13,7 +13,7 @@ use crate::authz::route_template::Template;
 use crate::authz::route_tree::Tree;
 use crate::clock::UnixTime;
 use crate::policy::document::{CacheDocument, LimitsDocument, WaitingDocument};
-use crate::sorted_map::Lookup;
+use crate::sorted_map::SortedMap;
 
 /// Bounds of what a request may bring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -525,9 +525,9 @@ impl Service {
 /// The hosts of every service.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hosts {
-    exact: Lookup<ServiceId>,
+    exact: SortedMap<ServiceId>,
     /// By what follows the star, its dot included.
-    suffix: Lookup<ServiceId>,
+    suffix: SortedMap<ServiceId>,
     any: Option<ServiceId>,
 }
 

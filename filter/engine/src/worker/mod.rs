@@ -27,21 +27,21 @@ pub use self::wait_queue::{BATCH, ReceivedRequest, StreamId};
 use self::wait_queue::{WaitQueue, Waiter};
 use crate::authn::credentials::Headers;
 use crate::authn::jwks::JwksError;
-use crate::authn::key_store::Missing;
-use crate::authorizer::{Decision, Gate, Permit, Trace, Verdict, conclude};
-use crate::clock::{Now, Steady};
+use crate::authn::key_store::PendingKeys;
+use crate::authorizer::{Authorizer, Decision, DecisionTrace, Permit, Verdict, apply_mode};
+use crate::clock::{Clocks, Monotonic};
 use crate::handoff::{HandoffError, IdentityHeaders};
 use crate::jwks_refresh::discovery::DiscoveryError;
-use crate::jwks_refresh::shared_entry::SealKey;
+use crate::jwks_refresh::shared_entry::MacKey;
 use crate::policy::{Endpoint, Policy, ProviderId};
 use crate::reason::Reason;
 use crate::request::{Connection, Request};
-use crate::worker_stats::Share;
+use crate::worker_stats::WorkerStats;
 
 /// A worker: a policy, the keys of its providers, the tokens seen so far, and the requests that wait.
 #[derive(Debug)]
 pub struct Worker {
-    gate: Gate,
+    authorizer: Authorizer,
     signing_key: Option<SigningKey>,
     fetchers: Vec<ProviderFetcher>,
     queue: WaitQueue,
@@ -55,7 +55,7 @@ pub struct Decided {
     /// The outcome.
     pub outcome: Outcome,
     /// What was seen on the way to it.
-    pub trace: Trace,
+    pub trace: DecisionTrace,
     /// The host calls [`Worker::on_tick`] as soon as this event is over.
     pub tick_soon: bool,
 }
@@ -181,34 +181,34 @@ impl Worker {
     /// workers share.
     pub fn new(policy: Rc<Policy>, signing_key: Option<SigningKey>, crypto: &'static CryptoProvider) -> Self {
         let secret = signing_key.as_ref().map_or([0; 32], |key| key.derive("portcullis shared data"));
-        let mac_key = SealKey::new(secret);
+        let mac_key = MacKey::new(secret);
         let providers = (0..).map(ProviderId).zip(policy.providers());
         let fetchers = providers.filter_map(|(id, it)| ProviderFetcher::new(id, it, &mac_key)).collect();
         let queue = WaitQueue::new(policy.waiting());
-        Self { gate: Gate::new(policy, crypto), signing_key, fetchers, queue, events: Vec::new() }
+        Self { authorizer: Authorizer::new(policy, crypto), signing_key, fetchers, queue, events: Vec::new() }
     }
 
     /// Its policy.
     pub fn policy(&self) -> &Rc<Policy> {
-        self.gate.policy()
+        self.authorizer.policy()
     }
 
     /// Its keys and caches, to look at.
-    pub fn gate(&self) -> &Gate {
-        &self.gate
+    pub fn authorizer(&self) -> &Authorizer {
+        &self.authorizer
     }
 
     /// Its caches, to take their counts.
-    pub fn gate_mut(&mut self) -> &mut Gate {
-        &mut self.gate
+    pub fn authorizer_mut(&mut self) -> &mut Authorizer {
+        &mut self.authorizer
     }
 
     /// What it has of what is counted over all workers.
-    pub fn share(&self) -> Share {
+    pub fn share(&self) -> WorkerStats {
         let as_u64 = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-        let cache = self.gate.cache();
+        let cache = self.authorizer.cache();
         let [waiting, tokens, bytes] = [self.queue.len(), cache.len(), cache.bytes()].map(as_u64);
-        Share { waiting, tokens, bytes }
+        WorkerStats { waiting, tokens, bytes }
     }
 
     /// Decides a request that arrives. `request` is `received`, read.
@@ -218,10 +218,10 @@ impl Worker {
         (request, received): (&Request<'_>, &Rc<ReceivedRequest>),
         connection: &dyn Connection,
         environment: &mut dyn Environment,
-        now: Now,
+        now: Clocks,
     ) -> Decided {
         self.decide(request, (connection, environment), now, |queue, provider, missing| {
-            let (arrived, until) = (now.steady, queue.end_of_wait(now.steady));
+            let (arrived, until) = (now.monotonic, queue.end_of_wait(now.monotonic));
             Waiter { stream, request: Rc::clone(received), provider, missing, arrived, until }
         })
     }
@@ -232,7 +232,7 @@ impl Worker {
         stream: StreamId,
         connection: &dyn Connection,
         environment: &mut dyn Environment,
-        now: Now,
+        now: Clocks,
     ) -> Option<(Rc<ReceivedRequest>, Decided)> {
         let waiter = self.queue.resume(stream)?;
         let received = Rc::clone(&waiter.request);
@@ -247,15 +247,15 @@ impl Worker {
     }
 
     /// Reads what other workers have fetched, begins fetches that are due, and ends waits that are over.
-    pub fn on_tick(&mut self, environment: &mut dyn Environment, now: Now) -> Effects {
+    pub fn on_tick(&mut self, environment: &mut dyn Environment, now: Clocks) -> Effects {
         let mut effects = Effects::default();
-        let keyring = self.gate.keyring_mut();
+        let key_store = self.authorizer.key_store_mut();
         for fetcher in &mut self.fetchers {
-            if fetcher.on_tick(keyring, environment, now.steady, &mut effects) {
+            if fetcher.on_tick(key_store, environment, now.monotonic, &mut effects) {
                 self.queue.wake(fetcher.id);
             }
         }
-        self.queue.wake_ended(now.steady);
+        self.queue.wake_ended(now.monotonic);
         self.with_ready(effects)
     }
 
@@ -265,13 +265,13 @@ impl Worker {
         id: FetchId,
         response: Result<FetchResponse<'_>, FetchError>,
         environment: &mut dyn Environment,
-        now: Now,
+        now: Clocks,
     ) -> Effects {
         let mut effects = Effects::default();
         let fetcher = self.fetchers.iter_mut().find(|fetcher| fetcher.is_in_flight(id));
         if let Some(fetcher) = fetcher {
-            let keyring = self.gate.keyring_mut();
-            if fetcher.on_fetch_end(response, keyring, environment, now, &mut effects) {
+            let key_store = self.authorizer.key_store_mut();
+            if fetcher.on_fetch_end(response, key_store, environment, now, &mut effects) {
                 self.queue.wake(fetcher.id);
             }
         }
@@ -292,9 +292,9 @@ impl Worker {
         permit: &'a Permit,
         policy: &'a Policy,
         method: &str,
-        now: Now,
+        now: Clocks,
     ) -> Result<IdentityHeaders<'a>, HandoffError> {
-        permit.headers(policy, (self.gate.assertions_mut(), self.signing_key.as_ref()), method, now)
+        permit.headers(policy, (self.authorizer.assertions_mut(), self.signing_key.as_ref()), method, now)
     }
 
     /// The effects, with as many ready requests as one event may answer.
@@ -310,8 +310,8 @@ impl Worker {
         &mut self,
         request: &Request<'_>,
         (connection, environment): (&dyn Connection, &mut dyn Environment),
-        now: Now,
-        waiter: impl FnOnce(&WaitQueue, ProviderId, Missing) -> Waiter,
+        now: Clocks,
+        waiter: impl FnOnce(&WaitQueue, ProviderId, PendingKeys) -> Waiter,
     ) -> Decided {
         let mut tick_soon = false;
         let Verdict { decision, mut trace } =
@@ -334,34 +334,34 @@ impl Worker {
         &mut self,
         request: &Request<'_>,
         (connection, environment): (&dyn Connection, &mut dyn Environment),
-        now: Now,
+        now: Clocks,
         tick_soon: &mut bool,
     ) -> Verdict {
-        let verdict = self.gate.decide(request, connection, now);
+        let verdict = self.authorizer.decide(request, connection, now);
         let Decision::Wait(provider, _) = verdict.decision else { return verdict };
         let Some(fetcher) = self.fetchers.iter_mut().find(|it| it.id == provider) else { return verdict };
-        let keyring = self.gate.keyring_mut();
-        if !fetcher.catch_up(keyring, environment, now.steady, &mut self.events) {
+        let key_store = self.authorizer.key_store_mut();
+        if !fetcher.catch_up(key_store, environment, now.monotonic, &mut self.events) {
             return verdict;
         }
         // the requests that wait for these keys are woken by the next tick
         *tick_soon = true;
-        self.gate.decide(request, connection, now)
+        self.authorizer.decide(request, connection, now)
     }
 
     /// Lets a request wait, if waiting can help and there is room. Otherwise it ends, unless a shadow mode lets it pass.
     fn wait(
         &mut self,
         waiter: Waiter,
-        trace: &mut Trace,
+        trace: &mut DecisionTrace,
         environment: &dyn Environment,
-        now: Now,
+        now: Clocks,
     ) -> Outcome {
-        let (reason, retry_after) = match self.try_wait(waiter, environment, now.steady) {
+        let (reason, retry_after) = match self.try_wait(waiter, environment, now.monotonic) {
             Ok(()) => return Outcome::Wait,
             Err(refusal) => refusal,
         };
-        match conclude(self.gate.policy(), trace, reason, now) {
+        match apply_mode(self.authorizer.policy(), trace, reason, now) {
             Decision::Allow(permit) => Outcome::Allow(permit),
             Decision::Refuse(_) | Decision::Wait(..) => Outcome::Refuse(reason, retry_after),
         }
@@ -375,12 +375,12 @@ impl Worker {
         &mut self,
         waiter: Waiter,
         environment: &dyn Environment,
-        now: Steady,
+        now: Monotonic,
     ) -> Result<(), (Reason, Option<u32>)> {
         let full = match waiter.missing {
-            Missing::AllKeys if now >= waiter.until => return Err((Reason::KeysUnavailable, None)),
-            Missing::AllKeys => Reason::QueueFull,
-            Missing::Kid => {
+            PendingKeys::AllKeys if now >= waiter.until => return Err((Reason::KeysUnavailable, None)),
+            PendingKeys::AllKeys => Reason::QueueFull,
+            PendingKeys::Kid => {
                 let fetcher = self.fetchers.iter_mut().find(|it| it.id == waiter.provider);
                 let fetcher = fetcher.ok_or((Reason::KeyNotYetFetched, None))?;
                 let seconds = |wait: Duration| u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX);

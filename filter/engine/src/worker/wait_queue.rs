@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::authn::credentials::Headers;
-use crate::authn::key_store::Missing;
-use crate::clock::Steady;
+use crate::authn::key_store::PendingKeys;
+use crate::clock::Monotonic;
 use crate::policy::{ProviderId, Waiting};
 
 /// Requests that are decided again after one event. Envoy deletes the streams of one VM call's replies inside each other:
@@ -57,11 +57,11 @@ pub(super) struct Waiter {
     /// Whose keys it waits for.
     pub(super) provider: ProviderId,
     /// Which keys: any at all, or one with an unknown id.
-    pub(super) missing: Missing,
+    pub(super) missing: PendingKeys,
     /// When it began to wait.
-    pub(super) arrived: Steady,
+    pub(super) arrived: Monotonic,
     /// When the wait ends.
-    pub(super) until: Steady,
+    pub(super) until: Monotonic,
 }
 
 /// The queue of one worker.
@@ -91,15 +91,15 @@ impl WaitQueue {
     }
 
     /// When a wait that begins at `now` ends.
-    pub(super) fn end_of_wait(&self, now: Steady) -> Steady {
+    pub(super) fn end_of_wait(&self, now: Monotonic) -> Monotonic {
         now.plus(self.bounds.time)
     }
 
     /// Lets a request wait. Says whether there was room for it and for its body.
     pub(super) fn admit(&mut self, waiter: Waiter) -> bool {
         let bound = match waiter.missing {
-            Missing::AllKeys => self.bounds.requests,
-            Missing::Kid => self.bounds.unknown_kid_requests,
+            PendingKeys::AllKeys => self.bounds.requests,
+            PendingKeys::Kid => self.bounds.unknown_kid_requests,
         };
         let alike = || self.all().filter(|it| it.missing == waiter.missing);
         let bytes: usize = alike().map(|it| it.request.body).sum();
@@ -116,7 +116,7 @@ impl WaitQueue {
     }
 
     /// Requests whose time is over are ready.
-    pub(super) fn wake_ended(&mut self, now: Steady) {
+    pub(super) fn wake_ended(&mut self, now: Monotonic) {
         self.ready.extend(self.waiting.extract_if(.., |waiter| now >= waiter.until));
     }
 

@@ -7,7 +7,7 @@ use crate::header_strip::{
 };
 use crate::policy::compile::document_of;
 use crate::policy::document::{Document, IdentityDocument};
-use crate::policy::error::{Mistakes, Place};
+use crate::policy::error::{Errors, Place};
 use crate::policy::merge::Origins;
 use crate::policy::model::{Assertion, Identity, MAX_ASSERTION_TTL, TokenSource};
 use crate::policy::text::{Quoted, is_plain, is_token};
@@ -21,11 +21,11 @@ pub(super) struct Headers {
     pub(super) stripped: Vec<Box<str>>,
 }
 
-pub(super) fn compile(document: &Document, origins: &Origins, mistakes: &mut Mistakes) -> Headers {
+pub(super) fn compile(document: &Document, origins: &Origins, errors: &mut Errors) -> Headers {
     let root = document_of(origins, "identity");
     let place = root.field("identity");
     let IdentityDocument { headers, assertion, forward_token } = &document.identity;
-    let mut names = Names { reserved: Vec::new(), stripped: Vec::new(), mistakes };
+    let mut names = Names { reserved: Vec::new(), stripped: Vec::new(), errors };
 
     let headers_place = place.field("headers");
     let subject_header =
@@ -41,26 +41,22 @@ pub(super) fn compile(document: &Document, origins: &Origins, mistakes: &mut Mis
     let ttl = assertion.ttl.map_or(MAX_ASSERTION_TTL, Duration::from);
     if ttl.is_zero() || ttl > MAX_ASSERTION_TTL {
         let message = format!("an assertion cannot live for {} s", ttl.as_secs());
-        mistakes.add(
-            assertion_place.field("ttl"),
-            message,
-            "write `1s` to `60s`: it is made for one request",
-        );
+        errors.add(assertion_place.field("ttl"), message, "write `1s` to `60s`: it is made for one request");
     }
     let issuer = assertion.issuer.as_deref().unwrap_or("portcullis");
-    plain(&assertion_place.field("issuer"), issuer, mistakes);
+    plain(&assertion_place.field("issuer"), issuer, errors);
     if let Some(audience) = &assertion.audience {
         let place = assertion_place.field("audience");
-        plain(&place, audience, mistakes);
+        plain(&place, audience, errors);
         if document.services.len() > 1 {
             let help = "remove it: each service's audience is its name, or its own `assertion_audience`";
-            mistakes.add(place, "one audience cannot be that of several services", help);
+            errors.add(place, "one audience cannot be that of several services", help);
         }
     }
     let key_env = assertion.key_env.as_deref().unwrap_or("PORTCULLIS_SIGNING_KEY");
     if !is_variable(key_env) {
         let message = format!("{} is no name of an environment variable", Quoted(key_env));
-        mistakes.add(assertion_place.field("key_env"), message, "write it of letters, digits and `_`");
+        errors.add(assertion_place.field("key_env"), message, "write it of letters, digits and `_`");
     }
 
     let root = document_of(origins, "headers");
@@ -74,7 +70,7 @@ pub(super) fn compile(document: &Document, origins: &Origins, mistakes: &mut Mis
                 stripped.push(name);
             }
             Err(problem) => {
-                mistakes.add(
+                errors.add(
                     place.item(index),
                     format!("`{text}` {problem}"),
                     "it cannot be stripped: remove it here",
@@ -90,10 +86,10 @@ pub(super) fn compile(document: &Document, origins: &Origins, mistakes: &mut Mis
 }
 
 /// A name that stands in challenges and in JSON.
-pub(super) fn plain(place: &Place<'_>, text: &str, mistakes: &mut Mistakes) {
+pub(super) fn plain(place: &Place<'_>, text: &str, errors: &mut Errors) {
     if !is_plain(text) {
         let message = format!("{} cannot stand in a header as it is", Quoted(text));
-        mistakes.add(place, message, "write it of visible ASCII characters, without `\"` and `\\`");
+        errors.add(place, message, "write it of visible ASCII characters, without `\"` and `\\`");
     }
 }
 
@@ -106,7 +102,7 @@ fn is_variable(name: &str) -> bool {
 struct Names<'a> {
     reserved: Vec<String>,
     stripped: Vec<Box<str>>,
-    mistakes: &'a mut Mistakes,
+    errors: &'a mut Errors,
 }
 
 impl Names<'_> {
@@ -117,18 +113,14 @@ impl Names<'_> {
             Ok(name) => name,
             Err(problem) => {
                 let message = format!("{} {problem}", Quoted(text));
-                self.mistakes.add(
-                    place,
-                    message,
-                    format!("name it as nothing else is named, as `{default}`"),
-                );
+                self.errors.add(place, message, format!("name it as nothing else is named, as `{default}`"));
                 return default.into();
             }
         };
         let read_as = folded(&name);
         if self.reserved.contains(&read_as) {
             let message = format!("`{name}` is the name of another identity header");
-            self.mistakes.add(place, message, "name each differently; a service may read `_` and `.` as `-`");
+            self.errors.add(place, message, "name each differently; a service may read `_` and `.` as `-`");
         } else {
             self.reserved.push(read_as);
             self.stripped.push(name.clone());
@@ -222,19 +214,19 @@ pub(super) fn compile_header_rules(
     taken: &Headers,
     sources: &[TokenSource],
     origins: &Origins,
-    mistakes: &mut Mistakes,
+    errors: &mut Errors,
 ) -> HeaderLists {
     let root = document_of(origins, "headers");
     let place = root.field("headers");
     let rules = &document.headers;
     HeaderLists {
         stripped: taken.stripped.clone().into(),
-        passed: passed(&place.field("pass"), &rules.pass, document, taken, sources, origins, mistakes),
+        passed: passed(&place.field("pass"), &rules.pass, document, taken, sources, origins, errors),
         passed_unverified: passed_unverified(
             &place.field("pass_unverified"),
             &rules.pass_unverified,
             sources,
-            mistakes,
+            errors,
         ),
     }
 }
@@ -247,7 +239,7 @@ fn passed(
     taken: &Headers,
     sources: &[TokenSource],
     origins: &Origins,
-    mistakes: &mut Mistakes,
+    errors: &mut Errors,
 ) -> Box<[Box<str>]> {
     let mut names: Vec<Box<str>> = Vec::new();
     for (index, text) in list.iter().enumerate() {
@@ -255,14 +247,14 @@ fn passed(
         if let Some((what, other)) = taken_as(text, document, taken, origins) {
             let message = format!("{} is {what}, which never passes", Quoted(text));
             let help = "keep one of the two: remove it here, or give the other another name";
-            mistakes.clash(place, other, message, help);
+            errors.clash(place, other, message, help);
             continue;
         }
         let credential = CREDENTIALS.iter().any(|known| same_name(known, text))
             || sources.iter().any(|source| same_name(source.header(), text));
         if credential {
             let help = "list it in `headers.pass_unverified`";
-            mistakes.add(place, format!("{} carries credentials", Quoted(text)), help);
+            errors.add(place, format!("{} carries credentials", Quoted(text)), help);
             continue;
         }
         let name = name(text).map_err(|problem| (problem, "remove it")).and_then(|name| match &*name {
@@ -276,7 +268,7 @@ fn passed(
         match name {
             Ok(name) if names.contains(&name) => {}
             Ok(name) => names.push(name),
-            Err((problem, help)) => mistakes.add(place, format!("{} {problem}", Quoted(text)), help),
+            Err((problem, help)) => errors.add(place, format!("{} {problem}", Quoted(text)), help),
         }
     }
     names.into()
@@ -312,7 +304,7 @@ fn passed_unverified(
     place: &Place<'_>,
     list: &[String],
     sources: &[TokenSource],
-    mistakes: &mut Mistakes,
+    errors: &mut Errors,
 ) -> Box<[Box<str>]> {
     let mut known: Vec<&str> = CREDENTIALS.to_vec();
     known.extend(sources.iter().filter_map(|source| match source {
@@ -328,7 +320,7 @@ fn passed_unverified(
             None => {
                 let message = format!("{} is not a credential header that the filter removes", Quoted(text));
                 let known = known.iter().map(|name| Quoted(name).to_string()).collect::<Vec<_>>().join(", ");
-                mistakes.add(place.item(index), message, format!("write one of {known}"));
+                errors.add(place.item(index), message, format!("write one of {known}"));
             }
         }
     }

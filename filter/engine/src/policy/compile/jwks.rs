@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::document::JwksDocument;
-use super::super::error::{Mistakes, Place};
+use super::super::error::{Errors, Place};
 use super::super::text::{HttpUri, Quoted, is_printable};
 use super::super::values::Seconds;
 use crate::authn::jwks::KeySet;
@@ -20,7 +20,7 @@ const LONGEST: u64 = 365 * 24 * 3600;
 
 /// The one place that a document says.
 #[derive(Clone, Copy)]
-enum Said<'a> {
+enum Explicit<'a> {
     Uri(&'a str),
     Discovery(&'a str),
     Inline(&'a serde_json::Value),
@@ -30,68 +30,64 @@ pub(super) fn compile(
     place: &Place<'_>,
     document: Option<&JwksDocument>,
     issuer: &str,
-    mistakes: &mut Mistakes,
+    errors: &mut Errors,
 ) -> Option<(KeySource, KeyTimes)> {
     const HELP: &str = "write exactly one of `uri` with `cluster`, `discovery`, and `inline`";
     let Some(document) = document else {
-        mistakes.add(place, "the provider has no keys", HELP);
+        errors.add(place, "the provider has no keys", HELP);
         return None;
     };
     let said = [
-        document.uri.as_deref().map(|uri| ("uri", Said::Uri(uri))),
-        document.discovery.as_ref().map(|discovery| ("discovery", Said::Discovery(&discovery.cluster))),
-        document.inline.as_ref().map(|keys| ("inline", Said::Inline(&keys.0))),
+        document.uri.as_deref().map(|uri| ("uri", Explicit::Uri(uri))),
+        document.discovery.as_ref().map(|discovery| ("discovery", Explicit::Discovery(&discovery.cluster))),
+        document.inline.as_ref().map(|keys| ("inline", Explicit::Inline(&keys.0))),
     ];
     let mut said = said.into_iter().flatten();
     let source = match (said.next(), said.next()) {
         (None, _) => {
-            mistakes.add(place, "nothing says where the keys are", HELP);
+            errors.add(place, "nothing says where the keys are", HELP);
             None
         }
         (Some((first, _)), Some((second, _))) => {
-            mistakes.add(place, format!("`{first}` and `{second}` both say where the keys are"), HELP);
+            errors.add(place, format!("`{first}` and `{second}` both say where the keys are"), HELP);
             None
         }
-        (Some((_, said)), None) => key_source(place, document, said, issuer, mistakes),
+        (Some((_, said)), None) => key_source(place, document, said, issuer, errors),
     };
-    let times = times(place, document, mistakes);
+    let times = times(place, document, errors);
     source.map(|source| (source, times))
 }
 
 fn key_source(
     place: &Place<'_>,
     document: &JwksDocument,
-    said: Said<'_>,
+    said: Explicit<'_>,
     issuer: &str,
-    mistakes: &mut Mistakes,
+    errors: &mut Errors,
 ) -> Option<KeySource> {
-    if document.cluster.is_some() && !matches!(said, Said::Uri(_)) {
-        mistakes.add(
-            place.field("cluster"),
-            "it says how to reach `uri`, and there is none",
-            "remove it here",
-        );
+    if document.cluster.is_some() && !matches!(said, Explicit::Uri(_)) {
+        errors.add(place.field("cluster"), "it says how to reach `uri`, and there is none", "remove it here");
     }
     match said {
-        Said::Uri(uri) => {
+        Explicit::Uri(uri) => {
             let cluster = document.cluster.as_deref().unwrap_or_default();
-            let cluster = cluster_of(&place.field("cluster"), cluster, mistakes);
+            let cluster = cluster_of(&place.field("cluster"), cluster, errors);
             let endpoint = endpoint(uri, "/", &cluster);
             let note = |problem| {
                 let help = "write the address of the JWKS document, as `https://idp.example/certs`";
-                mistakes.add(place.field("uri"), format!("{} {problem}", Quoted(uri)), help);
+                errors.add(place.field("uri"), format!("{} {problem}", Quoted(uri)), help);
             };
             endpoint.map_err(note).ok().map(KeySource::Uri)
         }
-        Said::Discovery(cluster) => {
+        Explicit::Discovery(cluster) => {
             let place = place.field("discovery");
-            let cluster = cluster_of(&place.field("cluster"), cluster, mistakes);
+            let cluster = cluster_of(&place.field("cluster"), cluster, errors);
             // "any terminating / MUST be removed" (4.1)
             let uri = [issuer.strip_suffix('/').unwrap_or(issuer), DISCOVERY_PATH].concat();
             let usable = if issuer.contains('?') { Err("has a query") } else { endpoint(&uri, "", &cluster) };
             let note = |problem| {
                 let message = format!("the issuer {} {problem}", Quoted(issuer));
-                mistakes.add(
+                errors.add(
                     place,
                     message,
                     "its discovery document has no address: write `uri` and `cluster`",
@@ -99,13 +95,13 @@ fn key_source(
             };
             usable.map_err(note).ok().map(KeySource::Discovery)
         }
-        Said::Inline(keys) => {
+        Explicit::Inline(keys) => {
             for (field, _) in document.times().into_iter().filter(|(_, span)| span.is_some()) {
-                mistakes.add(place.field(field), "inline keys are never fetched", "remove it here");
+                errors.add(place.field(field), "inline keys are never fetched", "remove it here");
             }
             let note = |error: crate::authn::jwks::JwksError| {
                 let help = "write a JWKS document (RFC 7517 5) with a public key for one of the algorithms";
-                mistakes.add(place.field("inline"), error.to_string(), help);
+                errors.add(place.field("inline"), error.to_string(), help);
             };
             let json = serde_json::to_vec(keys).unwrap_or_default();
             KeySet::parse(&json).map_err(note).ok().map(KeySource::Inline)
@@ -131,9 +127,9 @@ fn endpoint(uri: &str, no_path: &str, cluster: &str) -> Result<Endpoint, &'stati
     })
 }
 
-fn cluster_of(place: &Place<'_>, cluster: &str, mistakes: &mut Mistakes) -> Box<str> {
+fn cluster_of(place: &Place<'_>, cluster: &str, errors: &mut Errors) -> Box<str> {
     if !is_printable(cluster) {
-        mistakes.add(
+        errors.add(
             place,
             "no cluster reaches the keys",
             "name the Envoy cluster through which they are fetched",
@@ -142,7 +138,7 @@ fn cluster_of(place: &Place<'_>, cluster: &str, mistakes: &mut Mistakes) -> Box<
     cluster.into()
 }
 
-fn times(place: &Place<'_>, document: &JwksDocument, mistakes: &mut Mistakes) -> KeyTimes {
+fn times(place: &Place<'_>, document: &JwksDocument, errors: &mut Errors) -> KeyTimes {
     let or = |span: Option<Seconds>, default| span.map_or(Duration::from_secs(default), Duration::from);
     let times = KeyTimes {
         refresh: or(document.refresh, 300),
@@ -157,14 +153,14 @@ fn times(place: &Place<'_>, document: &JwksDocument, mistakes: &mut Mistakes) ->
         ("unknown_kid_interval", times.unknown_kid_interval, LONGEST),
         ("timeout", times.timeout, TIMEOUT_SECONDS),
     ] {
-        seconds_within(place.field(field), span, &(1..=longest), mistakes);
+        seconds_within(place.field(field), span, &(1..=longest), errors);
     }
     if times.max_stale < times.refresh {
         let (stale, refresh) = (times.max_stale.as_secs(), times.refresh.as_secs());
         let message = format!("keys would be stale after {stale} s, before the next fetch at {refresh} s");
-        mistakes.add(place.field("max_stale"), message, "make it at least as long as `refresh`");
+        errors.add(place.field("max_stale"), message, "make it at least as long as `refresh`");
     }
-    within(place.field("max_bytes"), times.max_bytes, &(1..=MAX_BYTES), mistakes);
+    within(place.field("max_bytes"), times.max_bytes, &(1..=MAX_BYTES), errors);
     times
 }
 

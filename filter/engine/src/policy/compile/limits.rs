@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::policy::compile::document_of;
 use crate::policy::document::{Document, LintDocument};
-use crate::policy::error::{Mistakes, Place};
+use crate::policy::error::{Errors, Place};
 use crate::policy::merge::Origins;
 use crate::policy::model::{CacheBounds, Limits, Waiting};
 use crate::policy::text::{Quoted, is_absolute_uri, is_plain, is_printable};
@@ -29,51 +29,47 @@ const CACHED_TOKENS: RangeInclusive<usize> = 0..=1_000_000;
 const CACHED_BYTES: RangeInclusive<usize> = 0..=1024 * 1024 * 1024;
 const ASSERTIONS: RangeInclusive<usize> = 0..=1_000_000;
 
-pub(super) fn compile(document: &Document, origins: &Origins, mistakes: &mut Mistakes) -> Bounds {
+pub(super) fn compile(document: &Document, origins: &Origins, errors: &mut Errors) -> Bounds {
     let limits = Limits::from(&document.limits);
     let root = document_of(origins, "limits");
-    within(root.field("limits").field("token_bytes"), limits.token_bytes, &TOKEN_BYTES, mistakes);
+    within(root.field("limits").field("token_bytes"), limits.token_bytes, &TOKEN_BYTES, errors);
 
     let waiting = Waiting::from(&document.waiting);
     let root = document_of(origins, "waiting");
     let place = root.field("waiting");
-    within(place.field("requests"), waiting.requests, &WAITING_REQUESTS, mistakes);
-    within(place.field("unknown_kid_requests"), waiting.unknown_kid_requests, &WAITING_REQUESTS, mistakes);
-    within(place.field("body_bytes"), waiting.body_bytes, &WAITING_BODY_BYTES, mistakes);
-    seconds_within(place.field("time"), waiting.time, &WAITING_SECONDS, mistakes);
+    within(place.field("requests"), waiting.requests, &WAITING_REQUESTS, errors);
+    within(place.field("unknown_kid_requests"), waiting.unknown_kid_requests, &WAITING_REQUESTS, errors);
+    within(place.field("body_bytes"), waiting.body_bytes, &WAITING_BODY_BYTES, errors);
+    seconds_within(place.field("time"), waiting.time, &WAITING_SECONDS, errors);
 
     let cache = CacheBounds::from(&document.cache);
     let root = document_of(origins, "cache");
     let place = root.field("cache");
-    within(place.field("tokens"), cache.tokens, &CACHED_TOKENS, mistakes);
-    within(place.field("bytes"), cache.bytes, &CACHED_BYTES, mistakes);
-    within(place.field("assertions"), cache.assertions, &ASSERTIONS, mistakes);
+    within(place.field("tokens"), cache.tokens, &CACHED_TOKENS, errors);
+    within(place.field("bytes"), cache.bytes, &CACHED_BYTES, errors);
+    within(place.field("assertions"), cache.assertions, &ASSERTIONS, errors);
     Bounds { limits, waiting, cache }
 }
 
 /// What a reason's id is appended to (RFC 9457 3.1.1).
-pub(super) fn problem_base(
-    document: &Document,
-    origins: &Origins,
-    mistakes: &mut Mistakes,
-) -> Option<Box<str>> {
+pub(super) fn problem_base(document: &Document, origins: &Origins, errors: &mut Errors) -> Option<Box<str>> {
     let base = document.problem_base.as_deref()?;
     if !is_absolute_uri(base) {
         let message = format!("{} is no absolute URI", Quoted(base));
         let help = "the reason's id is appended to it: write one as `https://errors.example/portcullis#`";
-        mistakes.add(document_of(origins, "problem_base").field("problem_base"), message, help);
+        errors.add(document_of(origins, "problem_base").field("problem_base"), message, help);
     }
     Some(base.into())
 }
 
 /// Notes a number out of its range.
-pub(super) fn within<T>(place: impl Display, number: T, range: &RangeInclusive<T>, mistakes: &mut Mistakes)
+pub(super) fn within<T>(place: impl Display, number: T, range: &RangeInclusive<T>, errors: &mut Errors)
 where
     T: Copy + PartialOrd + Display,
 {
     if !range.contains(&number) {
         let help = format!("write {} to {}", range.start(), range.end());
-        mistakes.add(place, format!("{number} is out of range"), help);
+        errors.add(place, format!("{number} is out of range"), help);
     }
 }
 
@@ -82,33 +78,29 @@ pub(super) fn seconds_within(
     place: impl Display,
     span: Duration,
     range: &RangeInclusive<u64>,
-    mistakes: &mut Mistakes,
+    errors: &mut Errors,
 ) {
     if !range.contains(&span.as_secs()) {
         let help = format!("write `{}s` to `{}s`", range.start(), range.end());
-        mistakes.add(place, format!("{} s is out of range", span.as_secs()), help);
+        errors.add(place, format!("{} s is out of range", span.as_secs()), help);
     }
 }
 
 // What is allowed to `portcullis check` by name: with a reason, or the next reader learns nothing.
 
 /// Notes what is allowed without a name or a reason, in the document at `root`.
-pub(in crate::policy) fn check_lint(root: &Place<'_>, document: &LintDocument, mistakes: &mut Mistakes) {
+pub(in crate::policy) fn check_lint(root: &Place<'_>, document: &LintDocument, errors: &mut Errors) {
     let place = root.field("lint");
     let place = place.field("allow");
     for (index, allowed) in document.allow.iter().enumerate() {
         let place = place.item(index);
         if !is_plain(&allowed.rule) {
             let message = format!("{} is no lint rule", Quoted(&allowed.rule));
-            mistakes.add(
-                place.field("rule"),
-                message,
-                "write the rule's name as `portcullis check` prints it",
-            );
+            errors.add(place.field("rule"), message, "write the rule's name as `portcullis check` prints it");
         }
         if !is_printable(allowed.reason.trim()) {
             let help = "write why it is wanted: for the next reader";
-            mistakes.add(place.field("reason"), "a finding is allowed without a reason", help);
+            errors.add(place.field("reason"), "a finding is allowed without a reason", help);
         }
     }
 }

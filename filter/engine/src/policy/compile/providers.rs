@@ -11,18 +11,18 @@ use crate::policy::compile::{jwks, roles};
 use crate::policy::document::{
     ClaimRuleDocument, CookieDocument, HeaderDocument, ProviderDocument, TokenSourceDocument,
 };
-use crate::policy::error::{Mistakes, Place};
+use crate::policy::error::{Errors, Place};
 use crate::policy::merge::Origins;
 use crate::policy::model::{ClaimPath, ClaimRule, Provider, ProviderId, SourceId, TokenSource};
 use crate::policy::text::{HttpUri, Quoted, is_plain, is_printable, is_token};
-use crate::policy::values::{Count, Named};
-use crate::sorted_map::Lookup;
+use crate::policy::values::{Count, UniqueMap};
+use crate::sorted_map::SortedMap;
 
 /// The providers of a policy, and how they are found.
 #[derive(Default)]
 pub(super) struct Providers<'a> {
     pub(super) list: Vec<Provider>,
-    pub(super) issuers: Lookup<ProviderId>,
+    pub(super) issuers: SortedMap<ProviderId>,
     /// All that the document names, those with mistakes too, so that one mistake is told once.
     pub(super) ids: BTreeMap<&'a str, (ProviderId, SourceId)>,
     pub(super) sources: Vec<TokenSource>,
@@ -30,14 +30,14 @@ pub(super) struct Providers<'a> {
 
 /// `reserved`: the headers that are stripped from every request.
 pub(super) fn compile<'a>(
-    documents: &'a Named<ProviderDocument>,
+    documents: &'a UniqueMap<ProviderDocument>,
     reserved: &[String],
     origins: &Origins,
-    mistakes: &mut Mistakes,
+    errors: &mut Errors,
 ) -> Providers<'a> {
     if documents.is_empty() {
         let help = "name an issuer whose tokens are accepted, its audiences and its keys";
-        mistakes.add("providers", "there is no provider", help);
+        errors.add("providers", "there is no provider", help);
     }
     let mut providers = Providers::default();
     let mut issuers = HashMap::new();
@@ -46,11 +46,11 @@ pub(super) fn compile<'a>(
         let root = Place::document(origins.provider(name));
         let place = root.field("providers");
         let place = place.field(name);
-        plain(&place, name, mistakes);
+        plain(&place, name, errors);
         let id = ProviderId(u32::try_from(providers.ids.len()).unwrap_or(u32::MAX));
 
         let place_of_source = place.field("token_source");
-        let source = compile_source(&place_of_source, document.token_source.as_ref(), reserved, mistakes);
+        let source = compile_source(&place_of_source, document.token_source.as_ref(), reserved, errors);
         let source = source.unwrap_or(TokenSource::Bearer);
         let known = providers.sources.iter().position(|known| *known == source);
         let at = known.unwrap_or_else(|| {
@@ -58,7 +58,7 @@ pub(super) fn compile<'a>(
             if let Some(other) = carriers.insert(carrier(&source), name.as_str()) {
                 let (message, help) =
                     ("another provider's tokens come there in another way", "say both in one way");
-                mistakes.clash(place_of_source, token_source_of(other, origins), message, help);
+                errors.clash(place_of_source, token_source_of(other, origins), message, help);
             }
             providers.sources.push(source);
             providers.sources.len() - 1
@@ -70,11 +70,11 @@ pub(super) fn compile<'a>(
             if let Some(other) = issuers.insert(issuer, name.as_str()) {
                 let message = format!("{} is the issuer of two providers", Quoted(issuer));
                 let help = "keep one: a token's issuer decides whose keys verify it";
-                mistakes.clash(place.field("issuer"), issuer_of(other, origins), message, help);
+                errors.clash(place.field("issuer"), issuer_of(other, origins), message, help);
             }
             providers.issuers.insert(issuer.as_bytes(), id);
         }
-        providers.list.extend(compile_provider(&place, name, document, source, mistakes));
+        providers.list.extend(compile_provider(&place, name, document, source, errors));
     }
     providers
 }
@@ -116,7 +116,7 @@ fn compile_provider(
     name: &str,
     document: &ProviderDocument,
     source: SourceId,
-    mistakes: &mut Mistakes,
+    errors: &mut Errors,
 ) -> Option<Provider> {
     let issuer = document.issuer.as_deref().unwrap_or_default();
     if !is_printable(issuer) {
@@ -125,32 +125,32 @@ fn compile_provider(
             _ => format!("{} is no issuer", Quoted(issuer)),
         };
         let help = "write it as it stands in the tokens' `iss`: it is compared byte for byte";
-        mistakes.add(place.field("issuer"), message, help);
+        errors.add(place.field("issuer"), message, help);
     }
     let help = "write at least one: a token for nobody in particular would be a token for everybody";
     let list = document.audiences.as_deref().unwrap_or_default();
-    let audiences = audiences(&place.field("audiences"), list, help, mistakes);
+    let audiences = audiences(&place.field("audiences"), list, help, errors);
     let leeway = document.leeway.map_or(LEEWAY, |span| span.0);
     if leeway > MAX_LEEWAY {
         let message = format!("a clock that is off by {leeway} s is no clock");
-        mistakes.add(place.field("leeway"), message, format!("write at most `{MAX_LEEWAY}s`"));
+        errors.add(place.field("leeway"), message, format!("write at most `{MAX_LEEWAY}s`"));
     }
     if let Some(age) = document.max_age {
-        seconds_within(place.field("max_age"), age.into(), &(1..=LONGEST_AGE), mistakes);
+        seconds_within(place.field("max_age"), age.into(), &(1..=LONGEST_AGE), errors);
     }
-    let path_or = |field, path: Option<&Vec<String>>, default: &str, mistakes: &mut Mistakes| match path {
-        Some(path) => claim_path(&place.field(field), path, mistakes),
+    let path_or = |field, path: Option<&Vec<String>>, default: &str, errors: &mut Errors| match path {
+        Some(path) => claim_path(&place.field(field), path, errors),
         None => Box::new([default.into()]),
     };
-    let audience_claim = path_or("audience_claim", document.audience_claim.as_ref(), "aud", mistakes);
-    let subject = path_or("subject", document.subject.as_ref(), "sub", mistakes);
-    let algorithms = algorithms(&place.field("algorithms"), document.algorithms.as_deref(), mistakes);
+    let audience_claim = path_or("audience_claim", document.audience_claim.as_ref(), "aud", errors);
+    let subject = path_or("subject", document.subject.as_ref(), "sub", errors);
+    let algorithms = algorithms(&place.field("algorithms"), document.algorithms.as_deref(), errors);
     let max_pss_key_bits = document.max_pss_key_bits.map_or(MIN_RSA_BITS, Count::as_usize);
-    within(place.field("max_pss_key_bits"), max_pss_key_bits, &(MIN_RSA_BITS..=MAX_PSS_KEY_BITS), mistakes);
-    let token_types = token_types(&place.field("token_types"), document.token_types.as_deref(), mistakes);
-    let required_claims = required_claims(&place.field("required_claims"), document, mistakes);
-    let roles = roles::compile(place, document, mistakes);
-    let (keys, key_times) = jwks::compile(&place.field("jwks"), document.jwks.as_ref(), issuer, mistakes)?;
+    within(place.field("max_pss_key_bits"), max_pss_key_bits, &(MIN_RSA_BITS..=MAX_PSS_KEY_BITS), errors);
+    let token_types = token_types(&place.field("token_types"), document.token_types.as_deref(), errors);
+    let required_claims = required_claims(&place.field("required_claims"), document, errors);
+    let roles = roles::compile(place, document, errors);
+    let (keys, key_times) = jwks::compile(&place.field("jwks"), document.jwks.as_ref(), issuer, errors)?;
     Some(Provider {
         name: name.into(),
         issuer: issuer.into(),
@@ -173,19 +173,19 @@ fn compile_provider(
 }
 
 /// A literal path of a claim.
-pub(super) fn claim_path(place: &Place<'_>, path: &[String], mistakes: &mut Mistakes) -> ClaimPath {
+pub(super) fn claim_path(place: &Place<'_>, path: &[String], errors: &mut Errors) -> ClaimPath {
     if path.is_empty() || path.iter().any(String::is_empty) {
-        mistakes.add(place, "it names no claim", "write the claim's name, or the names from the outside in");
+        errors.add(place, "it names no claim", "write the claim's name, or the names from the outside in");
     }
     path.iter().map(|name| name.as_str().into()).collect()
 }
 
-fn algorithms(place: &Place<'_>, list: Option<&[String]>, mistakes: &mut Mistakes) -> AlgorithmSet {
+fn algorithms(place: &Place<'_>, list: Option<&[String]>, errors: &mut Errors) -> AlgorithmSet {
     let known = || Algorithm::ALL.map(Algorithm::name).join(", ");
     let list = list.unwrap_or_default();
     if list.is_empty() {
         let help = format!("write what the provider signs with; there are {}", known());
-        mistakes.add(place, "no algorithm is accepted", help);
+        errors.add(place, "no algorithm is accepted", help);
     }
     list.iter().enumerate().fold(AlgorithmSet::default(), |set, (index, name)| {
         if let Some(algorithm) = Algorithm::from_name(name) {
@@ -199,25 +199,21 @@ fn algorithms(place: &Place<'_>, list: Option<&[String]>, mistakes: &mut Mistake
             _ => "is no algorithm that can be accepted",
         };
         let help = format!("write one of {}", known());
-        mistakes.add(place.item(index), format!("{} {problem}", Quoted(name)), help);
+        errors.add(place.item(index), format!("{} {problem}", Quoted(name)), help);
         set
     })
 }
 
-fn token_types(
-    place: &Place<'_>,
-    list: Option<&[String]>,
-    mistakes: &mut Mistakes,
-) -> Box<[Option<Box<str>>]> {
+fn token_types(place: &Place<'_>, list: Option<&[String]>, errors: &mut Errors) -> Box<[Option<Box<str>>]> {
     let Some(list) = list else { return ["jwt", "at+jwt"].map(|name| Some(name.into())).into() };
     if list.is_empty() {
         let help = format!("write what `typ` may be, as `at+jwt`, or `{ABSENT}` if it may be missing");
-        mistakes.add(place, "no token type is accepted", help);
+        errors.add(place, "no token type is accepted", help);
     }
     let types = list.iter().enumerate().map(|(index, name)| {
         if !is_plain(name) {
             let message = format!("{} is no media type", Quoted(name));
-            mistakes.add(
+            errors.add(
                 place.item(index),
                 message,
                 "write it as it stands in the token's header, as `at+jwt`",
@@ -235,25 +231,21 @@ fn normal_type(name: &str) -> Box<str> {
     short.unwrap_or(&name).into()
 }
 
-fn required_claims(
-    place: &Place<'_>,
-    document: &ProviderDocument,
-    mistakes: &mut Mistakes,
-) -> Box<[ClaimRule]> {
+fn required_claims(place: &Place<'_>, document: &ProviderDocument, errors: &mut Errors) -> Box<[ClaimRule]> {
     let rules = document.required_claims.iter().flatten().enumerate();
     let rules = rules.map(|(index, ClaimRuleDocument { path, equals, one_of })| {
         let place = place.item(index);
-        let path = claim_path(&place.field("path"), path, mistakes);
+        let path = claim_path(&place.field("path"), path, errors);
         let one_of = match (equals, one_of) {
             (Some(value), None) => std::slice::from_ref(value),
             (None, Some(values)) if !values.is_empty() => values,
             (None, Some(_)) => {
-                mistakes.add(place.field("one_of"), "no value would do", "write at least one");
+                errors.add(place.field("one_of"), "no value would do", "write at least one");
                 &[]
             }
             _ => {
                 let help = "write exactly one of `equals` and `one_of`";
-                mistakes.add(place, "it is not said once what the claim must be", help);
+                errors.add(place, "it is not said once what the claim must be", help);
                 &[]
             }
         };
@@ -272,16 +264,14 @@ fn compile_source(
     place: &Place<'_>,
     document: Option<&TokenSourceDocument>,
     reserved: &[String],
-    mistakes: &mut Mistakes,
+    errors: &mut Errors,
 ) -> Option<TokenSource> {
     match document {
         None | Some(TokenSourceDocument::Bearer) => Some(TokenSource::Bearer),
         Some(TokenSourceDocument::Header(document)) => {
-            header(&place.field("header"), document, reserved, mistakes)
+            header(&place.field("header"), document, reserved, errors)
         }
-        Some(TokenSourceDocument::Cookie(document)) => {
-            Some(cookie(&place.field("cookie"), document, mistakes))
-        }
+        Some(TokenSourceDocument::Cookie(document)) => Some(cookie(&place.field("cookie"), document, errors)),
     }
 }
 
@@ -289,13 +279,13 @@ fn header(
     place: &Place<'_>,
     document: &HeaderDocument,
     reserved: &[String],
-    mistakes: &mut Mistakes,
+    errors: &mut Errors,
 ) -> Option<TokenSource> {
     let HeaderDocument { name: text, prefix } = document;
     let prefix = prefix.as_deref().unwrap_or_default();
     if !prefix.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
         let message = format!("{} cannot stand in a header as it is", Quoted(prefix));
-        mistakes.add(place.field("prefix"), message, "write it of visible ASCII characters and spaces");
+        errors.add(place.field("prefix"), message, "write it of visible ASCII characters and spaces");
     }
     let name = free_name(text).and_then(|name| {
         if reserved.contains(&folded(&name)) { Err("is stripped from every request") } else { Ok(name) }
@@ -304,13 +294,13 @@ fn header(
         Ok(name) => Some(TokenSource::Header { name, prefix: prefix.into() }),
         Err(problem) => {
             let help = "name the header that carries the token; for `authorization` write `bearer`";
-            mistakes.add(place.field("name"), format!("{} {problem}", Quoted(text)), help);
+            errors.add(place.field("name"), format!("{} {problem}", Quoted(text)), help);
             None
         }
     }
 }
 
-fn cookie(place: &Place<'_>, document: &CookieDocument, mistakes: &mut Mistakes) -> TokenSource {
+fn cookie(place: &Place<'_>, document: &CookieDocument, errors: &mut Errors) -> TokenSource {
     let CookieDocument { name, origins } = document;
     let problem = match name.strip_prefix(HOST_PREFIX) {
         None => Some("does not start with `__Host-`"),
@@ -320,14 +310,14 @@ fn cookie(place: &Place<'_>, document: &CookieDocument, mistakes: &mut Mistakes)
         let help = format!(
             "name it as `{HOST_PREFIX}token`: with this prefix, browsers let nobody but the host set it"
         );
-        mistakes.add(place.field("name"), format!("{} {problem}", Quoted(name)), help);
+        errors.add(place.field("name"), format!("{} {problem}", Quoted(name)), help);
     }
     let place = place.field("origins");
     for (index, origin) in origins.iter().enumerate() {
         if !HttpUri::is_origin(origin) {
             let message = format!("{} is no origin", Quoted(origin));
             let help = "write it as browsers send it, as `https://shop.example`: lower case, no default port, no path";
-            mistakes.add(place.item(index), message, help);
+            errors.add(place.item(index), message, help);
         }
     }
     TokenSource::Cookie {
@@ -343,15 +333,15 @@ pub(super) fn audiences(
     place: &Place<'_>,
     list: &[String],
     help: &str,
-    mistakes: &mut Mistakes,
+    errors: &mut Errors,
 ) -> Box<[Box<str>]> {
     if list.is_empty() {
-        mistakes.add(place, "there is no audience", help);
+        errors.add(place, "there is no audience", help);
     }
     for (index, audience) in list.iter().enumerate() {
         if !is_printable(audience) {
             let message = format!("{} is no audience", Quoted(audience));
-            mistakes.add(place.item(index), message, "write it as it stands in the token");
+            errors.add(place.item(index), message, "write it as it stands in the token");
         }
     }
     list.iter().map(|audience| audience.as_str().into()).collect()

@@ -10,7 +10,7 @@ use crate::policy::compile::identity::plain;
 use crate::policy::compile::providers::{Providers, audiences};
 use crate::policy::compile::roles::role_is_usable;
 use crate::policy::document::{Document, RouteDocument, ServiceDocument};
-use crate::policy::error::{Mistakes, Place};
+use crate::policy::error::{Errors, Place};
 use crate::policy::merge::Origins;
 use crate::policy::model::{
     Hosts, Mode, ProviderId, Row, RowId, Service, ServiceId, SourceId, Table, is_host,
@@ -30,10 +30,10 @@ pub(super) fn compile(
     providers: &Providers<'_>,
     mode: Mode,
     origins: &Origins,
-    mistakes: &mut Mistakes,
+    errors: &mut Errors,
 ) -> Services {
     if document.services.is_empty() {
-        mistakes.add(
+        errors.add(
             "services",
             "there is no service",
             "name a service, its hosts, and a row for each endpoint",
@@ -48,39 +48,39 @@ pub(super) fn compile(
         let root = Place::document(origins.service(name));
         let place = root.field("services");
         let place = place.field(name);
-        plain(&place, name, mistakes);
+        plain(&place, name, errors);
         let id = ServiceId(u32::try_from(services.list.len()).unwrap_or(u32::MAX));
-        services.take_hosts(&place.field("hosts"), service, id, &mut hosts, mistakes);
+        services.take_hosts(&place.field("hosts"), service, id, &mut hosts, errors);
 
         let of_policy =
             document.identity.assertion.audience.as_ref().filter(|_| document.services.len() == 1);
         let assertion_audience = service.assertion_audience.as_ref().or(of_policy).unwrap_or(name);
         if let Some(own) = &service.assertion_audience {
-            plain(&place.field("assertion_audience"), own, mistakes);
+            plain(&place.field("assertion_audience"), own, errors);
         }
         if let Some(other) = audiences.insert(assertion_audience, place.to_string()) {
             let message =
                 format!("{} is the assertion's audience of two services", Quoted(assertion_audience));
             let help = "give each its own `assertion_audience`: one could use what was meant for the other";
-            mistakes.clash(place, other, message, help);
+            errors.clash(place, other, message, help);
         }
 
         let (accepted, sources) =
-            accepted(&place.field("providers"), service.providers.as_deref(), providers, mistakes);
+            accepted(&place.field("providers"), service.providers.as_deref(), providers, errors);
         let mode = service.mode.map_or(mode, Mode::from);
-        let vocabulary = vocabulary(&place, service, mistakes);
+        let vocabulary = vocabulary(&place, service, errors);
         for (index, role) in service.ownership_bypass_roles.iter().enumerate() {
-            role_is_usable(&place.field("ownership_bypass_roles").item(index), role, mistakes);
+            role_is_usable(&place.field("ownership_bypass_roles").item(index), role, errors);
         }
         let mut rows = Rows { mode, vocabulary, first, role_names: &mut services.role_names };
-        let table = rows.compile(&place.field("routes"), &service.routes, mistakes);
+        let table = rows.compile(&place.field("routes"), &service.routes, errors);
         first = RowId(first.0.saturating_add(u32::try_from(table.rows.len()).unwrap_or(u32::MAX)));
         services.list.push(Service {
             name: name.as_str().into(),
-            audiences: narrowed(&place, service, mistakes),
+            audiences: narrowed(&place, service, errors),
             providers: accepted,
             sources,
-            clusters: clusters(&place, service, mistakes),
+            clusters: clusters(&place, service, errors),
             preflight: service.cors.as_ref().is_some_and(|cors| cors.preflight),
             assertion_audience: assertion_audience.as_str().into(),
             ownership_bypass_roles: service
@@ -102,21 +102,21 @@ impl Services {
         document: &ServiceDocument,
         id: ServiceId,
         known: &mut HashMap<String, String>,
-        mistakes: &mut Mistakes,
+        errors: &mut Errors,
     ) {
         if document.hosts.is_empty() {
             let help = "name its hosts; `\"*\"` is every host that is no other service's";
-            mistakes.add(place, "the service answers to no host", help);
+            errors.add(place, "the service answers to no host", help);
         }
         for (index, text) in document.hosts.iter().enumerate() {
             let place = place.item(index);
             let pattern = text.to_ascii_lowercase();
             if let Err((problem, help)) = check_host(&pattern) {
-                mistakes.add(place, format!("{} {problem}", Quoted(text)), help);
+                errors.add(place, format!("{} {problem}", Quoted(text)), help);
             } else if self.hosts.add(&pattern, id).is_some() {
                 let other = known.get(&pattern).map_or("", String::as_str);
                 let message = format!("the host `{pattern}` is taken");
-                mistakes.clash(place, other, message, "let each host belong to one service, once");
+                errors.clash(place, other, message, "let each host belong to one service, once");
             } else {
                 known.insert(pattern, place.to_string());
             }
@@ -157,14 +157,14 @@ pub(super) fn accepted(
     place: &Place<'_>,
     names: Option<&[String]>,
     providers: &Providers<'_>,
-    mistakes: &mut Mistakes,
+    errors: &mut Errors,
 ) -> (Box<[ProviderId]>, Box<[SourceId]>) {
     let mut accepted = match names {
         None => providers.ids.values().copied().collect::<Vec<_>>(),
         Some(names) => {
             if names.is_empty() {
                 let help = "name a provider, or leave `providers` out to accept all of this file";
-                mistakes.add(place, "the service accepts nobody's tokens", help);
+                errors.add(place, "the service accepts nobody's tokens", help);
             }
             let known = names.iter().enumerate().filter_map(|(index, name)| {
                 let known = providers.ids.get(name.as_str()).copied();
@@ -172,7 +172,7 @@ pub(super) fn accepted(
                     let message = format!("{} is no provider", Quoted(name));
                     let list = providers.ids.keys().take(8).map(|name| Quoted(name).to_string());
                     let help = format!("write one of {}", list.collect::<Vec<_>>().join(", "));
-                    mistakes.add(place.item(index), message, help);
+                    errors.add(place.item(index), message, help);
                 }
                 known
             });
@@ -191,29 +191,29 @@ pub(super) fn accepted(
 pub(super) fn narrowed(
     place: &Place<'_>,
     document: &ServiceDocument,
-    mistakes: &mut Mistakes,
+    errors: &mut Errors,
 ) -> Option<Box<[Box<str>]>> {
     let help = "write at least one, or leave `audiences` out to accept those of the providers";
     let list = document.audiences.as_deref()?;
-    Some(audiences(&place.field("audiences"), list, help, mistakes))
+    Some(audiences(&place.field("audiences"), list, help, errors))
 }
 
 /// The Envoy clusters that belong to it.
 pub(super) fn clusters(
     place: &Place<'_>,
     document: &ServiceDocument,
-    mistakes: &mut Mistakes,
+    errors: &mut Errors,
 ) -> Option<Box<[Box<str>]>> {
     let list = document.clusters.as_deref()?;
     let place = place.field("clusters");
     if list.is_empty() {
         let help = "name them, or leave `clusters` out to let Envoy choose any";
-        mistakes.add(place, "no cluster belongs to the service", help);
+        errors.add(place, "no cluster belongs to the service", help);
     }
     for (index, cluster) in list.iter().enumerate() {
         if !is_printable(cluster) {
             let message = format!("{} is no name of a cluster", Quoted(cluster));
-            mistakes.add(place.item(index), message, "write it as in Envoy's configuration");
+            errors.add(place.item(index), message, "write it as in Envoy's configuration");
         }
     }
     Some(list.iter().map(|cluster| cluster.as_str().into()).collect())
@@ -223,11 +223,11 @@ pub(super) fn clusters(
 pub(super) fn vocabulary<'a>(
     place: &Place<'_>,
     document: &'a ServiceDocument,
-    mistakes: &mut Mistakes,
+    errors: &mut Errors,
 ) -> Option<&'a [String]> {
     let list = document.vocabulary.as_deref()?;
     for (index, role) in list.iter().enumerate() {
-        role_is_usable(&place.field("vocabulary").item(index), role, mistakes);
+        role_is_usable(&place.field("vocabulary").item(index), role, errors);
     }
     Some(list)
 }
@@ -250,7 +250,7 @@ impl Rows<'_> {
         &mut self,
         place: &Place<'_>,
         documents: &[RouteDocument],
-        mistakes: &mut Mistakes,
+        errors: &mut Errors,
     ) -> Table {
         let mut tree = TreeBuilder::default();
         let mut rows = Vec::with_capacity(documents.len());
@@ -259,8 +259,8 @@ impl Rows<'_> {
         let mut places = Vec::with_capacity(documents.len());
         for (index, document) in documents.iter().enumerate() {
             let item = place.item(index);
-            let endpoint = endpoint(&item.field("match"), &document.endpoint, mistakes);
-            let requirement = self.requirement(&item, document, mistakes);
+            let endpoint = endpoint(&item.field("match"), &document.endpoint, errors);
+            let requirement = self.requirement(&item, document, errors);
             let Some((method, template)) = endpoint else { continue };
             let at = tree.add(&template) as usize;
             if methods.len() <= at {
@@ -271,7 +271,7 @@ impl Rows<'_> {
             if let Some(other) = same_paths.iter().find(known).and_then(|row| places.get(*row as usize)) {
                 let message = format!("{} matches the requests of another row", Quoted(&document.endpoint));
                 let help = "keep one of the two: nothing says which would decide";
-                mistakes.clash(item.field("match"), place.item(*other).field("match"), message, help);
+                errors.clash(item.field("match"), place.item(*other).field("match"), message, help);
             }
             let row = u32::try_from(rows.len()).unwrap_or(u32::MAX);
             same_paths.push(row);
@@ -296,7 +296,7 @@ impl Rows<'_> {
         &mut self,
         place: &Place<'_>,
         document: &RouteDocument,
-        mistakes: &mut Mistakes,
+        errors: &mut Errors,
     ) -> Option<Requirement> {
         let RouteDocument { public, authenticated, roles, all_roles, .. } = document;
         let has_roles = roles.is_some() || all_roles.is_some();
@@ -305,7 +305,7 @@ impl Rows<'_> {
             (false, true, false) => Some(Requirement::Authenticated),
             (false, false, true) => {
                 let mut list = |field, list: Option<&Vec<String>>| {
-                    list.map_or_else(Box::default, |list| self.roles(&place.field(field), list, mistakes))
+                    list.map_or_else(Box::default, |list| self.roles(&place.field(field), list, errors))
                 };
                 let any = list("roles", roles.as_ref());
                 let all = list("all_roles", all_roles.as_ref());
@@ -313,30 +313,30 @@ impl Rows<'_> {
             }
             (false, false, false) => {
                 let help = "say who may call it: `public: true`, `authenticated: true`, `roles: […]` or `all_roles: […]`";
-                mistakes.add(place, "the row has no requirement", help);
+                errors.add(place, "the row has no requirement", help);
                 None
             }
             _ => {
                 let help = "keep one of `public`, `authenticated`, and roles (`roles`, `all_roles`, or both)";
-                mistakes.add(place, "the row has two requirements that contradict each other", help);
+                errors.add(place, "the row has two requirements that contradict each other", help);
                 None
             }
         }
     }
 
-    fn roles(&mut self, place: &Place<'_>, list: &[String], mistakes: &mut Mistakes) -> Box<[RoleId]> {
+    fn roles(&mut self, place: &Place<'_>, list: &[String], errors: &mut Errors) -> Box<[RoleId]> {
         if list.is_empty() {
             let help = "name a role; `authenticated: true` admits everybody with a good token";
-            mistakes.add(place, "the list of roles is empty", help);
+            errors.add(place, "the list of roles is empty", help);
         }
         for (index, role) in list.iter().enumerate() {
-            role_is_usable(&place.item(index), role, mistakes);
+            role_is_usable(&place.item(index), role, errors);
             if let Some(vocabulary) = self.vocabulary.filter(|vocabulary| !vocabulary.contains(role)) {
                 let known =
                     vocabulary.iter().map(|role| Quoted(role).to_string()).collect::<Vec<_>>().join(", ");
                 let message = format!("{} is not in the vocabulary", Quoted(role));
                 let help = format!("mend the name, or add it to the service's vocabulary: {known}");
-                mistakes.add(place.item(index), message, help);
+                errors.add(place.item(index), message, help);
             }
         }
         let mut roles: Vec<_> = list.iter().map(|role| self.role_names.intern(role)).collect();
@@ -347,19 +347,19 @@ impl Rows<'_> {
 }
 
 /// `METHOD /template`.
-fn endpoint<'a>(place: &Place<'_>, text: &'a str, mistakes: &mut Mistakes) -> Option<(&'a str, Template)> {
+fn endpoint<'a>(place: &Place<'_>, text: &'a str, errors: &mut Errors) -> Option<(&'a str, Template)> {
     let Some((method, template)) = text.split_once(' ') else {
         let message = format!("{} is not a method and a path template", Quoted(text));
-        mistakes.add(place, message, "write it as `GET /orders/{order_id}`");
+        errors.add(place, message, "write it as `GET /orders/{order_id}`");
         return None;
     };
     if let Err((problem, help)) = check_method(method) {
-        mistakes.add(place, format!("the method {} {problem}", Quoted(method)), help);
+        errors.add(place, format!("the method {} {problem}", Quoted(method)), help);
         return None;
     }
     let note = |error: TemplateError| {
         let message = format!("{}: {error}", Quoted(template));
-        mistakes.add(place, message, mend_of_template(method, template, error));
+        errors.add(place, message, mend_of_template(method, template, error));
     };
     Some((method, Template::parse(template).map_err(note).ok()?))
 }

@@ -170,8 +170,8 @@ mod tests {
     use super::*;
     use crate::authn::credentials::Headers;
     use crate::authn::signature::RUST_CRYPTO;
-    use crate::authorizer::{Decision, Gate, Verdict};
-    use crate::clock::{Now, Steady, UnixTime};
+    use crate::authorizer::{Authorizer, Decision, Verdict};
+    use crate::clock::{Clocks, Monotonic, UnixTime};
     use crate::policy::testing::{load, loaded};
     use crate::policy::{Document, KeySource, TokenSource};
     use crate::reason::Reason;
@@ -180,7 +180,7 @@ mod tests {
     use std::rc::Rc;
 
     /// When the tokens have just been issued.
-    const NOW: Now = Now { wall: UnixTime(1_767_225_700), steady: Steady(1) };
+    const NOW: Clocks = Clocks { wall: UnixTime(1_767_225_700), monotonic: Monotonic(1) };
 
     /// A policy whose one provider has a preset, its issuer, its audience, and nothing else.
     fn with(preset: Preset, issuer: &str, audience: &str) -> Value {
@@ -221,7 +221,7 @@ mod tests {
         let policy = load(document).unwrap_or_else(|errors| panic!("{errors}"));
         let headers = [(":method", "GET"), (":path", "/me"), (":authority", "shop"), (name, value)];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
-        Gate::new(Rc::new(policy), RUST_CRYPTO).decide(&Request::new(Headers(&headers)), &(), NOW)
+        Authorizer::new(Rc::new(policy), RUST_CRYPTO).decide(&Request::new(Headers(&headers)), &(), NOW)
     }
 
     /// The roles of who passes.

@@ -72,6 +72,24 @@ pub struct DecisionTrace {
     pub reason: Option<Reason>,
 }
 
+impl DecisionTrace {
+    /// The name of the service, if one has the request's host.
+    pub fn service_name<'p>(&self, policy: &'p Policy) -> Option<&'p str> {
+        policy.service(self.service?).map(Service::name)
+    }
+
+    /// Method and path template of the row, if there is one.
+    pub fn row_name(&self, policy: &Policy) -> Option<String> {
+        let (_, row) = policy.row(self.row?)?;
+        Some([&*row.method, " ", row.template.as_str()].concat())
+    }
+
+    /// The name of the provider that the token names, if it is known.
+    pub fn provider_name<'p>(&self, policy: &'p Policy) -> Option<&'p str> {
+        Some(&*policy.provider(self.provider?)?.name)
+    }
+}
+
 impl Authorizer {
     /// A gate for a policy, with no keys but the inline ones.
     pub fn new(policy: Rc<Policy>, crypto: &'static CryptoProvider) -> Self {

@@ -12,7 +12,6 @@
 //! | [`authz`] | level 2: may this client call this endpoint at all? |
 //! | [`header_strip`], [`handoff`] | what is taken off a request, and what the service is told instead |
 //! | [`reason`], [`reply`] | why did a request end, and what is the client told? |
-//! | [`worker_stats`] | which workers are there, and what have they together? |
 //! | [`worker`] | what happens when: requests, fetches, waits, as a state machine without I/O |
 //! | [`explain`] | what was seen on the way to a decision, told level by level |
 #![cfg_attr(
@@ -34,4 +33,3 @@ pub mod reply;
 pub mod request;
 mod sorted_map;
 pub mod worker;
-pub mod worker_stats;

@@ -159,9 +159,23 @@ pub struct Reply {
     /// `WWW-Authenticate`, if any.
     pub challenge: Option<String>,
     /// `Retry-After` in seconds, if any.
-    pub retry_after: Option<u32>,
+    pub retry_after: Option<String>,
     /// The problem document; its content type is [`PROBLEM_JSON`].
     pub body: String,
+}
+
+impl Reply {
+    /// The headers besides the status. A gRPC reply has no body, so it has no headers about one.
+    pub fn headers<'a>(&'a self, request_id: &'a str, is_grpc: bool) -> Vec<(&'static str, &'a str)> {
+        let mut headers = Vec::with_capacity(5);
+        headers.push((REQUEST_ID, request_id));
+        headers.extend(self.challenge.as_deref().map(|value| ("www-authenticate", value)));
+        headers.extend(self.retry_after.as_deref().map(|value| ("retry-after", value)));
+        if !is_grpc {
+            headers.extend([("content-type", PROBLEM_JSON), ("cache-control", "no-store")]);
+        }
+        headers
+    }
 }
 
 /// Names a request in the log, in the reply and in its problem document, so that a refusal can be traced.
@@ -197,7 +211,8 @@ impl Problems {
         Reply {
             status: terms.status,
             challenge: terms.challenge.header(realm),
-            retry_after: matches!(terms.status, 429 | 503).then(|| retry_after.unwrap_or(1).max(1)),
+            retry_after: matches!(terms.status, 429 | 503)
+                .then(|| retry_after.unwrap_or(1).max(1).to_string()),
             body: [document, id, r#""}"#].concat(),
         }
     }
@@ -292,7 +307,8 @@ mod tests {
         }
         // anybody can send unknown key ids: it must not look like a fault
         let limited = problems.reply(Reason::KeyNotYetFetched, "shop", "r-1", Some(29));
-        assert_eq!((limited.status, limited.challenge, limited.retry_after), (429, None, Some(29)));
+        assert_eq!(limited.headers("r-1", true), [(REQUEST_ID, "r-1"), ("retry-after", "29")]);
+        assert_eq!(limited.status, 429);
     }
 
     #[test]

@@ -136,7 +136,7 @@ pub(crate) fn shared_data() -> Vec<Vec<u8>> {
     use portcullis_engine::clock::Monotonic;
     use portcullis_engine::jwks_refresh::lease::Lease;
     use portcullis_engine::jwks_refresh::shared_entry::Record;
-    use portcullis_engine::worker_stats::{WorkerReport, WorkerStats};
+    use portcullis_engine::worker::{WorkerReport, WorkerStats};
 
     let now = Monotonic(1_000_000_000_000);
     let later = |seconds| now.plus(Duration::from_secs(seconds));
@@ -147,11 +147,11 @@ pub(crate) fn shared_data() -> Vec<Vec<u8>> {
         last_on_demand: later(extra),
         failures,
     };
-    let share = WorkerStats { waiting: 1, tokens: 2, bytes: u64::MAX };
-    let presence = |seen| WorkerReport { worker: 7, seen, share, policy: "0123456789abcdef".into() }.encode();
-    let said = |presence: &[u8]| {
-        let length = u8::try_from(presence.len()).expect("short");
-        [&[8, 0, 0, length], presence].concat()
+    let stats = WorkerStats { waiting: 1, tokens: 2, bytes: u64::MAX };
+    let report = |seen| WorkerReport { worker: 7, seen, stats, policy: "0123456789abcdef".into() }.encode();
+    let said = |report: &[u8]| {
+        let length = u8::try_from(report.len()).expect("short");
+        [&[8, 0, 0, length], report].concat()
     };
     let (take, fail, store) = ([1, 0, 1, 1, 0], [2, 0, 0, 0, 0], [3, 0, 1, 1, 60, 0, 0, 0]);
     let (wait, replay, flip, forge) = ([0, 255, 255], [5, 0, 0], [6, 0, 1, 0, 3], [7, 1, 2, 1, 0]);
@@ -160,11 +160,11 @@ pub(crate) fn shared_data() -> Vec<Vec<u8>> {
         record(Some(300)),
         lease(10, 0, 0, 0).encode(),
         lease(660, 660, 660, u32::MAX).encode(),
-        presence(Some(now)),
-        presence(None),
+        report(Some(now)),
+        report(None),
         [&take[..], &wait, &fail, &take, &store, &wait, &store].concat(),
         [&store[..], &wait, &store, &replay, &wait, &flip, &store].concat(),
         [&take[..], &forge, &take, &[4, 1, 3, 1, 2, 3], &take, &[5, 1, 1]].concat(),
-        [&said(&presence(Some(now)))[..], &said(&presence(Some(Monotonic(u64::MAX)))), &wait].concat(),
+        [&said(&report(Some(now)))[..], &said(&report(Some(Monotonic(u64::MAX)))), &wait].concat(),
     ]
 }

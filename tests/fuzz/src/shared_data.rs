@@ -1,4 +1,4 @@
-//! Shared data under a hostile writer: honest workers keep leases, records and presences there, and a writer without
+//! Shared data under a hostile writer: honest workers keep leases, records and reports there, and a writer without
 //! their key writes arbitrary bytes, replays included.
 
 use std::collections::{HashMap, HashSet};
@@ -15,7 +15,7 @@ use portcullis_engine::jwks_refresh::schedule::{backoff, next_refresh};
 use portcullis_engine::jwks_refresh::shared_entry::MacKey;
 use portcullis_engine::jwks_refresh::shared_entry::Record;
 use portcullis_engine::policy::{Policy, ProviderId};
-use portcullis_engine::worker_stats::{SILENCE, Totals, WorkerReport, WorkerStats};
+use portcullis_engine::worker::{STALE_AFTER, Totals, WorkerReport, WorkerStats};
 
 /// Two providers' entries: a name for each, and the form of what is kept there.
 const NAMES: [&str; 4] =
@@ -34,7 +34,7 @@ thread_local! {
     static DOCUMENTS: [Vec<u8>; 3] = ["other", "no-kid", "twins"].map(|set| corpus::jwks(set).to_string().into_bytes());
 }
 
-/// What the workers and the other one share.
+/// What the workers and the other plugin share.
 struct World {
     now: Monotonic,
     entries: HashMap<&'static str, Vec<u8>>,
@@ -77,7 +77,7 @@ pub fn shared_data(input: &[u8]) {
     }
 }
 
-/// Bytes that are a record, a lease or a presence are the only bytes of it.
+/// Bytes that are a record, a lease or a report are the only bytes of it.
 fn as_forms(bytes: &[u8]) {
     let now = Monotonic(1_000_000_000_000);
     if let Some(record) = Record::decode(bytes) {
@@ -89,9 +89,9 @@ fn as_forms(bytes: &[u8]) {
         assert_eq!(lease.encode(), bytes);
         is_bounded(lease, now);
     }
-    if let Some(presence) = WorkerReport::decode(bytes) {
-        assert_eq!(presence.encode(), bytes);
-        assert!(presence.policy.bytes().all(|b| b.is_ascii_hexdigit()) && presence.policy.len() <= 64);
+    if let Some(report) = WorkerReport::decode(bytes) {
+        assert_eq!(report.encode(), bytes);
+        assert!(report.policy.bytes().all(|b| b.is_ascii_hexdigit()) && report.policy.len() <= 64);
     }
 }
 
@@ -101,7 +101,7 @@ fn is_bounded(lease: Lease, now: Monotonic) {
     assert!(lease.refresh(later, Duration::from_secs(5)).is_ok(), "{lease:?} at {now:?}");
     for seconds in INTERVALS {
         let interval = Duration::from_secs(seconds);
-        assert!(lease.extra(later.plus(interval), REFRESH, interval).is_ok(), "{lease:?} at {now:?}");
+        assert!(lease.on_demand(later.plus(interval), REFRESH, interval).is_ok(), "{lease:?} at {now:?}");
     }
     let failed = lease.failed(now.plus(backoff(lease.failures.saturating_add(1), REFRESH, now.0)));
     assert!(failed.refresh(now.plus(Duration::from_secs(30)), REFRESH).is_ok(), "{failed:?} at {now:?}");
@@ -169,7 +169,7 @@ impl World {
         let (timeout, interval) = (seconds(TIMEOUTS, u.arbitrary()?), seconds(INTERVALS, u.arbitrary()?));
         let lease = self.lease(name);
         let taken = if u.arbitrary()? {
-            lease.extra(self.now, timeout, interval)
+            lease.on_demand(self.now, timeout, interval)
         } else {
             lease.refresh(self.now, timeout)
         };
@@ -209,21 +209,21 @@ impl World {
         Ok(())
     }
 
-    /// Writes a presence, which is not authenticated.
+    /// Writes a report, which is not authenticated.
     fn say(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let place = usize::from(u.arbitrary::<u8>()?) % self.places.len();
-        let share = |u: &mut Unstructured<'_>| {
+        let stats = |u: &mut Unstructured<'_>| {
             Ok(WorkerStats { waiting: u.arbitrary()?, tokens: u.arbitrary()?, bytes: u.arbitrary()? })
         };
         self.places[place] = match u.arbitrary::<u8>()? % 3 {
             0 => some(u)?,
             1 => {
-                let (worker, share) = (u.arbitrary()?, share(u)?);
-                WorkerReport { worker, seen: Some(self.now), share, policy: "0f".into() }.encode()
+                let (worker, stats) = (u.arbitrary()?, stats(u)?);
+                WorkerReport { worker, seen: Some(self.now), stats, policy: "0f".into() }.encode()
             }
             _ => {
-                let (worker, seen, share) = (u.arbitrary()?, u.arbitrary::<u64>()?, share(u)?);
-                WorkerReport { worker, seen: Some(Monotonic(seen)), share, policy: "AB".into() }.encode()
+                let (worker, seen, stats) = (u.arbitrary()?, u.arbitrary::<u64>()?, stats(u)?);
+                WorkerReport { worker, seen: Some(Monotonic(seen)), stats, policy: "AB".into() }.encode()
             }
         };
         Ok(())
@@ -264,19 +264,19 @@ impl World {
 
     /// The sums are those of numbers without bound, cut to what a gauge holds; and who does not write again is soon not counted.
     fn totals(&self) {
-        let presences: Vec<_> = self.places.iter().filter_map(|entry| WorkerReport::decode(entry)).collect();
-        let tally = Totals::of(&presences, self.now);
-        let there: Vec<_> = presences.iter().filter(|it| it.is_there(self.now)).map(|it| it.share).collect();
+        let reports: Vec<_> = self.places.iter().filter_map(|entry| WorkerReport::decode(entry)).collect();
+        let totals = Totals::of(&reports, self.now);
+        let there: Vec<_> = reports.iter().filter(|it| it.is_fresh(self.now)).map(|it| it.stats).collect();
         let sum = |of: fn(&WorkerStats) -> u64| {
-            let sum = there.iter().map(|share| u128::from(of(share))).sum::<u128>();
+            let sum = there.iter().map(|stats| u128::from(of(stats))).sum::<u128>();
             u64::try_from(sum).unwrap_or(u64::MAX)
         };
         let [waiting, tokens, bytes] = [sum(|it| it.waiting), sum(|it| it.tokens), sum(|it| it.bytes)];
-        assert_eq!(tally.share, WorkerStats { waiting, tokens, bytes });
-        assert_eq!(tally.policies.values().sum::<u64>(), there.len() as u64);
-        assert!(tally.policies.len() <= self.places.len());
-        for presence in presences.iter().filter(|it| it.is_there(self.now)) {
-            assert!(!presence.is_there(self.now.plus(2 * SILENCE)), "{presence:?}");
+        assert_eq!(totals.stats, WorkerStats { waiting, tokens, bytes });
+        assert_eq!(totals.policies.values().sum::<u64>(), there.len() as u64);
+        assert!(totals.policies.len() <= self.places.len());
+        for report in reports.iter().filter(|it| it.is_fresh(self.now)) {
+            assert!(!report.is_fresh(self.now.plus(2 * STALE_AFTER)), "{report:?}");
         }
     }
 }

@@ -752,7 +752,7 @@ impl<'l> World<'l> {
         let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
         let mut headers = vec![header(":method", "GET"), header(":path", path), header(":authority", "shop")];
         headers.extend(sent.map(|token| header("authorization", &format!("Bearer {token}"))));
-        let received = Rc::new(ReceivedRequest::new(headers, 0));
+        let received = Rc::new(ReceivedRequest::new(headers, false));
         let life = self.seats[worker].life;
         let asked =
             Stream { worker, life, arrived: self.now, shown, path, has_waited: false, decided: self.now };
@@ -873,7 +873,7 @@ impl<'l> World<'l> {
     fn check(&self) -> Result<(), Violation> {
         for (number, seat) in self.seats.iter().enumerate() {
             let Some(worker) = &seat.worker else { continue };
-            let waiting = usize::try_from(worker.share().waiting).unwrap_or(usize::MAX);
+            let waiting = usize::try_from(worker.stats().waiting).unwrap_or(usize::MAX);
             let under_way = self.streams.values().filter(|stream| stream.worker == number).count();
             if waiting > (WAITING_REQUESTS + UNKNOWN_KID_REQUESTS).min(under_way) {
                 let what = format!("{waiting} requests wait on worker {number}, {under_way} are under way");

@@ -8,11 +8,13 @@
 //! | [`signature`] | whether it does |
 //! | [`claims`] | what it says, and whether that holds now |
 //! | [`token_cache`] | all of that for a token seen before, but for what must hold now |
+//! | [`host_crypto`] | signatures verified by the host, where its self-test passes |
 //! | [`rust_crypto`] | signatures without the host, and keys and signatures in DER |
 //! | `json` | the one strict JSON reader |
 
 pub mod claims;
 pub mod credentials;
+pub mod host_crypto;
 mod json;
 pub mod jwks;
 pub mod key_store;

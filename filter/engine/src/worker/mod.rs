@@ -12,6 +12,7 @@
 
 mod environment;
 mod fetcher;
+mod stats;
 mod wait_queue;
 
 use std::fmt;
@@ -23,11 +24,13 @@ use portcullis_principal::SigningKey;
 
 pub use self::environment::{Environment, SharedEntry};
 use self::fetcher::ProviderFetcher;
+pub use self::stats::{STALE_AFTER, Totals, WorkerRegistry, WorkerReport, WorkerStats};
 pub use self::wait_queue::{BATCH, ReceivedRequest, StreamId};
 use self::wait_queue::{WaitQueue, Waiter};
 use crate::authn::credentials::Headers;
 use crate::authn::jwks::JwksError;
 use crate::authn::key_store::PendingKeys;
+use crate::authn::signature::Algorithm;
 use crate::authorizer::{Authorizer, Decision, DecisionTrace, Permit, Verdict, apply_mode};
 use crate::clock::{Clocks, Monotonic};
 use crate::handoff::{HandoffError, IdentityHeaders};
@@ -36,7 +39,6 @@ use crate::jwks_refresh::shared_entry::MacKey;
 use crate::policy::{Endpoint, Policy, ProviderId};
 use crate::reason::Reason;
 use crate::request::{Connection, Request};
-use crate::worker_stats::WorkerStats;
 
 /// A worker: a policy, the keys of its providers, the tokens seen so far, and the requests that wait.
 #[derive(Debug)]
@@ -170,10 +172,23 @@ pub enum Event {
     KeysInstalled(ProviderId),
     /// A provider's keys have been fetched.
     FetchSucceeded(ProviderId),
+    /// A key of a provider that signs with RSA-PSS is larger than its policy permits for that.
+    KeyTooLarge(KeyTooLarge),
     /// A fetch brought nothing.
     FetchFailed(ProviderId, FetchError),
     /// Another plugin, or a gateway with another key, has written under a provider's names.
     SharedDataIgnored(ProviderId),
+}
+
+/// A key that verifies no RSA-PSS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyTooLarge {
+    /// The provider.
+    pub provider: ProviderId,
+    /// The key's id, if it has one.
+    pub kid: Option<Box<str>>,
+    /// The length of its modulus.
+    pub bits: usize,
 }
 
 impl Worker {
@@ -185,7 +200,10 @@ impl Worker {
         let providers = (0..).map(ProviderId).zip(policy.providers());
         let fetchers = providers.filter_map(|(id, it)| ProviderFetcher::new(id, it, &mac_key)).collect();
         let queue = WaitQueue::new(policy.waiting());
-        Self { authorizer: Authorizer::new(policy, crypto), signing_key, fetchers, queue, events: Vec::new() }
+        let authorizer = Authorizer::new(policy, crypto);
+        let ids = (0..authorizer.policy().providers().len()).filter_map(|id| u32::try_from(id).ok());
+        let events = ids.flat_map(|id| keys_too_large(&authorizer, ProviderId(id))).collect();
+        Self { authorizer, signing_key, fetchers, queue, events }
     }
 
     /// Its policy.
@@ -203,8 +221,8 @@ impl Worker {
         &mut self.authorizer
     }
 
-    /// What it has of what is counted over all workers.
-    pub fn share(&self) -> WorkerStats {
+    /// Its numbers, for [`WorkerRegistry::publish`].
+    pub fn stats(&self) -> WorkerStats {
         let as_u64 = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let cache = self.authorizer.cache();
         let [waiting, tokens, bytes] = [self.queue.len(), cache.len(), cache.bytes()].map(as_u64);
@@ -300,6 +318,12 @@ impl Worker {
     /// The effects, with as many ready requests as one event may answer.
     fn with_ready(&mut self, mut effects: Effects) -> Effects {
         effects.events.append(&mut self.events);
+        let installed = effects.events.iter().filter_map(|event| match event {
+            Event::KeysInstalled(id) => Some(*id),
+            _ => None,
+        });
+        let too_large: Vec<_> = installed.flat_map(|id| keys_too_large(&self.authorizer, id)).collect();
+        effects.events.extend(too_large);
         effects.ready = self.queue.next_batch();
         effects.tick_soon |= self.queue.has_ready();
         effects
@@ -395,4 +419,16 @@ impl Worker {
         };
         if self.queue.admit(waiter) { Ok(()) } else { Err((full, None)) }
     }
+}
+
+/// An event for each key of a provider that is too large for the RSA-PSS that the provider signs with.
+fn keys_too_large(authorizer: &Authorizer, id: ProviderId) -> impl Iterator<Item = Event> {
+    let algorithms = authorizer.policy().provider(id).map(|provider| provider.algorithms);
+    let signs_by_pss = algorithms
+        .is_some_and(|accepted| Algorithm::ALL.into_iter().any(|it| it.is_pss() && accepted.contains(it)));
+    let keys = authorizer.key_store().too_large_for_pss(id).filter(move |_| signs_by_pss);
+    keys.map(move |key| {
+        let (kid, bits) = (key.kid().map(Box::from), key.rsa_bits().unwrap_or_default());
+        Event::KeyTooLarge(KeyTooLarge { provider: id, kid, bits })
+    })
 }

@@ -14,6 +14,10 @@ use crate::policy::{ProviderId, Waiting};
 /// about 310 of them exhaust the VM's call stack, and end the VM with all of its requests.
 pub const BATCH: usize = 32;
 
+/// Maximum number of bytes of a body that Envoy reads while a request is paused: its default of
+/// `per_connection_buffer_limit_bytes`.
+const MAX_BUFFERED: usize = 1024 * 1024;
+
 /// A stream, as the host numbers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamId(pub u32);
@@ -28,8 +32,11 @@ pub struct ReceivedRequest {
 }
 
 impl ReceivedRequest {
-    /// A request with these headers, and a body of which the host keeps at most so many bytes.
-    pub fn new(headers: Vec<(String, Vec<u8>)>, body: usize) -> Self {
+    /// A request with these headers. The host keeps as much of its body as the request declares, or as it keeps at all.
+    pub fn new(headers: Vec<(String, Vec<u8>)>, has_body: bool) -> Self {
+        let length = Headers(&headers).only("content-length");
+        let length = length.and_then(|length| std::str::from_utf8(length).ok()?.parse().ok());
+        let body = if has_body { length.unwrap_or(MAX_BUFFERED).min(MAX_BUFFERED) } else { 0 };
         Self { headers, body, is_allowed: Cell::new(false) }
     }
 

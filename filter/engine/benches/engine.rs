@@ -12,12 +12,12 @@ use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};
 use jsonwebtoken::signature::{Error, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey};
-use portcullis_engine::authn::credentials::Headers;
 use portcullis_engine::authn::jwks::KeySet;
 use portcullis_engine::authorizer::{Authorizer, Decision};
 use portcullis_engine::authz::path::CanonicalPath;
 use portcullis_engine::clock::{Clocks, Monotonic, UnixTime};
 use portcullis_engine::policy::{Policy, ServiceId};
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;
 use serde_json::{Value, json};
 

@@ -6,19 +6,20 @@ use std::rc::Rc;
 use jsonwebtoken::crypto::CryptoProvider;
 use portcullis_principal::SigningKey;
 
-use crate::authn::credentials::{Credential, Headers, credential};
+use crate::authn::caller::Caller;
+use crate::authn::credentials::{Credential, credential};
 use crate::authn::key_store::{KeyStore, PendingKeys};
 use crate::authn::token_cache::TokenCache;
-use crate::authn::{Authentication, AuthnError, Findings};
+use crate::authn::{Authentication, AuthnError, AuthnTrace};
 use crate::authz::path::CanonicalPath;
 use crate::authz::roles::Requirement;
 use crate::clock::Clocks;
-use crate::handoff::{Assertions, Caller, Endpoint, HandoffError, IdentityHeaders};
+use crate::handoff::{Assertions, Endpoint, HandoffError, IdentityHeaders, identity_headers};
 use crate::header_strip::Verified;
 use crate::policy::{Found, Mode, Policy, ProviderId, Row, RowId, Service, ServiceId, SourceId, TokenSource};
 use crate::reason::Reason;
 use crate::reply::Level;
-use crate::request::{Connection, Request};
+use crate::request::{Connection, Headers, Request};
 
 /// What one worker decides with: a policy, the keys of its providers, and the tokens seen so far.
 #[derive(Debug)]
@@ -62,12 +63,8 @@ pub struct DecisionTrace {
     pub preflight: bool,
     /// Where a token was found.
     pub source: Option<SourceId>,
-    /// Whose token it is, or claims to be.
-    pub provider: Option<ProviderId>,
-    /// The client, once verified.
-    pub caller: Option<Rc<Caller>>,
-    /// Whether the token's parsing and signature were spared.
-    pub cached: bool,
+    /// What level 1 saw.
+    pub authn: AuthnTrace,
     /// Why the request is refused, or would be if it were not for the shadow mode.
     pub reason: Option<Reason>,
 }
@@ -86,7 +83,7 @@ impl DecisionTrace {
 
     /// The name of the provider that the token names, if it is known.
     pub fn provider_name<'p>(&self, policy: &'p Policy) -> Option<&'p str> {
-        Some(&*policy.provider(self.provider?)?.name)
+        Some(&*policy.provider(self.authn.provider?)?.name)
     }
 }
 
@@ -165,16 +162,11 @@ impl Authorizer {
             Some(credential) => {
                 trace.source = Some(credential.source);
                 judge_origin(policy, credential, request)?;
-                let mut findings = Findings::default();
                 let (key_store, cache) = (&self.key_store, &mut self.cache);
                 let arrived = request.arrived.unwrap_or(now.monotonic);
                 let mut authentication =
                     Authentication { policy, key_store, cache, service, connection, now, arrived };
-                let caller = authentication.run(credential, &mut findings);
-                trace.provider = findings.provider;
-                trace.cached = findings.cached;
-                trace.caller = findings.caller;
-                Some(caller?)
+                Some(authentication.authenticate(credential, &mut trace.authn)?)
             }
         };
         judge_route(service, connection)?;
@@ -286,8 +278,8 @@ pub struct Permit {
 
 impl Permit {
     pub(crate) fn of(trace: &DecisionTrace, shadow: Option<Reason>) -> Self {
-        let DecisionTrace { service, row, source, ref caller, .. } = *trace;
-        Self { service, row, source, caller: caller.clone(), shadow }
+        let DecisionTrace { service, row, source, ref authn, .. } = *trace;
+        Self { service, row, source, caller: authn.caller.clone(), shadow }
     }
 
     /// Why the request would have been refused, if it only passes because of the shadow mode.
@@ -315,7 +307,8 @@ impl Permit {
         let (Some(caller), Some(service)) = (&self.caller, self.service) else {
             return Ok(IdentityHeaders::default());
         };
-        caller.headers(policy, (assertions, key), Endpoint { service, row: self.row, method }, now.wall)
+        let endpoint = Endpoint { service, row: self.row, method };
+        identity_headers(caller, policy, (assertions, key), endpoint, now.wall)
     }
 
     /// Whether the service does not get a header of this name: see [`crate::header_strip`].

@@ -4,8 +4,8 @@
 //! Bodies are RFC 9457 problem documents, challenges follow RFC 6750 3. Nothing of a token, a claim or an error of ours
 //! is ever in a reply: only the reason's id and its fixed words.
 
-use crate::authn::credentials::Headers;
 use crate::reason::Reason;
+use crate::request::Headers;
 
 /// Which question a reason answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,8 +1,42 @@
 //! A request as the engine sees it: method, target, authority and headers, borrowed from what the host gave. Nothing is
 //! decoded, lower-cased or copied.
 
-use crate::authn::credentials::Headers;
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 use crate::clock::Monotonic;
+use crate::reason::Reason;
+
+/// All headers of a request, names in lower case, in the order of arrival.
+#[derive(Clone, Copy, Debug)]
+pub struct Headers<'a>(pub &'a [(String, Vec<u8>)]);
+
+impl<'a> Headers<'a> {
+    /// The value of the first header of that name.
+    pub fn first(self, name: &str) -> Option<&'a [u8]> {
+        self.all(name).next()
+    }
+
+    /// The values of all headers of that name.
+    pub fn all(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_slice())
+    }
+
+    /// The value of the only header of that name.
+    pub fn only(self, name: &str) -> Option<&'a [u8]> {
+        self.sole(name).ok().flatten()
+    }
+
+    /// The value of the header of that name, if there is one.
+    ///
+    /// # Errors
+    /// [`Reason::CredentialsAmbiguous`] if there are several.
+    pub(crate) fn sole(self, name: &str) -> Result<Option<&'a [u8]>, Reason> {
+        let mut all = self.all(name);
+        let value = all.next();
+        if all.next().is_some() { Err(Reason::CredentialsAmbiguous) } else { Ok(value) }
+    }
+}
 
 /// What a decision may look at besides the clock.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +107,25 @@ impl Connection for () {
     }
 }
 
+/// A text as a header's value: what is not visible ASCII, and `%` and `,`, is percent-encoded (RFC 3986 2.1), so that no
+/// text can end a header, begin another, or become two list members.
+pub fn header_value(text: &str) -> Cow<'_, str> {
+    let stays = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'%' | b',');
+    if text.bytes().all(stays) {
+        return Cow::Borrowed(text);
+    }
+    let mut value = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if stays(byte) {
+            value.push(char::from(byte));
+        } else {
+            // writing to a String cannot fail
+            let _ = write!(value, "%{byte:02X}");
+        }
+    }
+    Cow::Owned(value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,5 +149,11 @@ mod tests {
             let headers: Vec<(String, Vec<u8>)> = headers.collect();
             assert_eq!(Request::new(Headers(&headers)).is_grpc(), expected, "{target} {content_type:?}");
         }
+    }
+
+    #[test]
+    fn no_text_can_end_a_header() {
+        assert_eq!(header_value("a\r\nx-auth-roles: admin"), "a%0D%0Ax-auth-roles:%20admin");
+        assert_eq!(header_value("https://idp.example/realms/shop"), "https://idp.example/realms/shop");
     }
 }

@@ -3,8 +3,8 @@
 #![cfg(not(target_family = "wasm"))]
 mod support;
 
-use portcullis_engine::authn::credentials::Headers;
 use portcullis_engine::authorizer::{Decision, Verdict};
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;
 use serde_json::json;
 
@@ -43,7 +43,7 @@ fn a_cached_token_takes_no_heap_to_be_decided_and_told() {
             let (verdict, decided) =
                 blocks(|| world.authorizer.decide(&Request::new(Headers(&sent)), &world.peer, world.now));
             let Verdict { decision: Decision::Allow(permit), trace } = verdict else { panic!("{verdict:?}") };
-            assert!(trace.cached, "{path}");
+            assert!(trace.authn.cached, "{path}");
             assert_eq!(
                 decided, 0,
                 "{path}: host, row, token, roles: all is borrowed, or was kept with the token"

@@ -2,11 +2,11 @@
 use std::rc::Rc;
 
 use corpus::{Case, Expected};
-use portcullis_engine::authn::credentials::Headers;
 use portcullis_engine::authn::signature::RUST_CRYPTO;
 use portcullis_engine::authorizer::{Authorizer, Decision, Verdict};
 use portcullis_engine::clock::{Clocks, Monotonic, UnixTime};
 use portcullis_engine::policy::Policy;
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;
 use portcullis_principal::SigningKey;
 
@@ -87,7 +87,11 @@ fn the_second_time_every_answer_is_the_same() {
         decide(&mut authorizer, case);
         let again = decide(&mut authorizer, case);
         wrongs.extend(wrong(&mut authorizer, case, &again));
-        assert!(again.trace.cached || again.trace.caller.is_none(), "{}: what is good is cached", case.name);
+        assert!(
+            again.trace.authn.cached || again.trace.authn.caller.is_none(),
+            "{}: what is good is cached",
+            case.name
+        );
     }
     assert_eq!(wrongs, [""; 0]);
 }

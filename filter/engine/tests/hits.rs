@@ -206,7 +206,10 @@ fn what_is_refused_is_not_cached() {
         let token = corpus::token(&changes, world.now.wall.0);
         for _ in 0..2 {
             let verdict = world.show(ORDERS, "/orders", &token);
-            assert!(matches!(verdict.decision, Decision::Refuse(_)) && !verdict.trace.cached, "{changes}");
+            assert!(
+                matches!(verdict.decision, Decision::Refuse(_)) && !verdict.trace.authn.cached,
+                "{changes}"
+            );
         }
         assert_eq!(world.authorizer.cache_mut().len(), 0, "{changes}");
     }

@@ -180,7 +180,7 @@ proptest! {
             ("cookie", format!("__Host-{sent}={token}")),
         ];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.into_bytes()));
-        let request = portcullis_engine::request::Request::new(portcullis_engine::authn::credentials::Headers(&headers));
+        let request = portcullis_engine::request::Request::new(portcullis_engine::request::Headers(&headers));
         let now = Clocks { wall: UnixTime(NOW), monotonic: monotonic(1) };
         let verdict = authorizer.decide(&request, &Peer::default(), now);
         let passes = matches!(verdict.decision, Decision::Allow(_));

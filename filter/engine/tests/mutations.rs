@@ -4,12 +4,12 @@ use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use portcullis_engine::authn::credentials::Headers;
 use portcullis_engine::authn::signature::Algorithm;
 use portcullis_engine::authn::signature::RUST_CRYPTO;
 use portcullis_engine::authorizer::{Authorizer, Decision, Verdict};
 use portcullis_engine::clock::{Clocks, UnixTime};
 use portcullis_engine::policy::Policy;
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -51,7 +51,10 @@ fn passes(authorizer: &mut Authorizer, token: &[u8]) -> bool {
 fn known(algorithm: Algorithm) -> (Authorizer, Vec<u8>) {
     let token = corpus::token(&json!({ "alg": algorithm.name() }), NOW).into_bytes();
     let mut authorizer = authorizer();
-    assert!(passes(&mut authorizer, &token) && show(&mut authorizer, &token).trace.cached, "{algorithm:?}");
+    assert!(
+        passes(&mut authorizer, &token) && show(&mut authorizer, &token).trace.authn.cached,
+        "{algorithm:?}"
+    );
     (authorizer, token)
 }
 
@@ -107,7 +110,7 @@ proptest! {
             prop_assume!(changed[at] != byte);
             changed[at] = byte;
             prop_assert!(!passes(authorizer, &changed), "{:?}: {} at {}", algorithm, byte, at);
-            prop_assert!(show(authorizer, token).trace.cached, "the good one is still known");
+            prop_assert!(show(authorizer, token).trace.authn.cached, "the good one is still known");
             Ok(())
         })?;
     }

@@ -8,9 +8,9 @@ mod support;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use portcullis_engine::authn::credentials::Headers;
 use portcullis_engine::authorizer::Decision;
 use portcullis_engine::reason::Reason;
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;
 use serde_json::json;
 

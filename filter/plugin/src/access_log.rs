@@ -35,7 +35,7 @@ pub(crate) fn write(policy: &Policy, trace: &DecisionTrace, reason: Option<Reaso
         ("service", trace.service_name(policy)),
         ("row", row.as_deref()),
         ("provider", trace.provider_name(policy)),
-        ("subject", trace.caller.as_ref().map(|caller| &*caller.subject)),
+        ("subject", trace.authn.caller.as_ref().map(|caller| &*caller.subject)),
         ("policy", Some(policy.hash())),
     ];
     let mut message = Vec::with_capacity(320);

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use portcullis_engine::authn::credentials::Headers;
 use portcullis_engine::authorizer::{DecisionTrace, Permit};
 use portcullis_engine::clock::Clocks;
 use portcullis_engine::header_strip::SHADOW_HEADER;
 use portcullis_engine::policy::{KeySource, Policy, ProviderId};
 use portcullis_engine::reason::Reason;
 use portcullis_engine::reply::{Problems, REQUEST_ID, Reply, grpc_status, request_id};
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;
 use portcullis_engine::worker::{
     Decided, Effects, Event, Fetch, FetchError, FetchId, FetchResponse, KeyTooLarge, Outcome,

@@ -1,8 +1,8 @@
 //! What must hold of a decision, whatever was asked.
 
-use portcullis_engine::authn::credentials::Headers;
 use portcullis_engine::authorizer::{Authorizer, Decision, Permit, Verdict};
 use portcullis_engine::clock::Clocks;
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;
 use serde_json::Value;
 

@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use portcullis_engine::authn::credentials::Headers;
 use portcullis_engine::authn::signature::RUST_CRYPTO;
 use portcullis_engine::authorizer::{Authorizer, Decision};
 use portcullis_engine::policy::Policy;
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;
 use serde_json::Value;
 

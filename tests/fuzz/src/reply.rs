@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
-use portcullis_engine::authn::credentials::Headers;
 use portcullis_engine::authn::jwks::KeySet;
 use portcullis_engine::clock::Monotonic;
 use portcullis_engine::jwks_refresh::schedule::fresh_for;
 use portcullis_engine::jwks_refresh::schedule::next_refresh;
 use portcullis_engine::jwks_refresh::shared_entry::Record;
+use portcullis_engine::request::Headers;
 use serde_json::Value;
 
 use crate::fixture::{NOW, at};

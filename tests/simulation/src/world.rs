@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::AddAssign;
 use std::rc::Rc;
 
-use portcullis_engine::authn::credentials::Headers;
 use portcullis_engine::clock::{Clocks, Monotonic, UnixTime};
 use portcullis_engine::jwks_refresh::lease::Lease;
 use portcullis_engine::jwks_refresh::shared_entry::MacKey;
 use portcullis_engine::policy::Policy;
 use portcullis_engine::reason::Reason;
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;
 use portcullis_engine::worker::{
     BATCH, Decided, Effects, Environment, Event as WorkerEvent, Fetch, FetchError, FetchId, FetchResponse,

@@ -10,12 +10,12 @@ use std::rc::Rc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use ed25519_dalek::Signer as _;
-use portcullis_engine::authn::credentials::Headers;
 use portcullis_engine::authn::signature::RUST_CRYPTO;
 use portcullis_engine::authorizer::{Authorizer, Verdict};
 use portcullis_engine::clock::Clocks;
 use portcullis_engine::policy::document::{Document, JwksDocument};
 use portcullis_engine::policy::{Json, Policy, Provider, TokenSource};
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::{Connection, Request};
 use portcullis_principal::SigningKey;
 use rand::RngCore as _;
@@ -124,7 +124,7 @@ impl Stage {
         // no host: no service narrows it
         let ask = Ask::nowhere();
         self.decide(&ask, Some(Carried { source, token: &token }), now, |_, _, verdict, _| {
-            verdict.trace.caller.as_ref().map(|caller| caller.roles.to_vec()).unwrap_or_default()
+            verdict.trace.authn.caller.as_ref().map(|caller| caller.roles.to_vec()).unwrap_or_default()
         })
     }
 }

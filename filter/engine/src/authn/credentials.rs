@@ -4,6 +4,7 @@
 use crate::authn::token::has_separator;
 use crate::policy::{SourceId, TokenSource};
 use crate::reason::Reason;
+use crate::request::Headers;
 
 /// Maximum number of comma-separated parameters of `Authorization`. Digest (RFC 7616), the registered scheme with the most, has twelve.
 const MAX_PARAMETERS: usize = 64;
@@ -11,42 +12,11 @@ const MAX_PARAMETERS: usize = 64;
 /// 6.1 asks for 50).
 const MAX_COOKIES: usize = 512;
 
-/// All headers of a request, names in lower case, in the order of arrival.
-#[derive(Clone, Copy, Debug)]
-pub struct Headers<'a>(pub &'a [(String, Vec<u8>)]);
-
 /// A token as it was sent, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Credential<'a> {
     pub(crate) source: SourceId,
     pub(crate) token: &'a [u8],
-}
-
-impl<'a> Headers<'a> {
-    /// The value of the first header of that name.
-    pub fn first(self, name: &str) -> Option<&'a [u8]> {
-        self.all(name).next()
-    }
-
-    /// The values of all headers of that name.
-    pub fn all(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_slice())
-    }
-
-    /// The value of the only header of that name.
-    pub fn only(self, name: &str) -> Option<&'a [u8]> {
-        self.sole(name).ok().flatten()
-    }
-
-    /// The value of the header of that name, if there is one.
-    ///
-    /// # Errors
-    /// [`Reason::CredentialsAmbiguous`] if there are several.
-    fn sole(self, name: &str) -> Result<Option<&'a [u8]>, Reason> {
-        let mut all = self.all(name);
-        let value = all.next();
-        if all.next().is_some() { Err(Reason::CredentialsAmbiguous) } else { Ok(value) }
-    }
 }
 
 /// The one token that the request carries in one of these places.

@@ -12,6 +12,7 @@
 //! | [`rust_crypto`] | signatures without the host, and keys and signatures in DER |
 //! | `json` | the one strict JSON reader |
 
+pub mod caller;
 pub mod claims;
 pub mod credentials;
 pub mod host_crypto;
@@ -29,32 +30,32 @@ use std::rc::Rc;
 pub use self::json::{Json, Object};
 
 use self::claims::{Binding, UnverifiedClaims};
+use crate::authn::caller::Caller;
 use crate::authn::credentials::Credential;
 use crate::authn::key_store::{KeyLookupError, KeyStore, PendingKeys};
 use crate::authn::token_cache::{TokenCache, Verified};
 use crate::clock::{Clocks, Monotonic};
-use crate::handoff::Caller;
 use crate::policy::{Policy, Provider, ProviderId, Service};
 use crate::reason::Reason;
 use crate::request::Connection;
 
-/// What level 1 found out before it came to its end, for whoever must be told.
+/// Level 1's part of the decision trace.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Findings {
-    /// Whose token it is, or claims to be.
-    pub(crate) provider: Option<ProviderId>,
-    /// The client, once verified.
-    pub(crate) caller: Option<Rc<Caller>>,
-    /// Whether parsing and signature were spared.
-    pub(crate) cached: bool,
+pub struct AuthnTrace {
+    /// The provider whose issuer the token names, verified or not.
+    pub provider: Option<ProviderId>,
+    /// The verified client.
+    pub caller: Option<Rc<Caller>>,
+    /// Whether the cache spared parsing and the signature.
+    pub cached: bool,
 }
 
-/// Why level 1 has no client.
+/// Why level 1 did not verify a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AuthnError {
     /// The request is refused.
     Refused(Reason),
-    /// The provider's keys must be looked at first.
+    /// The request waits for keys of the provider.
     Wait(ProviderId, PendingKeys),
 }
 
@@ -64,7 +65,7 @@ impl From<Reason> for AuthnError {
     }
 }
 
-/// What level 1 works with.
+/// One authentication and its inputs.
 pub(crate) struct Authentication<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) key_store: &'a KeyStore,
@@ -81,30 +82,30 @@ impl<'a> Authentication<'a> {
     /// Verifies the token of a request.
     ///
     /// # Errors
-    /// Why there is no client.
-    pub(crate) fn run(
+    /// The request is refused, or must wait for keys.
+    pub(crate) fn authenticate(
         &mut self,
         credential: Credential<'_>,
-        findings: &mut Findings,
+        trace: &mut AuthnTrace,
     ) -> Result<Rc<Caller>, AuthnError> {
         self.cache.note(self.now);
         let caller = match self.cache.get(credential.token) {
-            Some(known) => self.again(&known, credential, findings)?,
-            None => self.first(credential, findings)?,
+            Some(known) => self.check_cached(&known, credential, trace)?,
+            None => self.verify_new(credential, trace)?,
         };
-        findings.caller = Some(Rc::clone(&caller));
+        trace.caller = Some(Rc::clone(&caller));
         Ok(caller)
     }
 
     /// A token that was verified before.
-    fn again(
+    fn check_cached(
         &mut self,
         known: &Verified,
         credential: Credential<'_>,
-        findings: &mut Findings,
+        trace: &mut AuthnTrace,
     ) -> Result<Rc<Caller>, AuthnError> {
-        findings.cached = true;
-        findings.provider = Some(known.caller.provider);
+        trace.cached = true;
+        trace.provider = Some(known.caller.provider);
         self.accepted(known.caller.provider, credential)?;
         let judged = self.judge(known);
         if judged == Err(AuthnError::Refused(Reason::TokenExpired)) {
@@ -114,12 +115,12 @@ impl<'a> Authentication<'a> {
     }
 
     /// A token that is not in the cache; it is kept there if it is worth a place.
-    fn first(
+    fn verify_new(
         &mut self,
         credential: Credential<'_>,
-        findings: &mut Findings,
+        trace: &mut AuthnTrace,
     ) -> Result<Rc<Caller>, AuthnError> {
-        let verified = self.verify(credential, findings)?;
+        let verified = self.verify(credential, trace)?;
         self.judge(&verified)?;
         let caller = Rc::clone(&verified.caller);
         if self.cache.admits(credential.token) {
@@ -129,11 +130,7 @@ impl<'a> Authentication<'a> {
     }
 
     /// Everything that does not depend on the moment: done once for a cached token.
-    fn verify(
-        &mut self,
-        credential: Credential<'_>,
-        findings: &mut Findings,
-    ) -> Result<Verified, AuthnError> {
+    fn verify(&mut self, credential: Credential<'_>, trace: &mut AuthnTrace) -> Result<Verified, AuthnError> {
         if credential.token.len() > self.policy.limits().token_bytes {
             return Err(Reason::TokenTooLarge.into());
         }
@@ -141,7 +138,7 @@ impl<'a> Authentication<'a> {
         let (payload, signature) = (token.payload()?, token.signature()?);
         let claims = UnverifiedClaims::parse(&payload)?;
         let id = self.policy.provider_of_issuer(claims.issuer()).ok_or(Reason::IssuerUnknown)?;
-        findings.provider = Some(id);
+        trace.provider = Some(id);
         let provider = self.accepted(id, credential)?;
         let algorithm = header.algorithm().filter(|it| provider.algorithms.contains(*it));
         let algorithm = algorithm.ok_or(Reason::AlgorithmNotAccepted)?;
@@ -159,8 +156,8 @@ impl<'a> Authentication<'a> {
         self.cache.headers.keep(token, &header);
         let (claims, validity) = claims.verified(proof, provider, header.is_access_token())?;
         let (number, ends) = (self.cache.number(), validity.expires());
-        let lately = &mut self.cache.lately;
-        let caller = Rc::new(Caller::new(self.policy, (id, provider), claims, ends, number, lately));
+        let role_sets = &mut self.cache.role_sets;
+        let caller = Rc::new(Caller::new(self.policy, (id, provider), claims, ends, number, role_sets));
         Ok(Verified { caller, validity, key })
     }
 

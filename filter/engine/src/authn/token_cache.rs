@@ -8,12 +8,12 @@ use std::rc::Rc;
 use lru::LruCache;
 use rustc_hash::FxBuildHasher;
 
+use super::caller::{Caller, RoleSetCache};
 use crate::authn::claims::TokenValidity;
 use crate::authn::key_store::LoadedKey;
 use crate::authn::token::HeaderCache;
 use crate::authn::token::is_equal;
 use crate::clock::Clocks;
-use crate::handoff::{Caller, RoleSetCache};
 use crate::policy::CacheBounds;
 
 /// The wall clock may drift so far from the monotonic one between two requests; more is a step.
@@ -41,7 +41,7 @@ pub struct TokenCache {
     counts: CacheCounts,
     callers: u64,
     /// What the callers of these tokens were granted, to be shared with those that come.
-    pub(crate) lately: RoleSetCache,
+    pub(crate) role_sets: RoleSetCache,
     /// The headers of tokens that were verified.
     pub(crate) headers: HeaderCache,
 }
@@ -94,7 +94,7 @@ impl TokenCache {
             clocks: None,
             counts: CacheCounts::default(),
             callers: 0,
-            lately: RoleSetCache::default(),
+            role_sets: RoleSetCache::default(),
             headers: HeaderCache::default(),
         }
     }

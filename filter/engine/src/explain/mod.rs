@@ -204,11 +204,11 @@ impl<'a> ExplanationBuilder<'a> {
             Some(TokenSource::Header { name, .. }) => format!("the token stands in the header `{name}`"),
             Some(TokenSource::Cookie { name, .. }) => format!("the token stands in the cookie `{name}`"),
         }];
-        if let Some(provider) = self.trace.provider.and_then(|id| self.policy.provider(id)) {
-            let verb = if self.trace.caller.is_some() { "was" } else { "says that it was" };
+        if let Some(provider) = self.trace.authn.provider.and_then(|id| self.policy.provider(id)) {
+            let verb = if self.trace.authn.caller.is_some() { "was" } else { "says that it was" };
             because.push(format!("it {verb} issued by `{}`: {}", provider.name, provider.issuer));
         }
-        if let Some(caller) = &self.trace.caller {
+        if let Some(caller) = &self.trace.authn.caller {
             because.push(format!(
                 "the caller is `{}`, with {}",
                 caller.subject,
@@ -228,7 +228,7 @@ impl<'a> ExplanationBuilder<'a> {
                 Answer::Refused
             }
             (None, _) => {
-                if self.trace.caller.is_none() && self.needs_no_token() {
+                if self.trace.authn.caller.is_none() && self.needs_no_token() {
                     because.push("the endpoint needs none".to_owned());
                 }
                 Answer::Passed
@@ -252,7 +252,7 @@ impl<'a> ExplanationBuilder<'a> {
         if self.refused_at() != Some(Level::RoleTable) {
             return step(Answer::Passed, because);
         }
-        if let (Some(Reason::RoleMissing), Some(caller)) = (self.trace.reason, &self.trace.caller) {
+        if let (Some(Reason::RoleMissing), Some(caller)) = (self.trace.reason, &self.trace.authn.caller) {
             because.push(format!("the caller has {}", list_of_roles(&caller.roles)));
         }
         because.extend(self.when());
@@ -359,11 +359,11 @@ fn list_of_roles(roles: &[String]) -> String {
 #[cfg(all(test, not(target_family = "wasm")))] // snapshots are files
 mod tests {
     use super::*;
-    use crate::authn::credentials::Headers;
     use crate::authn::signature::RUST_CRYPTO;
     use crate::authorizer::Authorizer;
     use crate::clock::{Monotonic, UnixTime};
     use crate::reply::Level;
+    use crate::request::Headers;
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
     use ed25519_dalek::Signer as _;

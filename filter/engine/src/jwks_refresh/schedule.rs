@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use crate::authn::credentials::Headers;
 use crate::clock::UnixTime;
+use crate::request::Headers;
 
 /// A provider that asks for less than this, or fails, is asked no more often.
 const SHORTEST: Duration = Duration::from_secs(5);

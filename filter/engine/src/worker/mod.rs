@@ -27,7 +27,6 @@ use self::fetcher::ProviderFetcher;
 pub use self::stats::{STALE_AFTER, Totals, WorkerRegistry, WorkerReport, WorkerStats};
 pub use self::wait_queue::{BATCH, ReceivedRequest, StreamId};
 use self::wait_queue::{WaitQueue, Waiter};
-use crate::authn::credentials::Headers;
 use crate::authn::jwks::JwksError;
 use crate::authn::key_store::PendingKeys;
 use crate::authn::signature::Algorithm;
@@ -38,6 +37,7 @@ use crate::jwks_refresh::discovery::DiscoveryError;
 use crate::jwks_refresh::shared_entry::MacKey;
 use crate::policy::{Endpoint, Policy, ProviderId};
 use crate::reason::Reason;
+use crate::request::Headers;
 use crate::request::{Connection, Request};
 
 /// A worker: a policy, the keys of its providers, the tokens seen so far, and the requests that wait.

@@ -5,10 +5,10 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::authn::credentials::Headers;
 use crate::authn::key_store::PendingKeys;
 use crate::clock::Monotonic;
 use crate::policy::{ProviderId, Waiting};
+use crate::request::Headers;
 
 /// Requests that are decided again after one event. Envoy deletes the streams of one VM call's replies inside each other:
 /// about 310 of them exhaust the VM's call stack, and end the VM with all of its requests.

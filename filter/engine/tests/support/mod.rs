@@ -2,13 +2,13 @@
 #![allow(dead_code, reason = "every test file uses its own part of it")]
 use std::rc::Rc;
 
-use portcullis_engine::authn::credentials::Headers;
 use portcullis_engine::authn::jwks::KeySet;
 use portcullis_engine::authn::signature::RUST_CRYPTO;
 use portcullis_engine::authorizer::{Authorizer, Decision, Verdict};
 use portcullis_engine::clock::{Clocks, Monotonic, UnixTime};
 use portcullis_engine::policy::{Policy, ProviderId};
 use portcullis_engine::reason::Reason;
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::{Connection, Request};
 use portcullis_principal::SigningKey;
 use serde_json::{Value, json};
@@ -136,7 +136,7 @@ impl World {
         for cached in [false, true] {
             let verdict = self.show("orders.example", "/orders", &token);
             assert!(matches!(verdict.decision, Decision::Allow(_)), "{verdict:?}");
-            assert_eq!(verdict.trace.cached, cached, "{verdict:?}");
+            assert_eq!(verdict.trace.authn.cached, cached, "{verdict:?}");
         }
         token
     }
@@ -154,5 +154,5 @@ pub(crate) fn ended(verdict: &Verdict) -> (Result<(), Reason>, bool) {
         Decision::Refuse(reason) => Err(*reason),
         Decision::Wait(..) => panic!("the keys are there: {verdict:?}"),
     };
-    (end, verdict.trace.cached)
+    (end, verdict.trace.authn.cached)
 }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::authn::jwks::MIN_RSA_BITS;
 use crate::authn::signature::{Algorithm, AlgorithmSet};
-use crate::handoff::header_value;
 use crate::policy::compile::identity::{folded, free_name, plain};
 use crate::policy::compile::limits::{seconds_within, within};
 use crate::policy::compile::{jwks, roles};
@@ -16,6 +15,7 @@ use crate::policy::merge::Origins;
 use crate::policy::model::{ClaimPath, ClaimRule, Provider, ProviderId, SourceId, TokenSource};
 use crate::policy::text::{HttpUri, Quoted, is_plain, is_printable, is_token};
 use crate::policy::values::{Count, UniqueMap};
+use crate::request::header_value;
 use crate::sorted_map::SortedMap;
 
 /// The providers of a policy, and how they are found.

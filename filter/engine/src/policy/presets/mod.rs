@@ -168,13 +168,13 @@ mod products;
 mod tests {
     use super::products::{Product, Token, products};
     use super::*;
-    use crate::authn::credentials::Headers;
     use crate::authn::signature::RUST_CRYPTO;
     use crate::authorizer::{Authorizer, Decision, Verdict};
     use crate::clock::{Clocks, Monotonic, UnixTime};
     use crate::policy::testing::{load, loaded};
     use crate::policy::{Document, KeySource, TokenSource};
     use crate::reason::Reason;
+    use crate::request::Headers;
     use crate::request::Request;
     use serde_json::{Value, json};
     use std::rc::Rc;
@@ -228,7 +228,7 @@ mod tests {
     fn roles(verdict: &Verdict) -> Result<Vec<&str>, Reason> {
         match verdict.decision {
             Decision::Allow(_) => {
-                let caller = verdict.trace.caller.as_ref().unwrap();
+                let caller = verdict.trace.authn.caller.as_ref().unwrap();
                 Ok(caller.roles.iter().map(AsRef::as_ref).collect())
             }
             Decision::Refuse(reason) => Err(reason),

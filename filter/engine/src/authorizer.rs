@@ -16,10 +16,11 @@ use crate::authz::roles::Requirement;
 use crate::clock::Clocks;
 use crate::handoff::{Assertions, Endpoint, HandoffError, IdentityHeaders, identity_headers};
 use crate::header_strip::Verified;
-use crate::policy::{Found, Mode, Policy, ProviderId, Row, RowId, Service, ServiceId, SourceId, TokenSource};
+use crate::model::{Found, Mode, Policy, ProviderId, Row, RowId, Service, ServiceId};
 use crate::reason::Reason;
 use crate::reply::Level;
 use crate::request::{Connection, Headers, Request};
+use crate::request::{SourceId, TokenSource};
 
 /// What one worker decides with: a policy, the keys of its providers, and the tokens seen so far.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::authn::caller::Caller;
 use crate::clock::UnixTime;
-use crate::policy::{Policy, Provider, RowId, ServiceId};
+use crate::model::{Policy, Provider, RowId, ServiceId};
 
 /// The endpoint that an assertion is made for.
 #[derive(Clone, Copy, Debug)]

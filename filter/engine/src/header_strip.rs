@@ -10,8 +10,8 @@
 //! Names are compared as CGI-like services read them (RFC 3875 4.1.18): case is ignored, and every character that is neither a
 //! letter nor a digit is a hyphen. PHP and CGI fold `.` and `_` so, lighttpd folds everything.
 
-use crate::policy::{SourceId, TokenSource};
 use crate::request::Headers;
+use crate::request::{SourceId, TokenSource};
 
 /// Headers that name another path, method or host than the request itself; some frameworks believe them (CVE-2023-27487,
 /// CVE-2018-14773). No policy can let them pass.

@@ -38,6 +38,42 @@ impl<'a> Headers<'a> {
     }
 }
 
+/// A token source's place in [`Policy::sources`](crate::model::Policy::sources).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SourceId(pub u32);
+
+/// Where a token is looked for. Never the query (RFC 6750 5.3).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum TokenSource {
+    /// `Authorization: Bearer` (RFC 6750 2.1).
+    Bearer,
+    /// A named header, in lower case, whose value starts with `prefix` (may be empty).
+    Header {
+        /// Lower-case header name.
+        name: Box<str>,
+        /// What stands before the token, compared exactly.
+        prefix: Box<str>,
+    },
+    /// A cookie with the `__Host-` prefix; unsafe methods, QUERY and upgrades need one of `origins`.
+    Cookie {
+        /// The cookie's name, `__Host-` included.
+        name: Box<str>,
+        /// Serialised origins (RFC 6454 6.2) that may send unsafe methods and QUERY.
+        origins: Box<[Box<str>]>,
+    },
+}
+
+impl TokenSource {
+    /// The header that carries the token, in lower case.
+    pub fn header(&self) -> &str {
+        match self {
+            Self::Bearer => "authorization",
+            Self::Header { name, .. } => name,
+            Self::Cookie { .. } => "cookie",
+        }
+    }
+}
+
 /// What a decision may look at besides the clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {

@@ -2,9 +2,9 @@
 use std::rc::Rc;
 
 use corpus::{Case, Expected};
-use portcullis_engine::authn::signature::RUST_CRYPTO;
 use portcullis_engine::authorizer::{Authorizer, Decision, Verdict};
 use portcullis_engine::clock::{Clocks, Monotonic, UnixTime};
+use portcullis_engine::jose::signature::RUST_CRYPTO;
 use portcullis_engine::policy::Policy;
 use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;

@@ -9,10 +9,10 @@ mod support;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use portcullis_engine::authn::signature::RUST_CRYPTO;
 use portcullis_engine::authorizer::{Authorizer, Decision};
 use portcullis_engine::clock::{Clocks, UnixTime};
 use portcullis_engine::header_strip::DOUBLE_MEANING;
+use portcullis_engine::jose::signature::RUST_CRYPTO;
 use portcullis_engine::policy::Policy;
 use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;

@@ -2,9 +2,9 @@
 use std::rc::Rc;
 
 use corpus::cases;
-use portcullis_engine::authn::signature::RUST_CRYPTO;
 use portcullis_engine::authorizer::{Authorizer, Decision, DecisionTrace, apply_mode};
 use portcullis_engine::clock::{Clocks, Monotonic, UnixTime};
+use portcullis_engine::jose::signature::RUST_CRYPTO;
 use portcullis_engine::policy::Policy;
 use portcullis_engine::reason::Reason;
 use portcullis_engine::request::Headers;

@@ -7,9 +7,9 @@ mod support;
 
 use std::rc::Rc;
 
-use portcullis_engine::authn::signature::RUST_CRYPTO;
 use portcullis_engine::authorizer::{Authorizer, Decision};
 use portcullis_engine::clock::{Clocks, UnixTime};
+use portcullis_engine::jose::signature::RUST_CRYPTO;
 use portcullis_engine::policy::Policy;
 use portcullis_engine::reason::Reason;
 use proptest::prelude::*;

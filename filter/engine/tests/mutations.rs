@@ -4,10 +4,10 @@ use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use portcullis_engine::authn::signature::Algorithm;
-use portcullis_engine::authn::signature::RUST_CRYPTO;
 use portcullis_engine::authorizer::{Authorizer, Decision, Verdict};
 use portcullis_engine::clock::{Clocks, UnixTime};
+use portcullis_engine::jose::signature::Algorithm;
+use portcullis_engine::jose::signature::RUST_CRYPTO;
 use portcullis_engine::policy::Policy;
 use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;

@@ -3,10 +3,10 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use corpus::{PathCase, Paths};
-use portcullis_engine::authn::signature::RUST_CRYPTO;
 use portcullis_engine::authorizer::{Authorizer, Decision};
 use portcullis_engine::authz::path::CanonicalPath;
 use portcullis_engine::clock::{Clocks, Monotonic, UnixTime};
+use portcullis_engine::jose::signature::RUST_CRYPTO;
 use portcullis_engine::policy::Policy;
 use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;

@@ -2,7 +2,7 @@
 
 use jsonwebtoken::crypto::{CryptoProvider, KeyUtils};
 use jsonwebtoken::errors::ErrorKind;
-use portcullis_engine::authn::host_crypto::{HostCall, HostCrypto};
+use portcullis_engine::jose::host_crypto::{HostCall, HostCrypto};
 
 #[cfg(feature = "fault-injection")]
 use crate::fault_injection::verify_signature;

@@ -9,9 +9,9 @@ use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
 
 use hashbrown::HashMap;
-use portcullis_engine::authn::signature::Algorithm;
 use portcullis_engine::authorizer::Authorizer;
 use portcullis_engine::clock::Clocks;
+use portcullis_engine::jose::signature::Algorithm;
 use portcullis_engine::policy::{Policy, ProviderId};
 use portcullis_engine::reason::Reason;
 use portcullis_engine::worker::Totals;

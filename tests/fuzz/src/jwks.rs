@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use portcullis_engine::authn::jwks::{Key, KeySet};
-use portcullis_engine::authn::signature::Algorithm;
-use portcullis_engine::authn::signature::RUST_CRYPTO;
 use portcullis_engine::authorizer::{Authorizer, Decision};
 use portcullis_engine::clock::Monotonic;
+use portcullis_engine::jose::jwks::{Key, KeySet};
+use portcullis_engine::jose::signature::Algorithm;
+use portcullis_engine::jose::signature::RUST_CRYPTO;
 use portcullis_engine::policy::{Policy, ProviderId};
 use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;

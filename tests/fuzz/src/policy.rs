@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use portcullis_engine::authn::signature::RUST_CRYPTO;
 use portcullis_engine::authorizer::{Authorizer, Decision};
+use portcullis_engine::jose::signature::RUST_CRYPTO;
 use portcullis_engine::policy::Policy;
 use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;

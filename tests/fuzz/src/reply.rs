@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
-use portcullis_engine::authn::jwks::KeySet;
 use portcullis_engine::clock::Monotonic;
+use portcullis_engine::jose::jwks::KeySet;
 use portcullis_engine::jwks_refresh::schedule::fresh_for;
 use portcullis_engine::jwks_refresh::schedule::next_refresh;
 use portcullis_engine::jwks_refresh::shared_entry::Record;

@@ -6,10 +6,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
-use portcullis_engine::authn::jwks::KeySet;
-use portcullis_engine::authn::signature::RUST_CRYPTO;
 use portcullis_engine::authorizer::Authorizer;
 use portcullis_engine::clock::Monotonic;
+use portcullis_engine::jose::jwks::KeySet;
+use portcullis_engine::jose::signature::RUST_CRYPTO;
 use portcullis_engine::jwks_refresh::lease::{LONGEST, Lease};
 use portcullis_engine::jwks_refresh::schedule::{backoff, next_refresh};
 use portcullis_engine::jwks_refresh::shared_entry::MacKey;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use clap::Args;
-use portcullis_engine::authn::jwks::KeySet;
 use portcullis_engine::clock::{Monotonic, UnixTime};
 use portcullis_engine::explain::{Explanation, Outcome, explain};
+use portcullis_engine::jose::jwks::KeySet;
 use portcullis_engine::policy::{Policy, Provider, ProviderId, Service, TokenSource};
 use serde_json::{Value, json};
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::claims::VerifiedClaims;
 use crate::authz::roles::{RoleBits, Roles};
 use crate::clock::UnixTime;
-use crate::policy::{Policy, Provider, ProviderId};
+use crate::model::{Policy, Provider, ProviderId};
 use crate::request::header_value;
 
 /// A verified client: who it is, and its roles. Cached with its token.
@@ -42,7 +42,7 @@ impl Caller {
             Cow::Borrowed(_) => None,
             Cow::Owned(encoded) => Some(encoded.into()),
         };
-        let roles = role_sets.share(policy, &provider.roles.roles(&claims));
+        let roles = role_sets.share(policy, &claims.roles(&provider.roles));
         let (subject, token_id) = claims.into_names();
         Self { number, provider: id, subject, roles, token_id, expires, subject_header }
     }

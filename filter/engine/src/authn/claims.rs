@@ -6,11 +6,12 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use crate::authn::json::{Json, Object};
-use crate::authn::signature::Proof;
-use crate::authn::token::decode_base64url;
+use crate::authz::roles::{RoleRules, Roles};
 use crate::clock::UnixTime;
-use crate::policy::Provider;
+use crate::jose::json::{Json, Object};
+use crate::jose::signature::Proof;
+use crate::jose::token::decode_base64url;
+use crate::model::Provider;
 use crate::reason::Reason;
 
 /// Of a subject or a token id, in bytes (OpenID Connect Core 2 allows a subject of 255).
@@ -146,6 +147,11 @@ impl VerifiedClaims<'_> {
     /// Whom it is about, within that issuer.
     pub fn subject(&self) -> &str {
         &self.subject
+    }
+
+    /// The roles that these rules read from the claims.
+    pub fn roles<'a>(&'a self, rules: &'a RoleRules) -> Roles<'a> {
+        rules.collect(|path| self.at(path))
     }
 
     /// The claim at a literal path.

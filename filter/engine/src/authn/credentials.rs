@@ -1,10 +1,10 @@
 //! The credential of a request: one token from one place, or none. Two could each be read by another party, so they are
 //! refused whatever they are (RFC 6750 2). The query is never looked at.
 
-use crate::authn::token::has_separator;
-use crate::policy::{SourceId, TokenSource};
+use crate::jose::token::has_separator;
 use crate::reason::Reason;
 use crate::request::Headers;
+use crate::request::{SourceId, TokenSource};
 
 /// Maximum number of comma-separated parameters of `Authorization`. Digest (RFC 7616), the registered scheme with the most, has twelve.
 const MAX_PARAMETERS: usize = 64;

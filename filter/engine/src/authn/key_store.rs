@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use jsonwebtoken::crypto::CryptoProvider;
 
-use crate::authn::jwks::{Key, KeyIdentity, KeySet};
-use crate::authn::signature::{Algorithm, Proof, Verifiers};
 use crate::clock::Monotonic;
-use crate::policy::{KeySource, Policy, Provider, ProviderId};
+use crate::jose::jwks::{Key, KeyIdentity, KeySet};
+use crate::jose::signature::{Algorithm, Proof, Verifiers};
+use crate::model::{KeySource, Policy, Provider, ProviderId};
 use crate::reason::Reason;
 use crate::sorted_map::SortedMap;
 
@@ -300,8 +300,8 @@ impl From<Key> for LoadedKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::authn::signature::RUST_CRYPTO;
-    use crate::policy::Policy;
+    use crate::jose::signature::RUST_CRYPTO;
+    use crate::model::Policy;
     use proptest::prelude::*;
     use serde_json::{Value, json};
     use std::time::Duration;

@@ -15,19 +15,10 @@
 pub mod caller;
 pub mod claims;
 pub mod credentials;
-pub mod host_crypto;
-mod json;
-pub mod jwks;
 pub mod key_store;
-pub mod rust_crypto;
-pub mod signature;
-pub(crate) mod token;
 pub mod token_cache;
-mod vectors;
 
 use std::rc::Rc;
-
-pub use self::json::{Json, Object};
 
 use self::claims::{Binding, UnverifiedClaims};
 use crate::authn::caller::Caller;
@@ -35,7 +26,7 @@ use crate::authn::credentials::Credential;
 use crate::authn::key_store::{KeyLookupError, KeyStore, PendingKeys};
 use crate::authn::token_cache::{TokenCache, Verified};
 use crate::clock::{Clocks, Monotonic};
-use crate::policy::{Policy, Provider, ProviderId, Service};
+use crate::model::{Policy, Provider, ProviderId, Service};
 use crate::reason::Reason;
 use crate::request::Connection;
 
@@ -194,8 +185,3 @@ impl<'a> Authentication<'a> {
         }
     }
 }
-
-#[cfg(test)]
-mod known_answers;
-#[cfg(test)]
-mod wycheproof_tests;

@@ -11,10 +11,10 @@ use rustc_hash::FxBuildHasher;
 use super::caller::{Caller, RoleSetCache};
 use crate::authn::claims::TokenValidity;
 use crate::authn::key_store::LoadedKey;
-use crate::authn::token::HeaderCache;
-use crate::authn::token::is_equal;
 use crate::clock::Clocks;
-use crate::policy::CacheBounds;
+use crate::jose::token::HeaderCache;
+use crate::jose::token::is_equal;
+use crate::model::CacheBounds;
 
 /// The wall clock may drift so far from the monotonic one between two requests; more is a step.
 const DRIFT: u64 = 5;

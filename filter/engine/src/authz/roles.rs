@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
-use crate::authn::Json;
-use crate::authn::claims::VerifiedClaims;
-use crate::policy::ClaimPath;
+use crate::jose::json::ClaimPath;
+use crate::jose::json::Json;
 
 /// Roles that a caller can have; what is beyond is dropped, which can only take rights away.
 pub const MAX_ROLES: usize = 256;
@@ -70,11 +69,6 @@ impl Roles<'_> {
 }
 
 impl RoleRules {
-    /// The roles that verified claims give.
-    pub fn roles<'a>(&'a self, claims: &'a VerifiedClaims<'_>) -> Roles<'a> {
-        self.collect(|path| claims.at(path))
-    }
-
     /// `claim` finds the value at a path.
     pub(crate) fn collect<'a>(&'a self, claim: impl Fn(&[Box<str>]) -> Option<&'a Json<'a>>) -> Roles<'a> {
         let mut collector = Collector { rules: self, names: Vec::with_capacity(MOSTLY), dropped: 0 };
@@ -270,7 +264,7 @@ mod tests {
     /// The roles, and how many were dropped.
     fn of(rules: &RoleRules, claims: &Value) -> (Vec<String>, usize) {
         let text = claims.to_string();
-        let object = crate::authn::Object::parse(text.as_bytes(), 1024).unwrap();
+        let object = crate::jose::json::Object::parse(text.as_bytes(), 1024).unwrap();
         let found = rules.collect(|path| object.at(path));
         (found.iter().map(str::to_owned).collect(), found.dropped())
     }

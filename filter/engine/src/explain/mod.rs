@@ -6,17 +6,18 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::authn::key_store::PendingKeys;
-use crate::authn::token::decode_base64url;
 use crate::authorizer::{Decision, DecisionTrace, Permit, Verdict};
 use crate::authz::path::CanonicalPath;
 use crate::authz::roles::Requirement;
 use crate::clock::Clocks;
 use crate::handoff::Assertions;
 use crate::header_strip::SHADOW_HEADER;
-use crate::policy::{KeySource, Policy, Row, TokenSource};
+use crate::jose::token::decode_base64url;
+use crate::model::{KeySource, Policy, Row};
 use crate::reason::Reason;
 use crate::reply::Level;
 use crate::request::Request;
+use crate::request::TokenSource;
 
 mod display;
 
@@ -359,9 +360,9 @@ fn list_of_roles(roles: &[String]) -> String {
 #[cfg(all(test, not(target_family = "wasm")))] // snapshots are files
 mod tests {
     use super::*;
-    use crate::authn::signature::RUST_CRYPTO;
     use crate::authorizer::Authorizer;
     use crate::clock::{Monotonic, UnixTime};
+    use crate::jose::signature::RUST_CRYPTO;
     use crate::reply::Level;
     use crate::request::Headers;
     use base64::Engine as _;

@@ -3,8 +3,8 @@
 
 use thiserror::Error;
 
-use crate::authn::{Json, Object};
-use crate::policy::Endpoint;
+use crate::jose::json::{Json, Object};
+use crate::model::Endpoint;
 
 /// JSON values of a document: several times as many as providers publish.
 const MAX_VALUES: usize = 4096;

@@ -10,7 +10,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::policy::Endpoint;
+use crate::model::Endpoint;
 
 pub mod discovery;
 pub mod lease;

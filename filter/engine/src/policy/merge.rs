@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use crate::policy::Policy;
+use crate::model::Policy;
 use crate::policy::document::{Document, ProviderDocument, ServiceDocument};
 use crate::policy::error::{Errors, Place, PolicyErrors};
 use crate::policy::text::Quoted;

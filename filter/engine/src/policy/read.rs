@@ -85,7 +85,7 @@ fn help(place: &str, message: &str) -> &'static str {
 mod tests {
     use serde_json::json;
 
-    use crate::policy::Policy;
+    use crate::model::Policy;
     use crate::policy::testing::{assert_seen, provider, report, rows, service};
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::document::Document;
 use super::values::{Count, Json, Seconds, UniqueMap};
-use crate::authn::signature::Algorithm;
+use crate::jose::signature::Algorithm;
 
 /// The JSON Schema (2020-12) of the policy document.
 pub fn json_schema() -> Value {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::environment::{Environment, SharedEntry};
 use super::{Effects, Event, Fetch, FetchError, FetchId, FetchResponse};
-use crate::authn::jwks::KeySet;
 use crate::authn::key_store::KeyStore;
 use crate::clock::{Clocks, Monotonic, UnixTime};
+use crate::jose::jwks::KeySet;
 use crate::jwks_refresh::EntryNames;
 use crate::jwks_refresh::discovery::jwks_endpoint;
 use crate::jwks_refresh::lease::{Denied, Lease};
@@ -15,7 +15,7 @@ use crate::jwks_refresh::schedule::fresh_for;
 use crate::jwks_refresh::schedule::{backoff, next_refresh};
 use crate::jwks_refresh::shared_entry::MacKey;
 use crate::jwks_refresh::shared_entry::Record;
-use crate::policy::{Endpoint, KeySource, KeyTimes, Provider, ProviderId};
+use crate::model::{Endpoint, KeySource, KeyTimes, Provider, ProviderId};
 
 /// How much longer than its timeout a fetch may take before another worker takes over.
 const GRACE: Duration = Duration::from_secs(2);

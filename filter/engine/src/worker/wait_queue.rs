@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use crate::authn::key_store::PendingKeys;
 use crate::clock::Monotonic;
-use crate::policy::{ProviderId, Waiting};
+use crate::model::{ProviderId, Waiting};
 use crate::request::Headers;
 
 /// Requests that are decided again after one event. Envoy deletes the streams of one VM call's replies inside each other:

@@ -2,10 +2,10 @@
 #![allow(dead_code, reason = "every test file uses its own part of it")]
 use std::rc::Rc;
 
-use portcullis_engine::authn::jwks::KeySet;
-use portcullis_engine::authn::signature::RUST_CRYPTO;
 use portcullis_engine::authorizer::{Authorizer, Decision, Verdict};
 use portcullis_engine::clock::{Clocks, Monotonic, UnixTime};
+use portcullis_engine::jose::jwks::KeySet;
+use portcullis_engine::jose::signature::RUST_CRYPTO;
 use portcullis_engine::policy::{Policy, ProviderId};
 use portcullis_engine::reason::Reason;
 use portcullis_engine::request::Headers;

@@ -5,12 +5,13 @@ use std::time::Duration;
 use crate::header_strip::{
     CREDENTIALS, HeaderLists, SHADOW_HEADER, has_double_meaning, passes_by_default, same_name,
 };
+use crate::model::{Assertion, Identity, MAX_ASSERTION_TTL};
 use crate::policy::compile::document_of;
 use crate::policy::document::{Document, IdentityDocument};
 use crate::policy::error::{Errors, Place};
 use crate::policy::merge::Origins;
-use crate::policy::model::{Assertion, Identity, MAX_ASSERTION_TTL, TokenSource};
 use crate::policy::text::{Quoted, is_plain, is_token};
+use crate::request::TokenSource;
 
 /// The identity, and the names that it takes.
 pub(super) struct Headers {

@@ -6,9 +6,9 @@ use super::super::document::JwksDocument;
 use super::super::error::{Errors, Place};
 use super::super::text::{HttpUri, Quoted, is_printable};
 use super::super::values::Seconds;
-use crate::authn::jwks::KeySet;
+use crate::jose::jwks::KeySet;
+use crate::model::{Endpoint, KeySource, KeyTimes};
 use crate::policy::compile::limits::{seconds_within, within};
-use crate::policy::model::{Endpoint, KeySource, KeyTimes};
 
 /// OpenID Connect Discovery 1.0, 4.
 const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
@@ -99,7 +99,7 @@ fn key_source(
             for (field, _) in document.times().into_iter().filter(|(_, span)| span.is_some()) {
                 errors.add(place.field(field), "inline keys are never fetched", "remove it here");
             }
-            let note = |error: crate::authn::jwks::JwksError| {
+            let note = |error: crate::jose::jwks::JwksError| {
                 let help = "write a JWKS document (RFC 7517 5) with a public key for one of the algorithms";
                 errors.add(place.field("inline"), error.to_string(), help);
             };
@@ -179,9 +179,9 @@ impl JwksDocument {
 
 #[cfg(test)]
 mod tests {
-    use crate::authn::jwks::JwksError;
+    use crate::jose::jwks::JwksError;
+    use crate::model::{Endpoint, KeySource, Policy};
     use crate::policy::testing::{assert_seen, loaded, provider, report};
-    use crate::policy::{Endpoint, KeySource, Policy};
     use serde_json::{Value, json};
 
     /// A public key of RFC 8037 A.2.

@@ -4,12 +4,13 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::model::{CacheBounds, Limits, Waiting};
 use crate::policy::compile::document_of;
-use crate::policy::document::{Document, LintDocument};
+use crate::policy::document::{CacheDocument, Document, LimitsDocument, LintDocument, WaitingDocument};
 use crate::policy::error::{Errors, Place};
 use crate::policy::merge::Origins;
-use crate::policy::model::{CacheBounds, Limits, Waiting};
 use crate::policy::text::{Quoted, is_absolute_uri, is_plain, is_printable};
+use crate::policy::values::Count;
 
 /// The bounds of one policy.
 pub(super) struct Bounds {
@@ -101,6 +102,33 @@ pub(in crate::policy) fn check_lint(root: &Place<'_>, document: &LintDocument, e
         if !is_printable(allowed.reason.trim()) {
             let help = "write why it is wanted: for the next reader";
             errors.add(place.field("reason"), "a finding is allowed without a reason", help);
+        }
+    }
+}
+
+impl From<&LimitsDocument> for Limits {
+    fn from(document: &LimitsDocument) -> Self {
+        Self { token_bytes: document.token_bytes.map_or(16 * 1024, Count::as_usize) }
+    }
+}
+
+impl From<&WaitingDocument> for Waiting {
+    fn from(document: &WaitingDocument) -> Self {
+        Self {
+            requests: document.requests.map_or(1000, Count::as_usize),
+            unknown_kid_requests: document.unknown_kid_requests.map_or(100, Count::as_usize),
+            body_bytes: document.body_bytes.map_or(16 * 1024 * 1024, Count::as_usize),
+            time: document.time.map_or(Duration::from_secs(5), Duration::from),
+        }
+    }
+}
+
+impl From<&CacheDocument> for CacheBounds {
+    fn from(document: &CacheDocument) -> Self {
+        Self {
+            tokens: document.tokens.map_or(10_000, Count::as_usize),
+            bytes: document.bytes.map_or(14 * 1024 * 1024, Count::as_usize),
+            assertions: document.assertions.map_or(2048, Count::as_usize),
         }
     }
 }

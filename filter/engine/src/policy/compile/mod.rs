@@ -9,12 +9,12 @@ mod roles;
 mod services;
 
 use crate::header_strip::HeaderRules;
-use crate::policy::Policy;
+use crate::model::Mode;
+use crate::model::Policy;
 use crate::policy::document::Document;
 use crate::policy::error::{Errors, Place, PolicyErrors};
 use crate::policy::hash::hash;
 use crate::policy::merge::Origins;
-use crate::policy::model::Mode;
 
 impl Policy {
     /// Checks a document and makes it fast to ask.

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::authn::jwks::MIN_RSA_BITS;
-use crate::authn::signature::{Algorithm, AlgorithmSet};
+use crate::jose::json::ClaimPath;
+use crate::jose::jwks::MIN_RSA_BITS;
+use crate::jose::signature::{Algorithm, AlgorithmSet};
+use crate::model::{ClaimRule, Provider, ProviderId};
 use crate::policy::compile::identity::{folded, free_name, plain};
 use crate::policy::compile::limits::{seconds_within, within};
 use crate::policy::compile::{jwks, roles};
@@ -12,10 +14,10 @@ use crate::policy::document::{
 };
 use crate::policy::error::{Errors, Place};
 use crate::policy::merge::Origins;
-use crate::policy::model::{ClaimPath, ClaimRule, Provider, ProviderId, SourceId, TokenSource};
 use crate::policy::text::{HttpUri, Quoted, is_plain, is_printable, is_token};
 use crate::policy::values::{Count, UniqueMap};
 use crate::request::header_value;
+use crate::request::{SourceId, TokenSource};
 use crate::sorted_map::SortedMap;
 
 /// The providers of a policy, and how they are found.
@@ -351,9 +353,10 @@ pub(super) fn audiences(
 mod tests {
     use serde_json::{Value, json};
 
-    use crate::authn::signature::Algorithm;
+    use crate::jose::signature::Algorithm;
+    use crate::model::Policy;
     use crate::policy::testing::{assert_seen, loaded, provider, report};
-    use crate::policy::{Policy, TokenSource};
+    use crate::request::TokenSource;
 
     /// A second provider, changed.
     fn partner(policy: &mut Value, change: impl FnOnce(&mut Value)) {

@@ -6,16 +6,15 @@ use crate::authz::path::PathError;
 use crate::authz::roles::{Requirement, RoleId, RoleNames};
 use crate::authz::route_template::{Template, TemplateError};
 use crate::authz::route_tree::TreeBuilder;
+use crate::model::{Hosts, Mode, ProviderId, Row, RowId, Service, ServiceId, Table, is_host};
 use crate::policy::compile::identity::plain;
 use crate::policy::compile::providers::{Providers, audiences};
 use crate::policy::compile::roles::role_is_usable;
 use crate::policy::document::{Document, RouteDocument, ServiceDocument};
 use crate::policy::error::{Errors, Place};
 use crate::policy::merge::Origins;
-use crate::policy::model::{
-    Hosts, Mode, ProviderId, Row, RowId, Service, ServiceId, SourceId, Table, is_host,
-};
 use crate::policy::text::{Quoted, is_printable, is_token};
+use crate::request::SourceId;
 
 /// The services of a policy, and how they are found.
 #[derive(Default)]

@@ -168,14 +168,16 @@ mod products;
 mod tests {
     use super::products::{Product, Token, products};
     use super::*;
-    use crate::authn::signature::RUST_CRYPTO;
     use crate::authorizer::{Authorizer, Decision, Verdict};
     use crate::clock::{Clocks, Monotonic, UnixTime};
+    use crate::jose::signature::RUST_CRYPTO;
+    use crate::model::KeySource;
+    use crate::policy::Document;
     use crate::policy::testing::{load, loaded};
-    use crate::policy::{Document, KeySource, TokenSource};
     use crate::reason::Reason;
     use crate::request::Headers;
     use crate::request::Request;
+    use crate::request::TokenSource;
     use serde_json::{Value, json};
     use std::rc::Rc;
 

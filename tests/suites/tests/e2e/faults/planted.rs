@@ -51,7 +51,8 @@ fn entries(provider: &Value) -> Value {
     let place = Endpoint { uri, cluster, scheme: "".into(), authority: "".into(), path: "".into() };
     let EntryNames { record, lease } = EntryNames::new(&text(&provider["issuer"]), &place);
     let monotonic = |seconds: u64| Monotonic(seconds * 1_000_000_000);
-    let document = Record { started_at: monotonic(1), fresh_for: None, jwks: planted_jwks().to_string().into() };
+    let document =
+        Record { started_at: monotonic(1), fresh_for: None, jwks: planted_jwks().to_string().into() };
     let late = Record { started_at: monotonic(u64::from(u32::MAX)), ..document.clone() };
     let far = monotonic(u64::from(u32::MAX));
     let busy = Lease { in_flight_until: far, not_before: far, last_on_demand: far, failures: 1 };

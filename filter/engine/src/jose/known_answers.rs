@@ -1,9 +1,9 @@
 //! The examples of the standards, byte for byte: what they say is signed verifies here, and what they sign by other means
 //! is not even looked at.
-use super::jwks::{JwksError, KeySet};
-use super::signature::{RUST_CRYPTO, Verifiers};
-use super::token::HeaderCache;
-use crate::authn::signature::Algorithm;
+use crate::jose::jwks::{JwksError, KeySet};
+use crate::jose::signature::Algorithm;
+use crate::jose::signature::{RUST_CRYPTO, Verifiers};
+use crate::jose::token::HeaderCache;
 
 /// A key and a token of a standard.
 struct Example {

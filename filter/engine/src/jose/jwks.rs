@@ -7,9 +7,9 @@ use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use crate::authn::json::{Json, Object};
-use crate::authn::signature::Algorithm;
-use crate::authn::token::decode_base64url;
+use crate::jose::json::{Json, Object};
+use crate::jose::signature::Algorithm;
+use crate::jose::token::decode_base64url;
 
 /// RFC 7518 3.3.
 pub(crate) const MIN_RSA_BITS: usize = 2048;
@@ -271,7 +271,7 @@ fn point(x: &[u8], y: &[u8], length: usize) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::authn::vectors;
+    use crate::jose::vectors;
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
     use serde_json::{Value, json};

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use base64_simd::URL_SAFE_NO_PAD;
 use memchr::{memchr, memrchr};
 
-use crate::authn::json::{Json, Object};
-use crate::authn::signature::Algorithm;
+use crate::jose::json::{Json, Object};
+use crate::jose::signature::Algorithm;
 use crate::reason::Reason;
 
 /// Of a header, in bytes: more than any needs, a certificate chain that nobody reads included.

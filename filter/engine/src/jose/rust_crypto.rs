@@ -14,7 +14,7 @@ use rsa::traits::PublicKeyParts as _;
 use rsa::{BigUint, Pkcs1v15Sign, Pss, RsaPublicKey};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
-use crate::authn::jwks::MAX_RSA_BITS;
+use crate::jose::jwks::MAX_RSA_BITS;
 
 /// RustCrypto, for where there is no host.
 pub static RUST_CRYPTO: &CryptoProvider = &CryptoProvider {

@@ -12,8 +12,9 @@ use jsonwebtoken::errors::Result;
 use jsonwebtoken::signature::{Error as SignatureError, Verifier};
 use jsonwebtoken::{DecodingKey, DecodingKeyKind};
 
-use super::rust_crypto::{self, rust_crypto_verifier};
-use super::signature::{Algorithm, SelfTest, self_tests};
+use crate::jose::rust_crypto;
+use crate::jose::rust_crypto::rust_crypto_verifier;
+use crate::jose::signature::{Algorithm, SelfTest, self_tests};
 
 /// One call of the host's function. Key and signature are in DER.
 #[derive(Clone, Copy, Debug)]

@@ -3,17 +3,174 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use crate::authn::jwks::KeySet;
-use crate::authn::signature::AlgorithmSet;
 use crate::authz::path::CanonicalPath;
-use crate::authz::roles::{Requirement, RoleRules};
+use crate::authz::roles::{Requirement, RoleBits, RoleNames, RoleRules, Roles};
 use crate::authz::route_template::Template;
 use crate::authz::route_tree::Tree;
 use crate::clock::UnixTime;
-use crate::policy::document::{CacheDocument, LimitsDocument, WaitingDocument};
+use crate::header_strip::{HeaderRules, Verified};
+use crate::jose::json::ClaimPath;
+use crate::jose::jwks::KeySet;
+use crate::jose::signature::AlgorithmSet;
+use crate::request::{SourceId, TokenSource};
 use crate::sorted_map::SortedMap;
+
+/// A policy, whole and checked.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub(crate) providers: Box<[Provider]>,
+    pub(crate) issuers: SortedMap<ProviderId>,
+    pub(crate) services: Box<[Service]>,
+    pub(crate) hosts: Hosts,
+    pub(crate) sources: Box<[TokenSource]>,
+    pub(crate) identity: Identity,
+    pub(crate) limits: Limits,
+    pub(crate) waiting: Waiting,
+    pub(crate) cache: CacheBounds,
+    pub(crate) problem_base: Option<Box<str>>,
+    pub(crate) header_rules: HeaderRules,
+    pub(crate) mode: Mode,
+    pub(crate) role_names: RoleNames,
+    pub(crate) access_log: bool,
+    pub(crate) hash: Box<str>,
+}
+
+impl Policy {
+    /// The providers, in order of name.
+    pub fn providers(&self) -> &[Provider] {
+        &self.providers
+    }
+
+    /// The provider of that id.
+    pub fn provider(&self, id: ProviderId) -> Option<&Provider> {
+        self.providers.get(id.0 as usize)
+    }
+
+    /// The provider whose issuer this is, byte for byte.
+    pub fn provider_of_issuer(&self, issuer: &str) -> Option<ProviderId> {
+        self.issuers.get(issuer.as_bytes()).copied()
+    }
+
+    /// The services, in order of name.
+    pub fn services(&self) -> &[Service] {
+        &self.services
+    }
+
+    /// The service of that id.
+    pub fn service(&self, id: ServiceId) -> Option<&Service> {
+        self.services.get(id.0 as usize)
+    }
+
+    /// The service that a request's `:authority` belongs to.
+    pub fn service_of_host(&self, authority: &[u8]) -> Option<ServiceId> {
+        self.hosts.find(authority)
+    }
+
+    /// Every place where a token is looked for.
+    pub fn sources(&self) -> &[TokenSource] {
+        &self.sources
+    }
+
+    /// The token source of that id.
+    pub fn source(&self, id: SourceId) -> Option<&TokenSource> {
+        self.sources.get(id.0 as usize)
+    }
+
+    /// What the services are told about the caller.
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Bounds of what a request may bring.
+    pub const fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Bounds of the queue of requests that wait for keys.
+    pub const fn waiting(&self) -> Waiting {
+        self.waiting
+    }
+
+    /// Bounds of the cache of verified tokens.
+    pub const fn cache(&self) -> CacheBounds {
+        self.cache
+    }
+
+    /// What a reason's id is appended to, as the `type` of a problem document.
+    pub fn problem_base(&self) -> Option<&str> {
+        self.problem_base.as_deref()
+    }
+
+    /// The headers that this policy removes besides those that every policy removes, in lower case: the identity headers, the
+    /// assertion's, and `headers.strip`.
+    pub fn stripped(&self) -> &[Box<str>] {
+        &self.header_rules.lists().stripped
+    }
+
+    /// `headers.pass`, in lower case.
+    pub fn passed(&self) -> &[Box<str>] {
+        &self.header_rules.lists().passed
+    }
+
+    /// `headers.pass_unverified`: headers in lower case, cookies as they are.
+    pub fn passed_unverified(&self) -> &[Box<str>] {
+        &self.header_rules.lists().passed_unverified
+    }
+
+    /// Whether a header may be removed from a request, as a whole or in part: see [`crate::header_strip`].
+    pub fn changes_header(&self, name: &str) -> bool {
+        self.header_rules.changes(name)
+    }
+
+    /// Whether a header is removed from every request, whatever credential was verified.
+    pub fn strips(&self, name: &str) -> bool {
+        self.header_rules.removes(name, Verified::default())
+    }
+
+    /// Whether a trailer is removed from every request.
+    pub fn strips_trailer(&self, name: &str) -> bool {
+        self.header_rules.removes_trailer(name)
+    }
+
+    pub(crate) const fn header_rules(&self) -> &HeaderRules {
+        &self.header_rules
+    }
+
+    /// The mode where no service is found.
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Every role that some row names.
+    pub const fn role_names(&self) -> &RoleNames {
+        &self.role_names
+    }
+
+    /// Those of the roles that some row names.
+    pub fn role_bits(&self, roles: &Roles<'_>) -> RoleBits {
+        self.role_names.bits(roles.iter())
+    }
+
+    /// The row of that id, and its service.
+    pub fn row(&self, id: RowId) -> Option<(ServiceId, &Row)> {
+        let first = |service: &Service| service.table.first;
+        // the last service whose rows begin at or before the id; one without rows begins where the next does
+        let at = self.services.partition_point(|service| first(service) <= id).checked_sub(1)?;
+        let service = self.services.get(at)?;
+        let row = service.table.rows.get(id.0.checked_sub(service.table.first.0)? as usize)?;
+        Some((ServiceId(u32::try_from(at).ok()?), row))
+    }
+
+    /// Whether each decision is left for Envoy's access log.
+    pub const fn access_log(&self) -> bool {
+        self.access_log
+    }
+
+    /// 16 hexadecimal digits that tell policies apart: equal for documents that say the same, presets written out.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+}
 
 /// Bounds of what a request may bring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,33 +203,6 @@ pub struct CacheBounds {
     pub assertions: usize,
 }
 
-impl From<&LimitsDocument> for Limits {
-    fn from(document: &LimitsDocument) -> Self {
-        Self { token_bytes: document.token_bytes.map_or(16 * 1024, super::values::Count::as_usize) }
-    }
-}
-
-impl From<&WaitingDocument> for Waiting {
-    fn from(document: &WaitingDocument) -> Self {
-        Self {
-            requests: document.requests.map_or(1000, super::values::Count::as_usize),
-            unknown_kid_requests: document.unknown_kid_requests.map_or(100, super::values::Count::as_usize),
-            body_bytes: document.body_bytes.map_or(16 * 1024 * 1024, super::values::Count::as_usize),
-            time: document.time.map_or(Duration::from_secs(5), Duration::from),
-        }
-    }
-}
-
-impl From<&CacheDocument> for CacheBounds {
-    fn from(document: &CacheDocument) -> Self {
-        Self {
-            tokens: document.tokens.map_or(10_000, super::values::Count::as_usize),
-            bytes: document.bytes.map_or(14 * 1024 * 1024, super::values::Count::as_usize),
-            assertions: document.assertions.map_or(2048, super::values::Count::as_usize),
-        }
-    }
-}
-
 // Enforce, or only show what would have been refused, until a day.
 
 /// What happens to a request that level 1 or 2 refuses. The nearest one wins: row, service, policy.
@@ -92,112 +222,6 @@ impl Mode {
     /// Whether a refusal at `now` passes all the same.
     pub fn shadows(self, now: UnixTime) -> bool {
         matches!(self, Self::Shadow { ends } if now < ends)
-    }
-}
-
-/// `enforce`, or `{ shadow: { until: 2027-01-31 } }`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum ModeDocument {
-    /// A refused request ends.
-    Enforce,
-    /// A refused request passes, marked and logged, so that a table can be tried on real traffic.
-    Shadow {
-        /// The last day (UTC) of the trial. A trial has an end, or it is forgotten.
-        until: Date,
-    },
-}
-
-impl From<ModeDocument> for Mode {
-    fn from(document: ModeDocument) -> Self {
-        match document {
-            ModeDocument::Enforce => Self::Enforce,
-            ModeDocument::Shadow { until } => Self::Shadow { ends: until.end() },
-        }
-    }
-}
-
-/// A calendar day (RFC 3339 `full-date`), in UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Date {
-    year: u16,
-    month: u8,
-    day: u8,
-}
-
-impl Date {
-    /// The first second after this day.
-    pub fn end(self) -> UnixTime {
-        UnixTime((self.days_since_1970() + 1) * 86_400)
-    }
-
-    /// Years are 1970 and later, so every term stays positive.
-    fn days_since_1970(self) -> u64 {
-        // years are counted from March, so that the leap day is the last one
-        let (year, month) = match self.month {
-            1 | 2 => (u64::from(self.year) - 1, u64::from(self.month) + 9),
-            _ => (u64::from(self.year), u64::from(self.month) - 3),
-        };
-        let day_of_year = (153 * month + 2) / 5 + u64::from(self.day) - 1;
-        let days_since_year_0 = year * 365 + year / 4 - year / 100 + year / 400 + day_of_year;
-        days_since_year_0 - 719_468
-    }
-
-    fn days_in_month(year: u16, month: u8) -> u8 {
-        let leap = year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
-        match month {
-            4 | 6 | 9 | 11 => 30,
-            2 if leap => 29,
-            2 => 28,
-            _ => 31,
-        }
-    }
-}
-
-impl TryFrom<String> for Date {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let error = || format!("`{text}` is not a day, as `2027-01-31`");
-        let (year, rest) = text.split_once('-').ok_or_else(error)?;
-        let (month, day) = rest.split_once('-').ok_or_else(error)?;
-        let shaped = year.len() == 4 && month.len() == 2 && day.len() == 2;
-        if !shaped || !text.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
-            return Err(error());
-        }
-        let (Ok(year), Ok(month), Ok(day)) = (year.parse(), month.parse(), day.parse()) else {
-            return Err(error());
-        };
-        if year < 1970 || !(1..=12).contains(&month) || !(1..=Self::days_in_month(year, month)).contains(&day)
-        {
-            return Err(error());
-        }
-        Ok(Self { year, month, day })
-    }
-}
-
-impl From<Date> for String {
-    fn from(date: Date) -> Self {
-        date.to_string()
-    }
-}
-
-impl std::fmt::Display for Date {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
-    }
-}
-
-#[cfg(feature = "schema")]
-impl schemars::JsonSchema for Date {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Date".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "format": "date", "description": "A day (UTC), as 2027-01-31." })
     }
 }
 
@@ -243,51 +267,12 @@ pub struct Assertion {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProviderId(pub u32);
 
-/// A token source's place in [`Policy::sources`](super::Policy::sources).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SourceId(pub u32);
-
-/// Where a token is looked for. Never the query (RFC 6750 5.3).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum TokenSource {
-    /// `Authorization: Bearer` (RFC 6750 2.1).
-    Bearer,
-    /// A named header, in lower case, whose value starts with `prefix` (may be empty).
-    Header {
-        /// Lower-case header name.
-        name: Box<str>,
-        /// What stands before the token, compared exactly.
-        prefix: Box<str>,
-    },
-    /// A cookie with the `__Host-` prefix; unsafe methods, QUERY and upgrades need one of `origins`.
-    Cookie {
-        /// The cookie's name, `__Host-` included.
-        name: Box<str>,
-        /// Serialised origins (RFC 6454 6.2) that may send unsafe methods and QUERY.
-        origins: Box<[Box<str>]>,
-    },
-}
-
 impl KeySource {
     /// Whether they are fetched, and so have an age.
     pub const fn is_fetched(&self) -> bool {
         !matches!(self, Self::Inline(_))
     }
 }
-
-impl TokenSource {
-    /// The header that carries the token, in lower case.
-    pub fn header(&self) -> &str {
-        match self {
-            Self::Bearer => "authorization",
-            Self::Header { name, .. } => name,
-            Self::Cookie { .. } => "cookie",
-        }
-    }
-}
-
-/// A claim by its literal path: each part is one member name, so a name may hold dots.
-pub type ClaimPath = Box<[Box<str>]>;
 
 /// `required_claims`: the claim must be there and be a string that is one of these (or a list of strings that holds one of them).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -609,55 +594,6 @@ pub(super) fn is_host(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn date(text: &str) -> Result<Date, String> {
-        Date::try_from(text.to_owned())
-    }
-
-    #[test]
-    fn a_day_ends_where_the_calendar_says() {
-        for (text, end) in [
-            ("1970-01-01", 86_400),
-            ("2000-02-29", 951_868_800),
-            ("2024-12-31", 1_735_689_600),
-            ("2027-01-31", 1_801_440_000),
-            ("2100-03-01", 4_107_628_800),
-        ] {
-            assert_eq!(date(text).unwrap().end(), UnixTime(end), "{text}");
-            assert_eq!(date(text).unwrap().to_string(), text);
-        }
-    }
-
-    #[test]
-    fn what_is_no_day_of_the_calendar_is_refused() {
-        for text in [
-            "",
-            "2027",
-            "2027-1-31",
-            "27-01-31",
-            "2027-13-01",
-            "2027-00-10",
-            "2027-02-29",
-            "2100-02-29",
-            "2027-04-31",
-            "2027-01-32",
-            "2027-01-00",
-            "1969-12-31",
-            "2027-01-31T00:00:00Z",
-            "2027/01/31",
-            "+027-01-01",
-        ] {
-            assert!(date(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn shadow_ends_by_itself_after_its_last_day() {
-        let mode = Mode::from(ModeDocument::Shadow { until: date("2027-01-31").unwrap() });
-        assert!(mode.shadows(UnixTime(1_801_439_999)));
-        assert!(!mode.shadows(UnixTime(1_801_440_000)));
-        assert!(!Mode::Enforce.shadows(UnixTime(0)));
-    }
 
     #[test]
     fn the_exact_host_wins_then_the_longest_suffix_then_any() {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use portcullis_engine::time::{Now, Steady, UnixTime};
+use portcullis_engine::clock::{Clocks, Monotonic, UnixTime};
 
 /// The present.
 pub fn now() -> UnixTime {
@@ -26,8 +26,8 @@ pub fn parse(text: &str) -> Result<UnixTime, String> {
 }
 
 /// Both clocks of a decision at a time; nothing has aged.
-pub const fn at(wall: UnixTime) -> Now {
-    Now { wall, steady: Steady(0) }
+pub const fn at(wall: UnixTime) -> Clocks {
+    Clocks { wall, monotonic: Monotonic(0) }
 }
 
 /// The day of a time, in UTC.

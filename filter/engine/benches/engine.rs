@@ -12,16 +12,16 @@ use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};
 use jsonwebtoken::signature::{Error, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey};
-use portcullis_engine::authn::bearer::Headers;
-use portcullis_engine::authn::jwks::KeySet;
+use portcullis_engine::authorizer::{Authorizer, Decision};
 use portcullis_engine::authz::path::CanonicalPath;
-use portcullis_engine::decide::{Decision, Gate};
+use portcullis_engine::clock::{Clocks, Monotonic, UnixTime};
+use portcullis_engine::jose::jwks::KeySet;
 use portcullis_engine::policy::{Policy, ServiceId};
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;
-use portcullis_engine::time::{Now, Steady, UnixTime};
 use serde_json::{Value, json};
 
-const NOW: Now = Now { wall: UnixTime(1_800_000_000), steady: Steady(1) };
+const NOW: Clocks = Clocks { wall: UnixTime(1_800_000_000), monotonic: Monotonic(1) };
 
 /// A provider that believes every signature, so that what is measured is everything else.
 static NO_CRYPTO: CryptoProvider = CryptoProvider {
@@ -108,9 +108,9 @@ fn token() -> String {
     [part(header.to_string().as_bytes()), part(claims.to_string().as_bytes()), part(&signature)].join(".")
 }
 
-fn gate(document: &Value) -> Gate {
+fn authorizer(document: &Value) -> Authorizer {
     let policy = Policy::from_json(document.to_string().as_bytes()).expect("a policy");
-    Gate::new(Rc::new(policy), &NO_CRYPTO)
+    Authorizer::new(Rc::new(policy), &NO_CRYPTO)
 }
 
 /// What Envoy hands over for a small GET.
@@ -131,13 +131,13 @@ fn headers(authorization: Option<&str>) -> Vec<(String, Vec<u8>)> {
 fn decisions(criterion: &mut Criterion) {
     let bearer = format!("Bearer {}", token());
     let cases = [
-        ("hot", gate(&document(10, 100)), headers(Some(&bearer)), true),
-        ("cold without the signature", gate(&document(10, 0)), headers(Some(&bearer)), true),
-        ("no token", gate(&document(10, 100)), headers(None), false),
+        ("hot", authorizer(&document(10, 100)), headers(Some(&bearer)), true),
+        ("cold without the signature", authorizer(&document(10, 0)), headers(Some(&bearer)), true),
+        ("no token", authorizer(&document(10, 100)), headers(None), false),
     ];
     let mut group = criterion.benchmark_group("decide");
-    for (name, mut gate, headers, passes) in cases {
-        let mut decide = || gate.decide(&Request::new(Headers(&headers)), &(), NOW).decision;
+    for (name, mut authorizer, headers, passes) in cases {
+        let mut decide = || authorizer.decide(&Request::new(Headers(&headers)), &(), NOW).decision;
         assert_eq!(matches!(decide(), Decision::Allow(_)), passes, "{name}");
         group.bench_function(name, |bencher| bencher.iter(|| black_box(decide())));
     }
@@ -147,8 +147,8 @@ fn decisions(criterion: &mut Criterion) {
 fn routes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("route");
     for rows in [10, 10_000] {
-        let gate = gate(&document(rows, 0));
-        let service = gate.policy().service(ServiceId(0)).expect("a service");
+        let authorizer = authorizer(&document(rows, 0));
+        let service = authorizer.policy().service(ServiceId(0)).expect("a service");
         group.bench_function(rows.to_string(), |bencher| {
             bencher.iter(|| {
                 let path = CanonicalPath::parse(black_box(b"/resource-3/4711")).expect("a canonical path");

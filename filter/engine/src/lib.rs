@@ -7,12 +7,11 @@
 //! | module | question |
 //! |---|---|
 //! | [`policy`] | what does the operator want? the document as written, compiled into what is fast to ask |
-//! | [`decide`] | what becomes of this request? the only decision function; it asks the two levels |
+//! | [`authorizer`] | what becomes of this request? the only decision function; it asks the two levels |
 //! | [`authn`] | level 1: who is this client? |
 //! | [`authz`] | level 2: may this client call this endpoint at all? |
-//! | [`strip`], [`handoff`] | what is taken off a request, and what the service is told instead |
+//! | [`header_strip`], [`handoff`] | what is taken off a request, and what the service is told instead |
 //! | [`reason`], [`reply`] | why did a request end, and what is the client told? |
-//! | [`presence`] | which workers are there, and what have they together? |
 //! | [`worker`] | what happens when: requests, fetches, waits, as a state machine without I/O |
 //! | [`explain`] | what was seen on the way to a decision, told level by level |
 #![cfg_attr(
@@ -21,18 +20,18 @@
 )]
 
 pub mod authn;
+pub mod authorizer;
 pub mod authz;
-pub mod decide;
+pub mod clock;
 pub mod explain;
 pub mod handoff;
-pub mod keylife;
-mod lookup;
-mod permit;
+pub mod header_strip;
+pub mod jose;
+pub mod jwks_refresh;
+pub mod model;
 pub mod policy;
-pub mod presence;
 pub mod reason;
 pub mod reply;
 pub mod request;
-pub mod strip;
-pub mod time;
+mod sorted_map;
 pub mod worker;

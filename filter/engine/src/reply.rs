@@ -4,8 +4,8 @@
 //! Bodies are RFC 9457 problem documents, challenges follow RFC 6750 3. Nothing of a token, a claim or an error of ours
 //! is ever in a reply: only the reason's id and its fixed words.
 
-use crate::authn::bearer::Headers;
 use crate::reason::Reason;
+use crate::request::Headers;
 
 /// Which question a reason answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,7 +19,7 @@ pub enum Level {
     /// The look-ups of unknown key ids are limited: no fault of ours, and no answer to the question who this is.
     LookupLimit,
     /// Something is wrong on our side.
-    Ours,
+    Internal,
 }
 
 impl Level {
@@ -30,7 +30,7 @@ impl Level {
             Self::Authentication => "authentication",
             Self::RoleTable => "role-table",
             Self::LookupLimit => "lookup-limit",
-            Self::Ours => "ours",
+            Self::Internal => "ours",
         }
     }
 }
@@ -94,7 +94,7 @@ impl Reason {
     #[allow(clippy::match_same_arms)] // likewise
     pub const fn terms(self) -> Terms {
         use Challenge::{InsufficientScope, InvalidRequest, InvalidToken, None, Realm};
-        use Level::{Authentication, LookupLimit, Ours, Request, RoleTable};
+        use Level::{Authentication, LookupLimit, Internal, Request, RoleTable};
         match self {
             Self::PathAmbiguous => terms(400, None, Request, "RFC 9110 7.1, RFC 3986 6.2.2"),
             Self::CredentialsAmbiguous => terms(400, InvalidRequest, Request, "RFC 6750 2, 3.1"),
@@ -129,10 +129,10 @@ impl Reason {
 
             Self::KeyNotYetFetched => terms(429, None, LookupLimit, "RFC 6585 4"),
 
-            Self::KeysUnavailable => terms(503, None, Ours, "RFC 9110 15.6.4"),
-            Self::KeysStale => terms(503, None, Ours, "RFC 9110 15.6.4"),
-            Self::QueueFull => terms(503, None, Ours, "RFC 9110 15.6.4"),
-            Self::HandoffFailed => terms(500, None, Ours, "RFC 9110 15.6.1"),
+            Self::KeysUnavailable => terms(503, None, Internal, "RFC 9110 15.6.4"),
+            Self::KeysStale => terms(503, None, Internal, "RFC 9110 15.6.4"),
+            Self::QueueFull => terms(503, None, Internal, "RFC 9110 15.6.4"),
+            Self::HandoffFailed => terms(500, None, Internal, "RFC 9110 15.6.1"),
         }
     }
 }
@@ -159,9 +159,23 @@ pub struct Reply {
     /// `WWW-Authenticate`, if any.
     pub challenge: Option<String>,
     /// `Retry-After` in seconds, if any.
-    pub retry_after: Option<u32>,
+    pub retry_after: Option<String>,
     /// The problem document; its content type is [`PROBLEM_JSON`].
     pub body: String,
+}
+
+impl Reply {
+    /// The headers besides the status. A gRPC reply has no body, so it has no headers about one.
+    pub fn headers<'a>(&'a self, request_id: &'a str, is_grpc: bool) -> Vec<(&'static str, &'a str)> {
+        let mut headers = Vec::with_capacity(5);
+        headers.push((REQUEST_ID, request_id));
+        headers.extend(self.challenge.as_deref().map(|value| ("www-authenticate", value)));
+        headers.extend(self.retry_after.as_deref().map(|value| ("retry-after", value)));
+        if !is_grpc {
+            headers.extend([("content-type", PROBLEM_JSON), ("cache-control", "no-store")]);
+        }
+        headers
+    }
 }
 
 /// Names a request in the log, in the reply and in its problem document, so that a refusal can be traced.
@@ -197,7 +211,8 @@ impl Problems {
         Reply {
             status: terms.status,
             challenge: terms.challenge.header(realm),
-            retry_after: matches!(terms.status, 429 | 503).then(|| retry_after.unwrap_or(1).max(1)),
+            retry_after: matches!(terms.status, 429 | 503)
+                .then(|| retry_after.unwrap_or(1).max(1).to_string()),
             body: [document, id, r#""}"#].concat(),
         }
     }
@@ -283,7 +298,7 @@ mod tests {
     #[test]
     fn what_is_wrong_on_our_side_says_when_to_come_back_and_is_never_a_401() {
         let problems = Problems::new(None);
-        for &reason in Reason::ALL.iter().filter(|r| r.terms().level == Level::Ours) {
+        for &reason in Reason::ALL.iter().filter(|r| r.terms().level == Level::Internal) {
             assert!(reason.terms().status >= 500);
             assert_eq!(
                 problems.reply(reason, "shop", "r-1", None).retry_after.is_some(),
@@ -292,7 +307,8 @@ mod tests {
         }
         // anybody can send unknown key ids: it must not look like a fault
         let limited = problems.reply(Reason::KeyNotYetFetched, "shop", "r-1", Some(29));
-        assert_eq!((limited.status, limited.challenge, limited.retry_after), (429, None, Some(29)));
+        assert_eq!(limited.headers("r-1", true), [(REQUEST_ID, "r-1"), ("retry-after", "29")]);
+        assert_eq!(limited.status, 429);
     }
 
     #[test]

@@ -1,8 +1,78 @@
 //! A request as the engine sees it: method, target, authority and headers, borrowed from what the host gave. Nothing is
 //! decoded, lower-cased or copied.
 
-use crate::authn::bearer::Headers;
-use crate::time::Steady;
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use crate::clock::Monotonic;
+use crate::reason::Reason;
+
+/// All headers of a request, names in lower case, in the order of arrival.
+#[derive(Clone, Copy, Debug)]
+pub struct Headers<'a>(pub &'a [(String, Vec<u8>)]);
+
+impl<'a> Headers<'a> {
+    /// The value of the first header of that name.
+    pub fn first(self, name: &str) -> Option<&'a [u8]> {
+        self.all(name).next()
+    }
+
+    /// The values of all headers of that name.
+    pub fn all(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_slice())
+    }
+
+    /// The value of the only header of that name.
+    pub fn only(self, name: &str) -> Option<&'a [u8]> {
+        self.sole(name).ok().flatten()
+    }
+
+    /// The value of the header of that name, if there is one.
+    ///
+    /// # Errors
+    /// [`Reason::CredentialsAmbiguous`] if there are several.
+    pub(crate) fn sole(self, name: &str) -> Result<Option<&'a [u8]>, Reason> {
+        let mut all = self.all(name);
+        let value = all.next();
+        if all.next().is_some() { Err(Reason::CredentialsAmbiguous) } else { Ok(value) }
+    }
+}
+
+/// A token source's place in [`Policy::sources`](crate::model::Policy::sources).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SourceId(pub u32);
+
+/// Where a token is looked for. Never the query (RFC 6750 5.3).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum TokenSource {
+    /// `Authorization: Bearer` (RFC 6750 2.1).
+    Bearer,
+    /// A named header, in lower case, whose value starts with `prefix` (may be empty).
+    Header {
+        /// Lower-case header name.
+        name: Box<str>,
+        /// What stands before the token, compared exactly.
+        prefix: Box<str>,
+    },
+    /// A cookie with the `__Host-` prefix; unsafe methods, QUERY and upgrades need one of `origins`.
+    Cookie {
+        /// The cookie's name, `__Host-` included.
+        name: Box<str>,
+        /// Serialised origins (RFC 6454 6.2) that may send unsafe methods and QUERY.
+        origins: Box<[Box<str>]>,
+    },
+}
+
+impl TokenSource {
+    /// The header that carries the token, in lower case.
+    pub fn header(&self) -> &str {
+        match self {
+            Self::Bearer => "authorization",
+            Self::Header { name, .. } => name,
+            Self::Cookie { .. } => "cookie",
+        }
+    }
+}
 
 /// What a decision may look at besides the clock.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +86,7 @@ pub struct Request<'a> {
     /// All headers, pseudo-headers included, in the order of arrival.
     pub headers: Headers<'a>,
     /// When it arrived, if it has waited for keys; `None`: now.
-    pub arrived: Option<Steady>,
+    pub arrived: Option<Monotonic>,
 }
 
 impl<'a> Request<'a> {
@@ -73,6 +143,25 @@ impl Connection for () {
     }
 }
 
+/// A text as a header's value: what is not visible ASCII, and `%` and `,`, is percent-encoded (RFC 3986 2.1), so that no
+/// text can end a header, begin another, or become two list members.
+pub fn header_value(text: &str) -> Cow<'_, str> {
+    let stays = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'%' | b',');
+    if text.bytes().all(stays) {
+        return Cow::Borrowed(text);
+    }
+    let mut value = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if stays(byte) {
+            value.push(char::from(byte));
+        } else {
+            // writing to a String cannot fail
+            let _ = write!(value, "%{byte:02X}");
+        }
+    }
+    Cow::Owned(value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,5 +185,11 @@ mod tests {
             let headers: Vec<(String, Vec<u8>)> = headers.collect();
             assert_eq!(Request::new(Headers(&headers)).is_grpc(), expected, "{target} {content_type:?}");
         }
+    }
+
+    #[test]
+    fn no_text_can_end_a_header() {
+        assert_eq!(header_value("a\r\nx-auth-roles: admin"), "a%0D%0Ax-auth-roles:%20admin");
+        assert_eq!(header_value("https://idp.example/realms/shop"), "https://idp.example/realms/shop");
     }
 }

@@ -3,8 +3,8 @@
 #![cfg(not(target_family = "wasm"))]
 mod support;
 
-use portcullis_engine::authn::bearer::Headers;
-use portcullis_engine::decide::{Decision, Verdict};
+use portcullis_engine::authorizer::{Decision, Verdict};
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;
 use serde_json::json;
 
@@ -35,20 +35,20 @@ fn a_cached_token_takes_no_heap_to_be_decided_and_told() {
     let row = json!({ "match": "GET /orders/{order_id}", "roles": ["customer"] });
     policy["services"]["orders"]["routes"].as_array_mut().expect("rows").push(row);
     let mut world = World::of(&policy);
-    let (token, key, policy) = (world.cached(&json!({})), signing_key(), world.gate.policy().clone());
+    let (token, key, policy) = (world.cached(&json!({})), signing_key(), world.authorizer.policy().clone());
     let bearer = format!("Bearer {token}");
     for path in ["/orders", "/orders/4711?page=2", "/me"] {
         let sent = headers(path, ("authorization", &bearer));
         for minted in [false, true] {
             let (verdict, decided) =
-                blocks(|| world.gate.decide(&Request::new(Headers(&sent)), &world.peer, world.now));
+                blocks(|| world.authorizer.decide(&Request::new(Headers(&sent)), &world.peer, world.now));
             let Verdict { decision: Decision::Allow(permit), trace } = verdict else { panic!("{verdict:?}") };
-            assert!(trace.cached, "{path}");
+            assert!(trace.authn.cached, "{path}");
             assert_eq!(
                 decided, 0,
                 "{path}: host, row, token, roles: all is borrowed, or was kept with the token"
             );
-            let minting = (world.gate.assertions_mut(), Some(&key));
+            let minting = (world.authorizer.assertions_mut(), Some(&key));
             let (identity, told) = blocks(|| permit.headers(&policy, minting, "GET", world.now));
             assert_eq!(identity.expect("a hand-off").iter().count(), 4, "{path}");
             if minted {
@@ -66,7 +66,7 @@ fn a_cached_token_takes_no_heap_to_be_decided_and_told() {
     for (path, carrier) in [("/admin", ("authorization", &*bearer)), ("/orders", ("accept", "*/*"))] {
         let sent = headers(path, carrier);
         let (verdict, decided) =
-            blocks(|| world.gate.decide(&Request::new(Headers(&sent)), &world.peer, world.now));
+            blocks(|| world.authorizer.decide(&Request::new(Headers(&sent)), &world.peer, world.now));
         assert!(matches!(verdict.decision, Decision::Refuse(_)), "{verdict:?}");
         assert_eq!(decided, 0, "{path}");
     }

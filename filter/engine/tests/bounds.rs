@@ -5,7 +5,7 @@ mod support;
 
 use std::collections::HashSet;
 
-use portcullis_engine::decide::Decision;
+use portcullis_engine::authorizer::Decision;
 use portcullis_engine::reason::Reason;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ fn of_too_many_tokens_the_least_recently_used_goes_first() {
     assert!(is_hit(&mut world, &a));
     assert!(!is_hit(&mut world, &d), "it takes the place of b");
     assert!([&a, &c, &d].iter().all(|token| is_hit(&mut world, token)));
-    assert_eq!(world.gate.cache_mut().len(), 3);
+    assert_eq!(world.authorizer.cache_mut().len(), 3);
     assert!(!is_hit(&mut world, &b));
 }
 
@@ -63,20 +63,20 @@ fn tokens_that_never_come_again_do_not_push_out_those_that_do() {
 fn of_too_many_bytes_the_least_recently_used_go_first() {
     let mut roomy = bounded(100, 1 << 20);
     is_hit(&mut roomy, &token(1));
-    let one = roomy.gate.cache_mut().bytes();
+    let one = roomy.authorizer.cache_mut().bytes();
     assert!(one > token(1).len() && one < 4 * token(1).len(), "{one} bytes for {}", token(1).len());
 
     let mut world = bounded(100, 3 * one);
     for number in 1..=4 {
         assert!(!is_hit(&mut world, &token(number)));
     }
-    assert_eq!((world.gate.cache_mut().len(), world.gate.cache_mut().bytes()), (3, 3 * one));
+    assert_eq!((world.authorizer.cache_mut().len(), world.authorizer.cache_mut().bytes()), (3, 3 * one));
     assert!([2, 3, 4].iter().all(|number| is_hit(&mut world, &token(*number))));
     assert!(!is_hit(&mut world, &token(1)));
     let large = json!({ "claims": { "x": "x".repeat(one) } });
     let large = corpus::token(&large, NOW);
     assert!(!is_hit(&mut world, &large) && is_hit(&mut world, &large), "it takes the place of two");
-    assert!(world.gate.cache_mut().bytes() <= 3 * one);
+    assert!(world.authorizer.cache_mut().bytes() <= 3 * one);
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn what_is_larger_than_the_bound_or_where_nothing_may_be_kept_is_not_kept() {
     for (tokens, bytes) in [(100, 200), (100, 0), (0, 1 << 20)] {
         let mut world = bounded(tokens, bytes);
         assert!(!is_hit(&mut world, &token(1)) && !is_hit(&mut world, &token(1)), "{tokens} {bytes}");
-        assert_eq!((world.gate.cache_mut().len(), world.gate.cache_mut().bytes()), (0, 0));
+        assert_eq!((world.authorizer.cache_mut().len(), world.authorizer.cache_mut().bytes()), (0, 0));
     }
 }
 
@@ -116,9 +116,10 @@ fn header_and_payload_are_bounded_however_large_a_token_may_be() {
 fn assertion(world: &mut World, path: &str, token: &str) -> String {
     let verdict = world.show(ORDERS, path, token);
     let Decision::Allow(permit) = verdict.decision else { panic!("{verdict:?}") };
-    let policy = world.gate.policy().clone();
+    let policy = world.authorizer.policy().clone();
     let (key, now) = (signing_key(), world.now);
-    let headers = permit.headers(&policy, (world.gate.assertions_mut(), Some(&key)), "GET", now).unwrap();
+    let headers =
+        permit.headers(&policy, (world.authorizer.assertions_mut(), Some(&key)), "GET", now).unwrap();
     let assertion = headers.iter().find(|(name, _)| *name == "x-auth-principal");
     assertion.expect("an assertion").1.to_owned()
 }
@@ -207,7 +208,7 @@ proptest! {
             let (token, name) = &people[number];
             let assertion = assertion(&mut world, "/orders", token);
             prop_assert!(subject(&assertion).ends_with(name.as_str()), "{}", subject(&assertion));
-            let cache = world.gate.cache_mut();
+            let cache = world.authorizer.cache_mut();
             prop_assert!(cache.len() <= tokens && cache.bytes() <= bytes);
         }
     }

@@ -9,18 +9,18 @@ use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use portcullis_engine::authn::bearer::Headers;
-use portcullis_engine::authn::jwks::KeySet;
-use portcullis_engine::authn::signature::RUST_CRYPTO;
-use portcullis_engine::decide::{Decision, Gate};
+use portcullis_engine::authorizer::{Authorizer, Decision};
+use portcullis_engine::clock::{Clocks, UnixTime};
+use portcullis_engine::jose::jwks::KeySet;
+use portcullis_engine::jose::signature::RUST_CRYPTO;
 use portcullis_engine::policy::Policy;
 use portcullis_engine::reason::Reason;
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;
-use portcullis_engine::time::{Now, UnixTime};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use support::{FETCHED, NOW, Peer, World, ended, policy, signing_key, steady};
+use support::{FETCHED, NOW, Peer, World, ended, monotonic, policy, signing_key};
 
 /// A request, by its number in each of these lists.
 #[derive(Clone, Copy, Debug)]
@@ -111,10 +111,10 @@ fn world() -> World {
         static READ: (Rc<Policy>, KeySet) = read();
     }
     let (policy, keys) = READ.with(Clone::clone);
-    let now = Now { wall: UnixTime(NOW), steady: steady(FETCHED) };
-    let mut world = World { gate: Gate::new(policy, RUST_CRYPTO), peer: Peer::default(), now };
+    let now = Clocks { wall: UnixTime(NOW), monotonic: monotonic(FETCHED) };
+    let mut world = World { authorizer: Authorizer::new(policy, RUST_CRYPTO), peer: Peer::default(), now };
     let main = world.main();
-    world.gate.keyring_mut().install(main, keys, now.steady);
+    world.authorizer.key_store_mut().install(main, keys, now.monotonic);
     world
 }
 
@@ -130,10 +130,10 @@ fn outcome(world: &mut World, tokens: &[String], asked: Asked) -> String {
         ("authorization", format!("Bearer {}", tokens[token])),
     ];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.into_bytes()));
-    let verdict = world.gate.decide(&Request::new(Headers(&headers)), &world.peer, world.now);
+    let verdict = world.authorizer.decide(&Request::new(Headers(&headers)), &world.peer, world.now);
     let Decision::Allow(permit) = &verdict.decision else { return format!("{:?}", verdict.decision) };
-    let (policy, key, now) = (world.gate.policy().clone(), signing_key(), world.now);
-    let told = permit.headers(&policy, (world.gate.assertions_mut(), Some(&key)), method, now).unwrap();
+    let (policy, key, now) = (world.authorizer.policy().clone(), signing_key(), world.now);
+    let told = permit.headers(&policy, (world.authorizer.assertions_mut(), Some(&key)), method, now).unwrap();
     let told = told.iter().map(|(name, value)| match name {
         "x-auth-principal" => {
             let payload = BASE64URL.decode(value.split('.').nth(1).unwrap()).unwrap();

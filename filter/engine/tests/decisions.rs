@@ -2,12 +2,12 @@
 use std::rc::Rc;
 
 use corpus::{Case, Expected};
-use portcullis_engine::authn::bearer::Headers;
-use portcullis_engine::authn::signature::RUST_CRYPTO;
-use portcullis_engine::decide::{Decision, Gate, Verdict};
+use portcullis_engine::authorizer::{Authorizer, Decision, Verdict};
+use portcullis_engine::clock::{Clocks, Monotonic, UnixTime};
+use portcullis_engine::jose::signature::RUST_CRYPTO;
 use portcullis_engine::policy::Policy;
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;
-use portcullis_engine::time::{Now, Steady, UnixTime};
 use portcullis_principal::SigningKey;
 
 #[cfg(target_family = "wasm")]
@@ -16,9 +16,9 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 /// Any moment will do: the engine is told.
 const NOW: u64 = 1_800_000_000;
 
-fn gate() -> Gate {
+fn authorizer() -> Authorizer {
     let policy = Policy::from_json(corpus::policy().to_string().as_bytes());
-    Gate::new(Rc::new(policy.unwrap_or_else(|errors| panic!("{errors}"))), RUST_CRYPTO)
+    Authorizer::new(Rc::new(policy.unwrap_or_else(|errors| panic!("{errors}"))), RUST_CRYPTO)
 }
 
 fn headers(case: &Case) -> Vec<(String, Vec<u8>)> {
@@ -28,14 +28,14 @@ fn headers(case: &Case) -> Vec<(String, Vec<u8>)> {
     pseudo.chain(sent.headers).map(|(name, value)| (name, value.into_bytes())).collect()
 }
 
-fn decide(gate: &mut Gate, case: &Case) -> Verdict {
+fn decide(authorizer: &mut Authorizer, case: &Case) -> Verdict {
     let headers = headers(case);
-    let now = Now { wall: UnixTime(NOW), steady: Steady(1) };
-    gate.decide(&Request::new(Headers(&headers)), &(), now)
+    let now = Clocks { wall: UnixTime(NOW), monotonic: Monotonic(1) };
+    authorizer.decide(&Request::new(Headers(&headers)), &(), now)
 }
 
 /// What is wrong with the decision, if anything is.
-fn wrong(gate: &mut Gate, case: &Case, verdict: &Verdict) -> Option<String> {
+fn wrong(authorizer: &mut Authorizer, case: &Case, verdict: &Verdict) -> Option<String> {
     let Verdict { decision, .. } = verdict;
     let told = match (decision, case.expected()) {
         (Decision::Refuse(reason), Expected::Refuse(expected)) => {
@@ -43,11 +43,11 @@ fn wrong(gate: &mut Gate, case: &Case, verdict: &Verdict) -> Option<String> {
                 .then(|| format!("{}: {reason} instead of {expected}", case.name));
         }
         (Decision::Allow(permit), Expected::Allow) => {
-            let policy = Rc::clone(gate.policy());
+            let policy = Rc::clone(authorizer.policy());
             let key = SigningKey::from_seed_base64url("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
-            let now = Now { wall: UnixTime(NOW), steady: Steady(1) };
+            let now = Clocks { wall: UnixTime(NOW), monotonic: Monotonic(1) };
             let headers = permit
-                .headers(&policy, (gate.assertions_mut(), Some(&key)), &case.sent(NOW).method, now)
+                .headers(&policy, (authorizer.assertions_mut(), Some(&key)), &case.sent(NOW).method, now)
                 .unwrap();
             if permit.caller().is_none() {
                 return headers.iter().next().map(|_| format!("{}: an identity of nobody", case.name));
@@ -68,12 +68,12 @@ fn wrong(gate: &mut Gate, case: &Case, verdict: &Verdict) -> Option<String> {
 
 #[test]
 fn every_case_of_the_corpus_is_decided_as_it_says() {
-    let mut gate = gate();
+    let mut authorizer = authorizer();
     let cases = corpus::cases();
     assert!(cases.len() >= 300, "{}", cases.len());
     let decided = cases.iter().filter_map(|case| {
-        let verdict = decide(&mut gate, case);
-        wrong(&mut gate, case, &verdict)
+        let verdict = decide(&mut authorizer, case);
+        wrong(&mut authorizer, case, &verdict)
     });
     assert_eq!(decided.collect::<Vec<_>>(), [""; 0]);
 }
@@ -81,13 +81,17 @@ fn every_case_of_the_corpus_is_decided_as_it_says() {
 /// A hit of the cache spares parsing and signature, and changes no answer.
 #[test]
 fn the_second_time_every_answer_is_the_same() {
-    let mut gate = gate();
+    let mut authorizer = authorizer();
     let mut wrongs = Vec::new();
     for case in &corpus::cases() {
-        decide(&mut gate, case);
-        let again = decide(&mut gate, case);
-        wrongs.extend(wrong(&mut gate, case, &again));
-        assert!(again.trace.cached || again.trace.caller.is_none(), "{}: what is good is cached", case.name);
+        decide(&mut authorizer, case);
+        let again = decide(&mut authorizer, case);
+        wrongs.extend(wrong(&mut authorizer, case, &again));
+        assert!(
+            again.trace.authn.cached || again.trace.authn.caller.is_none(),
+            "{}: what is good is cached",
+            case.name
+        );
     }
     assert_eq!(wrongs, [""; 0]);
 }

@@ -2,23 +2,23 @@
 //!
 //! CVE-2026-35051 (Traefik), CVE-2026-40575 and CVE-2026-76835 (oauth2-proxy): a client that sent `X-Forwarded-Prefix` or
 //! `X-Forwarded-Uri` was decided by the rules of another path. Here the decision and the identity headers are the same for any value
-//! of each; the tests of `strip.rs` show which headers reach the services.
+//! of each; the tests of `header_strip.rs` show which headers reach the services.
 #![cfg(not(target_family = "wasm"))]
 mod support;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use portcullis_engine::authn::bearer::Headers;
-use portcullis_engine::authn::signature::RUST_CRYPTO;
-use portcullis_engine::decide::{Decision, Gate};
+use portcullis_engine::authorizer::{Authorizer, Decision};
+use portcullis_engine::clock::{Clocks, UnixTime};
+use portcullis_engine::header_strip::DOUBLE_MEANING;
+use portcullis_engine::jose::signature::RUST_CRYPTO;
 use portcullis_engine::policy::Policy;
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;
-use portcullis_engine::strip::DOUBLE_MEANING;
-use portcullis_engine::time::{Now, UnixTime};
 use proptest::prelude::*;
 
-use support::{NOW, Peer, signing_key, steady};
+use support::{NOW, Peer, monotonic, signing_key};
 
 /// Besides those that are always stripped: what proxies write, and frameworks believe.
 const FORWARDED: [&str; 24] = [
@@ -67,17 +67,17 @@ fn cases() -> Vec<(String, Sent, String)> {
 /// The decision and the identity headers.
 fn outcome(headers: &Sent) -> String {
     thread_local! {
-        static GATE: RefCell<Gate> = {
+        static GATE: RefCell<Authorizer> = {
             let policy = Policy::from_json(corpus::policy().to_string().as_bytes()).unwrap();
-            RefCell::new(Gate::new(Rc::new(policy), RUST_CRYPTO))
+            RefCell::new(Authorizer::new(Rc::new(policy), RUST_CRYPTO))
         };
     }
-    GATE.with_borrow_mut(|gate| {
-        let now = Now { wall: UnixTime(NOW), steady: steady(1) };
-        let verdict = gate.decide(&Request::new(Headers(headers)), &Peer::default(), now);
+    GATE.with_borrow_mut(|authorizer| {
+        let now = Clocks { wall: UnixTime(NOW), monotonic: monotonic(1) };
+        let verdict = authorizer.decide(&Request::new(Headers(headers)), &Peer::default(), now);
         let Decision::Allow(permit) = &verdict.decision else { return format!("{:?}", verdict.decision) };
-        let (policy, key) = (gate.policy().clone(), signing_key());
-        let told = permit.headers(&policy, (gate.assertions_mut(), Some(&key)), "GET", now).unwrap();
+        let (policy, key) = (authorizer.policy().clone(), signing_key());
+        let told = permit.headers(&policy, (authorizer.assertions_mut(), Some(&key)), "GET", now).unwrap();
         format!("{:?} {told:?}", permit.shadow())
     })
 }

@@ -4,7 +4,7 @@ mod support;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use portcullis_engine::decide::Decision;
+use portcullis_engine::authorizer::Decision;
 use portcullis_engine::reason::Reason;
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ fn a_hit_of_a_token_that_has_ended_is_refused_and_forgotten() {
     assert_eq!(ended(&world.show(ORDERS, "/orders", &token)), (Ok(()), HIT));
     world.pass(1);
     assert_eq!(ended(&world.show(ORDERS, "/orders", &token)), (Err(Reason::TokenExpired), HIT));
-    assert_eq!(world.gate.cache_mut().len(), 0);
+    assert_eq!(world.authorizer.cache_mut().len(), 0);
     assert_eq!(ended(&world.show(ORDERS, "/orders", &token)), (Err(Reason::TokenExpired), MISS));
 }
 
@@ -206,8 +206,11 @@ fn what_is_refused_is_not_cached() {
         let token = corpus::token(&changes, world.now.wall.0);
         for _ in 0..2 {
             let verdict = world.show(ORDERS, "/orders", &token);
-            assert!(matches!(verdict.decision, Decision::Refuse(_)) && !verdict.trace.cached, "{changes}");
+            assert!(
+                matches!(verdict.decision, Decision::Refuse(_)) && !verdict.trace.authn.cached,
+                "{changes}"
+            );
         }
-        assert_eq!(world.gate.cache_mut().len(), 0, "{changes}");
+        assert_eq!(world.authorizer.cache_mut().len(), 0, "{changes}");
     }
 }

@@ -7,15 +7,15 @@ mod support;
 
 use std::rc::Rc;
 
-use portcullis_engine::authn::signature::RUST_CRYPTO;
-use portcullis_engine::decide::{Decision, Gate};
+use portcullis_engine::authorizer::{Authorizer, Decision};
+use portcullis_engine::clock::{Clocks, UnixTime};
+use portcullis_engine::jose::signature::RUST_CRYPTO;
 use portcullis_engine::policy::Policy;
 use portcullis_engine::reason::Reason;
-use portcullis_engine::time::{Now, UnixTime};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use support::{NOW, Peer, World, ended, steady};
+use support::{NOW, Peer, World, ended, monotonic};
 
 /// A name of what patterns are written with, short and of few letters, so that two are often alike but for one of these.
 fn name() -> impl Strategy<Value = String> {
@@ -64,9 +64,12 @@ fn policy() -> Value {
 /// What becomes of a token with these claims besides the honest ones. `None`: the policy does not load, so nothing can match.
 fn end(policy: &Value, host: &str, claims: &Value) -> Option<Result<(), Reason>> {
     let policy = Policy::from_json(policy.to_string().as_bytes()).ok()?;
-    let gate = Gate::new(Rc::new(policy), RUST_CRYPTO);
-    let mut world =
-        World { gate, peer: Peer::default(), now: Now { wall: UnixTime(NOW), steady: steady(1) } };
+    let authorizer = Authorizer::new(Rc::new(policy), RUST_CRYPTO);
+    let mut world = World {
+        authorizer,
+        peer: Peer::default(),
+        now: Clocks { wall: UnixTime(NOW), monotonic: monotonic(1) },
+    };
     let mut all = json!({ "groups": ["role"] });
     all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
     let token = corpus::token(&json!({ "claims": all }), NOW);
@@ -167,7 +170,7 @@ proptest! {
         policy["providers"]["main"]["token_source"] = source;
         policy["services"]["orders"]["routes"][0]["match"] = json!("POST /orders");
         let Ok(policy) = Policy::from_json(policy.to_string().as_bytes()) else { return Ok(()) };
-        let mut gate = Gate::new(Rc::new(policy), RUST_CRYPTO);
+        let mut authorizer = Authorizer::new(Rc::new(policy), RUST_CRYPTO);
         let token = corpus::token(&json!({ "claims": { "groups": ["role"] } }), NOW);
         let headers = [
             (":method", "POST".to_owned()),
@@ -177,9 +180,9 @@ proptest! {
             ("cookie", format!("__Host-{sent}={token}")),
         ];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.into_bytes()));
-        let request = portcullis_engine::request::Request::new(portcullis_engine::authn::bearer::Headers(&headers));
-        let now = Now { wall: UnixTime(NOW), steady: steady(1) };
-        let verdict = gate.decide(&request, &Peer::default(), now);
+        let request = portcullis_engine::request::Request::new(portcullis_engine::request::Headers(&headers));
+        let now = Clocks { wall: UnixTime(NOW), monotonic: monotonic(1) };
+        let verdict = authorizer.decide(&request, &Peer::default(), now);
         let passes = matches!(verdict.decision, Decision::Allow(_));
         prop_assert_eq!(passes, listed == said && cookie == sent, "{:?} {:?} {:?} {:?}", listed, said, cookie, sent);
     }

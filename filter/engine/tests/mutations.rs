@@ -4,55 +4,58 @@ use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use portcullis_engine::authn::algorithm::Algorithm;
-use portcullis_engine::authn::bearer::Headers;
-use portcullis_engine::authn::signature::RUST_CRYPTO;
-use portcullis_engine::decide::{Decision, Gate, Verdict};
+use portcullis_engine::authorizer::{Authorizer, Decision, Verdict};
+use portcullis_engine::clock::{Clocks, UnixTime};
+use portcullis_engine::jose::signature::Algorithm;
+use portcullis_engine::jose::signature::RUST_CRYPTO;
 use portcullis_engine::policy::Policy;
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;
-use portcullis_engine::time::{Now, UnixTime};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 mod support;
-use support::{NOW, Peer, signing_key, steady};
+use support::{NOW, Peer, monotonic, signing_key};
 
-fn gate() -> Gate {
+fn authorizer() -> Authorizer {
     thread_local! {
         static POLICY: Rc<Policy> = Rc::new(Policy::from_json(corpus::policy().to_string().as_bytes()).unwrap());
     }
-    POLICY.with(|policy| Gate::new(Rc::clone(policy), RUST_CRYPTO))
+    POLICY.with(|policy| Authorizer::new(Rc::clone(policy), RUST_CRYPTO))
 }
 
-fn now() -> Now {
-    Now { wall: UnixTime(NOW), steady: steady(1) }
+fn now() -> Clocks {
+    Clocks { wall: UnixTime(NOW), monotonic: monotonic(1) }
 }
 
-fn decide(gate: &mut Gate, headers: &[(String, Vec<u8>)]) -> Verdict {
-    gate.decide(&Request::new(Headers(headers)), &Peer::default(), now())
+fn decide(authorizer: &mut Authorizer, headers: &[(String, Vec<u8>)]) -> Verdict {
+    authorizer.decide(&Request::new(Headers(headers)), &Peer::default(), now())
 }
 
 /// Shows a token to `/me`.
-fn show(gate: &mut Gate, token: &[u8]) -> Verdict {
+fn show(authorizer: &mut Authorizer, token: &[u8]) -> Verdict {
     let headers = [
         (":method", b"GET".to_vec()),
         (":path", b"/me".to_vec()),
         (":authority", b"main.example".to_vec()),
         ("authorization", [b"Bearer ", token].concat()),
     ];
-    decide(gate, &headers.map(|(name, value)| (name.to_owned(), value)))
+    decide(authorizer, &headers.map(|(name, value)| (name.to_owned(), value)))
 }
 
-fn passes(gate: &mut Gate, token: &[u8]) -> bool {
-    !matches!(show(gate, token).decision, Decision::Refuse(_))
+fn passes(authorizer: &mut Authorizer, token: &[u8]) -> bool {
+    !matches!(show(authorizer, token).decision, Decision::Refuse(_))
 }
 
 /// A good token, and a gate that has it in its cache.
-fn known(algorithm: Algorithm) -> (Gate, Vec<u8>) {
+fn known(algorithm: Algorithm) -> (Authorizer, Vec<u8>) {
     let token = corpus::token(&json!({ "alg": algorithm.name() }), NOW).into_bytes();
-    let mut gate = gate();
-    assert!(passes(&mut gate, &token) && show(&mut gate, &token).trace.cached, "{algorithm:?}");
-    (gate, token)
+    let mut authorizer = authorizer();
+    assert!(
+        passes(&mut authorizer, &token) && show(&mut authorizer, &token).trace.authn.cached,
+        "{algorithm:?}"
+    );
+    (authorizer, token)
 }
 
 /// CVE-2026-35030 (litellm): a part of the token was the key of the cache.
@@ -61,9 +64,9 @@ fn known(algorithm: Algorithm) -> (Gate, Vec<u8>) {
 #[test]
 fn no_change_of_one_bit_or_length_of_one_byte_passes() {
     for algorithm in Algorithm::ALL {
-        let (mut gate, token) = known(algorithm);
+        let (mut authorizer, token) = known(algorithm);
         let mut refused = |at: usize, what: &str, changed: &[u8]| {
-            assert!(!passes(&mut gate, changed), "{algorithm:?}: {what} at {at} of {}", token.len());
+            assert!(!passes(&mut authorizer, changed), "{algorithm:?}: {what} at {at} of {}", token.len());
         };
         let cheap = algorithm == Algorithm::EdDSA;
         for at in 0..token.len() {
@@ -92,22 +95,22 @@ proptest! {
         byte: u8,
     ) {
         thread_local! {
-            static KNOWN: std::cell::RefCell<Vec<(Algorithm, Gate, Vec<u8>)>> = const { std::cell::RefCell::new(Vec::new()) };
+            static KNOWN: std::cell::RefCell<Vec<(Algorithm, Authorizer, Vec<u8>)>> = const { std::cell::RefCell::new(Vec::new()) };
         }
         KNOWN.with_borrow_mut(|all| {
             if all.is_empty() {
                 all.extend(Algorithm::ALL.map(|algorithm| {
-                    let (gate, token) = known(algorithm);
-                    (algorithm, gate, token)
+                    let (authorizer, token) = known(algorithm);
+                    (algorithm, authorizer, token)
                 }));
             }
-            let (_, gate, token) = all.iter_mut().find(|(it, ..)| *it == algorithm).unwrap();
+            let (_, authorizer, token) = all.iter_mut().find(|(it, ..)| *it == algorithm).unwrap();
             let mut changed = token.clone();
             let at = at.index(changed.len());
             prop_assume!(changed[at] != byte);
             changed[at] = byte;
-            prop_assert!(!passes(gate, &changed), "{:?}: {} at {}", algorithm, byte, at);
-            prop_assert!(show(gate, token).trace.cached, "the good one is still known");
+            prop_assert!(!passes(authorizer, &changed), "{:?}: {} at {}", algorithm, byte, at);
+            prop_assert!(show(authorizer, token).trace.authn.cached, "the good one is still known");
             Ok(())
         })?;
     }
@@ -167,11 +170,11 @@ fn outcome(case: &corpus::Case, own: &str, token: &str) -> String {
     let pseudo = pseudo.into_iter().map(|(name, value)| (name.to_owned(), value));
     let others = sent.headers.into_iter().map(|(name, value)| (name, value.replace(own, token)));
     let headers: Vec<_> = pseudo.chain(others).map(|(name, value)| (name, value.into_bytes())).collect();
-    let mut gate = gate();
-    let verdict = decide(&mut gate, &headers);
+    let mut authorizer = authorizer();
+    let verdict = decide(&mut authorizer, &headers);
     let Decision::Allow(permit) = &verdict.decision else { return format!("{:?}", verdict.decision) };
-    let (policy, key) = (gate.policy().clone(), signing_key());
-    let told = permit.headers(&policy, (gate.assertions_mut(), Some(&key)), "GET", now()).unwrap();
+    let (policy, key) = (authorizer.policy().clone(), signing_key());
+    let told = permit.headers(&policy, (authorizer.assertions_mut(), Some(&key)), "GET", now()).unwrap();
     format!("{:?} {told:?}", permit.shadow())
 }
 

@@ -3,13 +3,13 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use corpus::{PathCase, Paths};
-use portcullis_engine::authn::bearer::Headers;
-use portcullis_engine::authn::signature::RUST_CRYPTO;
+use portcullis_engine::authorizer::{Authorizer, Decision};
 use portcullis_engine::authz::path::CanonicalPath;
-use portcullis_engine::decide::{Decision, Gate};
+use portcullis_engine::clock::{Clocks, Monotonic, UnixTime};
+use portcullis_engine::jose::signature::RUST_CRYPTO;
 use portcullis_engine::policy::Policy;
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;
-use portcullis_engine::time::{Now, Steady, UnixTime};
 
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -19,7 +19,7 @@ const NOW: u64 = 1_800_000_000;
 
 /// A gate for the table's rows, and a caller's headers.
 struct Table {
-    gate: Gate,
+    authorizer: Authorizer,
     token: String,
 }
 
@@ -30,7 +30,7 @@ impl Table {
     fn of(paths: &Paths) -> Self {
         let policy = Policy::from_json(paths.policy().to_string().as_bytes());
         let policy = Rc::new(policy.unwrap_or_else(|errors| panic!("{errors}")));
-        Self { gate: Gate::new(policy, RUST_CRYPTO), token: corpus::honest_token(NOW) }
+        Self { authorizer: Authorizer::new(policy, RUST_CRYPTO), token: corpus::honest_token(NOW) }
     }
 
     fn decide(&mut self, method: &str, target: &[u8]) -> Decided {
@@ -42,9 +42,9 @@ impl Table {
             ("authorization", bearer.as_bytes()),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_vec()));
-        let now = Now { wall: UnixTime(NOW), steady: Steady(1) };
-        let verdict = self.gate.decide(&Request::new(Headers(&headers)), &(), now);
-        let row = verdict.trace.row.and_then(|id| self.gate.policy().row(id));
+        let now = Clocks { wall: UnixTime(NOW), monotonic: Monotonic(1) };
+        let verdict = self.authorizer.decide(&Request::new(Headers(&headers)), &(), now);
+        let row = verdict.trace.row.and_then(|id| self.authorizer.policy().row(id));
         let row = row.map(|(_, row)| row.template.to_string());
         match verdict.decision {
             Decision::Allow(_) => (row, None),

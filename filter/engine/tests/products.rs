@@ -3,7 +3,7 @@
 #![cfg(not(target_family = "wasm"))]
 mod support;
 
-use portcullis_engine::authn::algorithm::Algorithm;
+use portcullis_engine::jose::signature::Algorithm;
 use portcullis_engine::policy::Policy;
 use portcullis_engine::reason::Reason;
 use serde_json::{Map, Value, json};

@@ -8,9 +8,9 @@ mod support;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use portcullis_engine::authn::bearer::Headers;
-use portcullis_engine::decide::Decision;
+use portcullis_engine::authorizer::Decision;
 use portcullis_engine::reason::Reason;
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;
 use serde_json::json;
 
@@ -40,7 +40,7 @@ fn headers(more: Vec<(&str, String)>) -> Vec<(String, Vec<u8>)> {
 /// What a decision takes that ends so; `Ok`: it passes.
 fn cost(world: &mut World, sent: &[(String, Vec<u8>)], expected: Result<(), Reason>) -> (u64, u64) {
     let (verdict, blocks, bytes) =
-        taken(|| world.gate.decide(&Request::new(Headers(sent)), &world.peer, world.now));
+        taken(|| world.authorizer.decide(&Request::new(Headers(sent)), &world.peer, world.now));
     let end = match verdict.decision {
         Decision::Allow(_) => Ok(()),
         Decision::Refuse(reason) => Err(reason),

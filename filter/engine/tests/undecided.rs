@@ -3,7 +3,7 @@
 #![cfg(not(target_family = "wasm"))]
 mod support;
 
-use portcullis_engine::decide::{Decision, Permit};
+use portcullis_engine::authorizer::{Decision, Permit};
 use portcullis_engine::reason::Reason;
 use serde_json::json;
 
@@ -11,8 +11,8 @@ use support::{World, policy, signing_key};
 
 /// The names of the headers that the service is told, and the payload's row if there is an assertion.
 fn told(world: &mut World, permit: &Permit) -> (Vec<String>, Option<String>) {
-    let (policy, key) = (world.gate.policy().clone(), signing_key());
-    let headers = permit.headers(&policy, (world.gate.assertions_mut(), Some(&key)), "GET", world.now);
+    let (policy, key) = (world.authorizer.policy().clone(), signing_key());
+    let headers = permit.headers(&policy, (world.authorizer.assertions_mut(), Some(&key)), "GET", world.now);
     let headers = headers.expect("a hand-off");
     let row = headers.iter().find(|(name, _)| *name == "x-auth-principal").map(|(_, jws)| row(jws));
     (headers.iter().map(|(name, _)| name.to_owned()).collect(), row)
@@ -58,7 +58,7 @@ fn a_token_that_was_found_and_not_verified_is_removed_in_shadow_mode_where_token
     document["mode"] = json!({ "shadow": { "until": "2999-12-31" } });
     document["identity"] = json!({ "forward_token": true });
     let mut world = World::of(&document);
-    let policy = world.gate.policy().clone();
+    let policy = world.authorizer.policy().clone();
     let good = world.cached(&json!({}));
     let ended = corpus::token(&json!({ "claims": { "exp": -60 } }), world.now.wall.0);
     for (token, removed) in [(&*good, false), (&*ended, true), ("e30.e30.forged", true), ("", true)] {

@@ -1,45 +1,48 @@
-//! The host's clocks, its shared data and its randomness: the only file that asks for them.
+//! The host's clocks, shared data, randomness and connections: the only file that asks for them.
 
 use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, UNIX_EPOCH};
 
-use portcullis_engine::time::{Now, Reading, Steady};
+use portcullis_engine::clock::{Clocks, Monotonic, Reading};
+use portcullis_engine::request::Connection;
 use portcullis_engine::worker::{Environment, SharedEntry};
+use prost::encoding::{WireType, encode_key, encode_varint};
 use proxy_wasm::hostcalls;
 
-/// A compare-and-swap value that no entry has. Envoy ignores the compare while a key is absent, and reads 0 as
-/// "overwrite": only with this one does exactly one of two workers create an entry.
+/// A version that no entry has. Envoy ignores the compare while a key is absent, and reads 0 as "overwrite": only with this
+/// version does exactly one of two workers create an entry.
 const ABSENT: u32 = u32::MAX;
 
 thread_local! {
-    /// When both clocks were read last.
-    static READ: Cell<Reading> = const { Cell::new(Reading { wall: 0, steady: Steady(0) }) };
+    /// The last reading of both clocks.
+    static LAST_READING: Cell<Reading> =
+        const { Cell::new(Reading { wall: 0, monotonic: Monotonic(0) }) };
 }
 
-/// Both clocks. A host without a wall clock gives a time at which every token has ended.
-pub(crate) fn now() -> Now {
+/// Reads both clocks. Without a wall clock, the time is one at which every token has expired.
+pub(crate) fn now() -> Clocks {
     read(wall())
 }
 
-/// Both clocks for a request, which mostly asks for one of them: the steady one has gone on since it was read last as the wall
-/// clock has.
-pub(crate) fn about_now() -> Now {
+/// Both clocks for a request. It reads the wall clock only, as long as the monotonic clock can be told from it.
+pub(crate) fn about_now() -> Clocks {
     let wall = wall();
-    match READ.get().steady_at(wall) {
-        Some(steady) => Reading { wall, steady }.now(),
+    match LAST_READING.get().monotonic_at(wall) {
+        Some(monotonic) => Reading { wall, monotonic }.now(),
         None => read(wall),
     }
 }
 
-fn read(wall: u64) -> Now {
+fn read(wall: u64) -> Clocks {
     let ticks = coarsetime::Instant::now().as_ticks();
-    let reading = Reading { wall, steady: Steady(coarsetime::Duration::from_ticks(ticks).as_nanos()) };
-    READ.set(reading);
+    let monotonic = Monotonic(coarsetime::Duration::from_ticks(ticks).as_nanos());
+    let reading = Reading { wall, monotonic };
+    LAST_READING.set(reading);
     reading.now()
 }
 
-/// Nanoseconds since 1970; zero if the host has no such clock.
+/// Nanoseconds since 1970; zero if the host has no wall clock.
 fn wall() -> u64 {
     let wall = hostcalls::get_current_time().unwrap_or(UNIX_EPOCH);
     wall.duration_since(UNIX_EPOCH)
@@ -51,7 +54,7 @@ pub(crate) fn random() -> u64 {
     RandomState::new().hash_one(0_u8)
 }
 
-/// The host as the engine asks it.
+/// The host as the engine's environment.
 pub(crate) struct Host;
 
 impl Environment for Host {
@@ -63,7 +66,7 @@ impl Environment for Host {
     }
 
     fn share(&mut self, name: &str, value: &[u8]) {
-        // without a compare there is nothing that could mismatch
+        // a write without a compare cannot fail
         let _ = hostcalls::set_shared_data(name, Some(value), None);
     }
 
@@ -77,15 +80,51 @@ impl Environment for Host {
     }
 }
 
-/// What Envoy's foreign function `verify_signature` says, or `None` if it gave no answer.
+/// The connection of the stream whose context is in effect.
+pub(crate) struct HostConnection;
+
+impl Connection for HostConnection {
+    fn peer_certificate_sha256(&self) -> Option<[u8; 32]> {
+        let hex = hostcalls::get_property(vec!["connection", "sha256_peer_certificate_digest"]).ok()??;
+        let hex = std::str::from_utf8(&hex).ok().filter(|hex| hex.len() == 64)?;
+        let mut digest = [0; 32];
+        for (at, byte) in digest.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(hex.get(at * 2..at * 2 + 2)?, 16).ok()?;
+        }
+        Some(digest)
+    }
+
+    fn cluster(&self) -> Option<Vec<u8>> {
+        hostcalls::get_property(vec!["xds", "cluster_name"]).ok()?
+    }
+}
+
+/// Calls Envoy's foreign function `verify_signature`; `None` if it gave no answer.
 pub(crate) fn verify_signature(arguments: &[u8]) -> Option<Vec<u8>> {
     let answer = hostcalls::call_foreign_function("verify_signature", Some(arguments)).ok()?;
-    // an empty message is one too
+    // `None` is the empty message
     Some(answer.unwrap_or_default())
 }
 
-/// Asks for a tick after so long. One tick follows; whoever wants another asks again.
+/// Writes a length-delimited field of a protocol buffer message, which Envoy's foreign functions take.
+pub(crate) fn protobuf_field(out: &mut Vec<u8>, number: u32, value: &[u8]) {
+    protobuf_head(out, number, value.len());
+    out.extend_from_slice(value);
+}
+
+/// Writes the number and the length of such a field.
+pub(crate) fn protobuf_head(out: &mut Vec<u8>, number: u32, length: usize) {
+    encode_key(number, WireType::LengthDelimited, out);
+    encode_varint(length as u64, out);
+}
+
+/// Asks for a tick after `period`, and another one after each `period` until it is changed.
 pub(crate) fn tick_after(period: Duration) {
-    // a host without ticks fetches no keys, and says so by 503
+    // a host without ticks fetches no keys: requests get 503
     let _ = hostcalls::set_tick_period(period);
+}
+
+/// Asks for a tick as soon as this event is over. Calls that a stream makes would have their responses sent to the stream.
+pub(crate) fn request_tick() {
+    tick_after(Duration::from_millis(1));
 }

@@ -1,36 +1,35 @@
-//! The Proxy-Wasm adapter: reads the clock and the headers, asks the engine, and carries out what it decides. It decides
-//! nothing by itself, except that what goes wrong here is never a pass.
+//! The Proxy-Wasm adapter: translates host calls into events of the engine's [`Worker`](portcullis_engine::worker::Worker), and
+//! executes the effects. It decides nothing by itself, except that a failure here never lets a request pass.
 //!
-//! | file | what it does |
+//! | file | purpose |
 //! |---|---|
-//! | `root` | configuration, tick and fetches: one policy and one worker for each root context |
-//! | `http` | one request: headers in, decision out, and what becomes of the stream |
-//! | `carry` | carries a decision out: headers to write, or the reply |
-//! | `crypto` | the host's cryptography behind jsonwebtoken's seam |
-//! | `host` | clocks, shared data, ticks: whatever else only the host has |
-//! | `metrics`, `report`, `roster` | what an operator sees in numbers |
-//! | `remember` | what the access log is told of each request |
-#![allow(missing_docs, reason = "what `main!` exports has none")]
+//! | `root_context` | configuration: one policy and one worker for each root context |
+//! | `http_context` | one request, paused until it is allowed |
+//! | `gateway` | executes decisions and effects: headers, replies, fetches, ticks |
+//! | `host` | clocks, shared data, ticks, properties of the connection |
+//! | `host_crypto` | signatures verified by the host, behind jsonwebtoken's interface |
+//! | `metrics` | Envoy stats |
+//! | `access_log` | the decision as filter state, for Envoy's access log |
+//! | `fault_injection` | faults for tests, only with the feature `fault-injection` |
+#![allow(missing_docs, reason = "the items that `main!` exports have none")]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[cfg(all(target_family = "wasm", not(target_feature = "simd128")))]
 compile_error!(
-    "the plugin is built with the flags of .cargo/config.toml: run cargo inside the repository, without RUSTFLAGS"
+    "the plugin needs the flags of .cargo/config.toml: run cargo inside the repository, without RUSTFLAGS"
 );
 
-mod carry;
-mod crypto;
+mod access_log;
+#[cfg(feature = "fault-injection")]
+mod fault_injection;
+mod gateway;
 mod host;
-mod http;
+mod host_crypto;
+mod http_context;
 mod metrics;
-mod remember;
-mod report;
-mod root;
-mod roster;
-#[cfg(feature = "trap")]
-mod trap;
+mod root_context;
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
-    proxy_wasm::set_root_context(|context| Box::new(root::Root::new(context)));
+    proxy_wasm::set_root_context(|context| Box::new(root_context::Root::new(context)));
 }}

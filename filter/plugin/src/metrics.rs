@@ -1,27 +1,32 @@
-//! What an operator sees in numbers: Envoy stats, so any Envoy scraper has them. A metric is defined once, at its first
-//! use, since `define_metric` allocates at every call; its tags are part of its name, `;name=value`, and the example's
-//! `stats_tags` make Prometheus labels of them. Every tag's value comes from the policy or from [`Reason`], never from a
-//! request, so the policy bounds the series.
+//! Envoy stats. `define_metric` allocates at every call, so each metric is defined once, at its first use. Its tags are part of its
+//! name, `;name=value`, and the example's `stats_tags` make Prometheus labels of them. Tags come from the policy or from
+//! [`Reason`], never from a request, so the policy bounds the number of series.
 //!
-//! Counters are incremented where the thing happens, so no figure is lost with a VM. Gauges are set, never changed by a
-//! difference, which a VM that dies would not take back: every worker sets them to the same value, of which some are sums
-//! over all workers (`roster`).
+//! Counters are incremented at once, so no count is lost with a VM. Gauges are set, never changed by a difference, which a VM that
+//! dies would not take back: every worker sets them to the same value, some of them totals over all workers.
 
 use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
 
 use hashbrown::HashMap;
+use portcullis_engine::authorizer::Authorizer;
+use portcullis_engine::clock::Clocks;
+use portcullis_engine::jose::signature::Algorithm;
+use portcullis_engine::policy::{Policy, ProviderId};
 use portcullis_engine::reason::Reason;
+use portcullis_engine::worker::Totals;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MetricType;
 use rustc_hash::FxBuildHasher;
 
-/// Where a decision is counted.
+use crate::host_crypto;
+
+/// The series in which a decision is counted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DecisionKey {
-    /// The row's id within the policy; `None`: no row.
+    /// The row's id within the policy; `None` without a row.
     pub(crate) row: Option<u32>,
-    /// The service's place in the policy; `None`: no service has the host.
+    /// The service's id within the policy; `None` if no service has the host.
     pub(crate) service: Option<u32>,
     /// Why it was refused, or would have been (shadow).
     pub(crate) reason: Option<Reason>,
@@ -30,7 +35,7 @@ pub(crate) struct DecisionKey {
 }
 
 impl Hash for DecisionKey {
-    // in two words instead of in seven: this is asked at every request
+    // two writes instead of seven, since every request hashes its key
     fn hash<H: Hasher>(&self, state: &mut H) {
         let place = |place: Option<u32>| u64::from(place.unwrap_or(u32::MAX));
         state.write_u64(place(self.row) << 32 | place(self.service));
@@ -46,8 +51,8 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Counts a decision. `name` gives the names of service and row, asked for at the first one only.
-    pub(crate) fn decision<'n>(&self, key: DecisionKey, name: impl FnOnce() -> (&'n str, String)) {
+    /// Counts a decision. `name` returns the names of service and row; it is called at the first decision of a series only.
+    pub(crate) fn count_decision<'n>(&self, key: DecisionKey, name: impl FnOnce() -> (&'n str, String)) {
         let mut decisions = self.decisions.borrow_mut();
         let id = *decisions.entry(key).or_insert_with(|| {
             let (service, row) = name();
@@ -76,8 +81,62 @@ impl Metrics {
 
     /// Sets a gauge that every worker would set to the same value.
     pub(crate) fn set(&self, name: &str, value: u64) {
-        // an id that the host gave is an id that it knows
+        // the host knows the ids that it gave
         let _ = hostcalls::record_metric(self.id(MetricType::Gauge, name), value);
+    }
+
+    /// Sets the gauges that last as long as the policy.
+    pub(crate) fn report_policy(&self, policy: &Policy, now: Clocks) {
+        self.set(&format!("portcullis.policy_loaded_seconds;hash={}", policy.hash()), now.wall.0);
+        for algorithm in Algorithm::ALL {
+            let name = format!("portcullis.host_crypto;algorithm={}", algorithm.name());
+            self.set(&name, u64::from(host_crypto::HOST.is_trusted(algorithm)));
+        }
+        // alerts compare the age of the keys with it
+        for provider in policy.providers().iter().filter(|provider| provider.keys.is_fetched()) {
+            let name = format!("portcullis.keys_refresh_seconds;provider={}", provider.name);
+            self.set(&name, provider.key_times.refresh.as_secs());
+        }
+    }
+
+    /// Reports cache, cryptography and keys, at every tick.
+    pub(crate) fn report_worker(&self, policy: &Policy, authorizer: &mut Authorizer, now: Clocks) {
+        self.count_cache(authorizer);
+        self.count("portcullis.host_crypto_failures", host_crypto::HOST.take_failures());
+        for (id, provider) in (0..).map(ProviderId).zip(policy.providers()) {
+            if !provider.keys.is_fetched() {
+                continue;
+            }
+            let set = |gauge: &str, value| {
+                self.set(&format!("portcullis.{gauge};provider={}", provider.name), value);
+            };
+            let state = authorizer.key_store().state(id);
+            let Some((state, started_at)) = state.and_then(|it| Some((it, it.started_at?))) else {
+                // a gauge that does not exist yet raises no alert
+                set("keys_usable", 0);
+                continue;
+            };
+            set("keys_age_seconds", now.monotonic.since(started_at).as_secs());
+            set("keys_usable", as_u64(state.usable));
+            set("keys_ignored", as_u64(state.ignored));
+        }
+    }
+
+    /// Counts the cache's hits and misses since the last call.
+    pub(crate) fn count_cache(&self, authorizer: &mut Authorizer) {
+        let counts = authorizer.cache_mut().take_counts();
+        self.count("portcullis.cache;outcome=hit", counts.hits);
+        self.count("portcullis.cache;outcome=miss", counts.misses);
+    }
+
+    /// Sets the gauges of all workers together.
+    pub(crate) fn report_totals(&self, totals: &Totals) {
+        self.set("portcullis.waiting_requests", totals.stats.waiting);
+        self.set("portcullis.cached_tokens", totals.stats.tokens);
+        self.set("portcullis.cached_bytes", totals.stats.bytes);
+        for (policy, workers) in &totals.policies {
+            self.set(&format!("portcullis.policy_workers;hash={policy}"), *workers);
+        }
     }
 
     fn id(&self, kind: MetricType, name: &str) -> u32 {
@@ -95,6 +154,10 @@ fn define(kind: MetricType, name: &str) -> u32 {
 }
 
 fn increment(id: u32, by: i64) {
-    // a metric that the host would not define is not counted: no reason to refuse a request
+    // a metric that the host did not define is not counted; the request goes on
     let _ = hostcalls::increment_metric(id, by);
+}
+
+fn as_u64(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }

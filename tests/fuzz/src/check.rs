@@ -9,7 +9,7 @@ use portcullis_cli::policy::Loaded;
 use portcullis_cli::report::Format;
 use portcullis_cli::source::Source;
 use portcullis_cli::verb::check::answer;
-use portcullis_engine::time::UnixTime;
+use portcullis_engine::clock::UnixTime;
 use serde_json::Value;
 
 use crate::fixture::NOW;

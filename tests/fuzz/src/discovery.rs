@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use portcullis_engine::keylife::discovery::jwks_endpoint;
+use portcullis_engine::jwks_refresh::discovery::jwks_endpoint;
 use portcullis_engine::policy::{Endpoint, KeySource, Policy};
 use serde_json::{Value, json};
 use url::Url;

@@ -6,11 +6,11 @@ use std::rc::Rc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use corpus::{Case, Expected};
-use portcullis_engine::authn::signature::RUST_CRYPTO;
-use portcullis_engine::decide::Gate;
+use portcullis_engine::authorizer::Authorizer;
+use portcullis_engine::clock::{Clocks, Monotonic, UnixTime};
+use portcullis_engine::jose::signature::RUST_CRYPTO;
 use portcullis_engine::policy::Policy;
 use portcullis_engine::request::Connection;
-use portcullis_engine::time::{Now, Steady, UnixTime};
 use portcullis_principal::SigningKey;
 use serde_json::{Value, json};
 
@@ -80,8 +80,8 @@ impl Fixture {
     }
 
     /// A gate without a past.
-    pub(crate) fn gate(&self) -> Gate {
-        Gate::new(Rc::clone(&self.policy), RUST_CRYPTO)
+    pub(crate) fn authorizer(&self) -> Authorizer {
+        Authorizer::new(Rc::clone(&self.policy), RUST_CRYPTO)
     }
 }
 
@@ -106,9 +106,9 @@ pub(crate) fn with<T>(run: impl FnOnce(&Fixture) -> T) -> T {
 }
 
 /// So many seconds from [`NOW`], on both clocks.
-pub(crate) fn at(seconds: i64) -> Now {
+pub(crate) fn at(seconds: i64) -> Clocks {
     let wall = NOW.saturating_add_signed(seconds);
-    Now { wall: UnixTime(wall), steady: Steady(wall.saturating_mul(1_000_000_000)) }
+    Clocks { wall: UnixTime(wall), monotonic: Monotonic(wall.saturating_mul(1_000_000_000)) }
 }
 
 /// Headers as the adapter hands them over.

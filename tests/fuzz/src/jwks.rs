@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use portcullis_engine::authn::algorithm::Algorithm;
-use portcullis_engine::authn::bearer::Headers;
-use portcullis_engine::authn::jwks::{Key, KeySet};
-use portcullis_engine::authn::signature::RUST_CRYPTO;
-use portcullis_engine::decide::{Decision, Gate};
+use portcullis_engine::authorizer::{Authorizer, Decision};
+use portcullis_engine::clock::Monotonic;
+use portcullis_engine::jose::jwks::{Key, KeySet};
+use portcullis_engine::jose::signature::Algorithm;
+use portcullis_engine::jose::signature::RUST_CRYPTO;
 use portcullis_engine::policy::{Policy, ProviderId};
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;
-use portcullis_engine::time::Steady;
 use serde_json::json;
 
 use crate::fixture::{NOW, Peer, at, headers, load};
@@ -32,16 +32,16 @@ pub fn jwks(input: &[u8]) {
     let pss_only = set.keys().iter().all(|key| fits(key).iter().all(|it| it.name().starts_with("PS")));
     let keys: Vec<_> = set.keys().iter().take(KEYS).cloned().collect();
     POLICY.with(|(policy, main)| {
-        let mut gate = Gate::new(Rc::clone(policy), RUST_CRYPTO);
-        gate.keyring_mut().install(*main, set, Steady(1));
-        assert!(gate.keyring().state(*main).is_some_and(|state| state.usable > 0 || pss_only));
+        let mut authorizer = Authorizer::new(Rc::clone(policy), RUST_CRYPTO);
+        authorizer.key_store_mut().install(*main, set, Monotonic(1));
+        assert!(authorizer.key_store().state(*main).is_some_and(|state| state.usable > 0 || pss_only));
         for key in keys {
             assert!(key.kid().is_none_or(|kid| (1..=256).contains(&kid.len())));
             let fitting = fits(&key);
             assert!(!fitting.is_empty(), "a key that fits nothing");
             for algorithm in fitting {
                 for signature in signatures() {
-                    forged_is_refused(&mut gate, &key, algorithm, &signature);
+                    forged_is_refused(&mut authorizer, &key, algorithm, &signature);
                 }
             }
         }
@@ -69,7 +69,7 @@ fn signatures() -> Vec<Vec<u8>> {
     all
 }
 
-fn forged_is_refused(gate: &mut Gate, key: &Key, algorithm: Algorithm, signature: &[u8]) {
+fn forged_is_refused(authorizer: &mut Authorizer, key: &Key, algorithm: Algorithm, signature: &[u8]) {
     let mut header = json!({ "alg": algorithm.name(), "typ": "JWT" });
     if let Some(kid) = key.kid() {
         header["kid"] = json!(kid);
@@ -81,6 +81,6 @@ fn forged_is_refused(gate: &mut Gate, key: &Key, algorithm: Algorithm, signature
         crate::token::joined([header.to_string().as_bytes(), claims.to_string().as_bytes(), signature]);
     let bearer = format!("Bearer {token}").into_bytes();
     let headers = headers(b"GET", b"/me", b"main.example", [("authorization".to_owned(), bearer)]);
-    let verdict = gate.decide(&Request::new(Headers(&headers)), &Peer(None), at(0));
+    let verdict = authorizer.decide(&Request::new(Headers(&headers)), &Peer(None), at(0));
     assert!(matches!(verdict.decision, Decision::Refuse(_)), "{:?}", verdict.decision);
 }

@@ -1,9 +1,9 @@
 //! What must hold of a decision, whatever was asked.
 
-use portcullis_engine::authn::bearer::Headers;
-use portcullis_engine::decide::{Decision, Gate, Permit, Verdict};
+use portcullis_engine::authorizer::{Authorizer, Decision, Permit, Verdict};
+use portcullis_engine::clock::Clocks;
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;
-use portcullis_engine::time::Now;
 use serde_json::Value;
 
 use crate::fixture::{Fixture, Peer};
@@ -21,14 +21,14 @@ pub(crate) enum Tokens {
 /// Decides a request, and panics if something passes that must not. Says whether a caller passes.
 pub(crate) fn decide(
     fixture: &Fixture,
-    gate: &mut Gate,
+    authorizer: &mut Authorizer,
     headers: &[(String, Vec<u8>)],
     peer: &Peer,
-    now: Now,
+    now: Clocks,
     tokens: Tokens,
 ) -> bool {
     let request = Request::new(Headers(headers));
-    let verdict = gate.decide(&request, peer, now);
+    let verdict = authorizer.decide(&request, peer, now);
     match &verdict.decision {
         Decision::Refuse(reason) => {
             assert!(reason.terms().status >= 400 && verdict.trace.reason == Some(*reason));
@@ -36,7 +36,7 @@ pub(crate) fn decide(
         }
         Decision::Wait(..) => panic!("the keys are inline"),
         Decision::Allow(permit) => {
-            allowed(fixture, gate, headers, peer, now, &verdict, permit, tokens);
+            allowed(fixture, authorizer, headers, peer, now, &verdict, permit, tokens);
             permit.caller().is_some()
         }
     }
@@ -45,10 +45,10 @@ pub(crate) fn decide(
 #[allow(clippy::too_many_arguments)] // all that there is to know
 fn allowed(
     fixture: &Fixture,
-    gate: &mut Gate,
+    authorizer: &mut Authorizer,
     headers: &[(String, Vec<u8>)],
     peer: &Peer,
-    now: Now,
+    now: Clocks,
     verdict: &Verdict,
     permit: &Permit,
     tokens: Tokens,
@@ -65,7 +65,8 @@ fn allowed(
         assert!(shadows(modes.into_iter().flatten(), now), "{modes:?}");
     }
     let request = Request::new(Headers(headers));
-    let written = permit.headers(policy, (gate.assertions_mut(), Some(&fixture.key)), request.method, now);
+    let written =
+        permit.headers(policy, (authorizer.assertions_mut(), Some(&fixture.key)), request.method, now);
     let Ok(written) = written else {
         // the adapter refuses with `handoff-failed`: no assertion is for a method that is no text
         return assert!(request.method.is_empty() && permit.caller().is_some(), "no hand-off");
@@ -102,7 +103,7 @@ fn allowed(
 }
 
 /// Whether the first mode that is written, the nearest one first, is a shadow mode that has not ended.
-pub(crate) fn shadows<'d>(modes: impl IntoIterator<Item = &'d Value>, now: Now) -> bool {
+pub(crate) fn shadows<'d>(modes: impl IntoIterator<Item = &'d Value>, now: Clocks) -> bool {
     let nearest = modes.into_iter().find(|mode| !mode.is_null());
     let until = nearest.and_then(|mode| mode["shadow"]["until"].as_str());
     let seconds = i64::try_from(now.wall.0).expect("a time of this millennium");
@@ -158,7 +159,7 @@ mod tests {
     fn passes(fixture: &Fixture, token: &str, seconds: i64) -> bool {
         let bearer = [("authorization".to_owned(), format!("Bearer {token}").into_bytes())];
         let headers = headers(b"GET", b"/me", b"main.example", bearer);
-        decide(fixture, &mut fixture.gate(), &headers, &Peer(None), at(seconds), Tokens::Issued)
+        decide(fixture, &mut fixture.authorizer(), &headers, &Peer(None), at(seconds), Tokens::Issued)
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use portcullis_engine::authn::bearer::Headers;
-use portcullis_engine::authn::signature::RUST_CRYPTO;
-use portcullis_engine::decide::{Decision, Gate};
+use portcullis_engine::authorizer::{Authorizer, Decision};
+use portcullis_engine::jose::signature::RUST_CRYPTO;
 use portcullis_engine::policy::Policy;
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;
 use serde_json::Value;
 
@@ -27,29 +27,29 @@ pub fn policy(input: &[u8]) {
 
 /// Asks without a token for the endpoints of every service. What may pass is read from the document alone.
 fn nobody_passes(document: &Value, policy: Rc<Policy>) {
-    let mut gate = Gate::new(policy, RUST_CRYPTO);
+    let mut authorizer = Authorizer::new(policy, RUST_CRYPTO);
     for service in document["services"].as_object().into_iter().flatten().map(|(_, service)| service) {
         let hosts = service["hosts"].as_array().into_iter().flatten().filter_map(Value::as_str);
         for host in hosts.take(2) {
             let rows = service["routes"].as_array().into_iter().flatten();
             let rows = rows.filter_map(|row| row["match"].as_str()?.split_once(' '));
             for (method, template) in rows.take(8) {
-                ask(&mut gate, document, method, template, &host.replace('*', "x"));
+                ask(&mut authorizer, document, method, template, &host.replace('*', "x"));
             }
         }
     }
 }
 
-fn ask(gate: &mut Gate, document: &Value, method: &str, template: &str, host: &str) {
+fn ask(authorizer: &mut Authorizer, document: &Value, method: &str, template: &str, host: &str) {
     let segment = |part: &'_ str| if part.starts_with('{') { "x".to_owned() } else { part.to_owned() };
     let path = template.split('/').map(segment).collect::<Vec<_>>().join("/");
     let headers = headers(method.as_bytes(), path.as_bytes(), host.as_bytes(), []);
     let now = at(0);
-    let verdict = gate.decide(&Request::new(Headers(&headers)), &Peer(None), now);
+    let verdict = authorizer.decide(&Request::new(Headers(&headers)), &Peer(None), now);
     let Decision::Allow(permit) = verdict.decision else { return };
     assert!(permit.caller().is_none());
     // which service a host belongs to is the target `request`'s affair
-    let service = verdict.trace.service.and_then(|id| gate.policy().service(id));
+    let service = verdict.trace.service.and_then(|id| authorizer.policy().service(id));
     let service = service.map_or(&Value::Null, |service| &document["services"][service.name()]);
     let row = decides(service, method, &path);
     if permit.shadow().is_some() {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
-use portcullis_engine::authn::bearer::Headers;
-use portcullis_engine::authn::jwks::KeySet;
-use portcullis_engine::keylife::freshness::fresh_for;
-use portcullis_engine::keylife::record::Record;
-use portcullis_engine::keylife::schedule::next_refresh;
-use portcullis_engine::time::Steady;
+use portcullis_engine::clock::Monotonic;
+use portcullis_engine::jose::jwks::KeySet;
+use portcullis_engine::jwks_refresh::schedule::fresh_for;
+use portcullis_engine::jwks_refresh::schedule::next_refresh;
+use portcullis_engine::jwks_refresh::shared_entry::Record;
+use portcullis_engine::request::Headers;
 use serde_json::Value;
 
 use crate::fixture::{NOW, at};
@@ -34,7 +34,7 @@ pub fn reply(input: &[u8]) {
             assert!(next <= refresh && next >= least * 9 / 10, "{next:?} of {refresh:?}");
         }
     }
-    let record = Record { begun: Steady(NOW), fresh_for: fresh, jwks: body.to_vec() };
+    let record = Record { started_at: Monotonic(NOW), fresh_for: fresh, jwks: body.to_vec() };
     assert_eq!(Record::decode(&record.encode()), Some(record));
     if let Ok(set) = KeySet::parse(body) {
         let document: Value = serde_json::from_slice(body).expect("what is read is JSON");

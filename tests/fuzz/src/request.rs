@@ -227,13 +227,13 @@ fn graft(token: &mut Vec<u8>, part: u8, other: &[u8]) {
 pub fn request(input: &[u8]) {
     let Ok(Story(story)) = Story::arbitrary(&mut Unstructured::new(input)) else { return };
     fixture::with(|fixture| {
-        let mut gate = fixture.gate();
+        let mut authorizer = fixture.authorizer();
         for asked in &story {
             let others =
                 asked.headers.iter().map(|(name, value)| (name.clone(), value.bytes(&fixture.tokens)));
             let headers = headers(&asked.method, &asked.target, &asked.host, others);
             let peer = Peer(asked.certificate);
-            oracle::decide(fixture, &mut gate, &headers, &peer, at(asked.seconds), Tokens::Issued);
+            oracle::decide(fixture, &mut authorizer, &headers, &peer, at(asked.seconds), Tokens::Issued);
         }
     });
 }

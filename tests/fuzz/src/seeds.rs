@@ -133,25 +133,25 @@ pub(crate) fn configuration() -> Vec<Vec<u8>> {
 pub(crate) fn shared_data() -> Vec<Vec<u8>> {
     use std::time::Duration;
 
-    use portcullis_engine::keylife::lease::Lease;
-    use portcullis_engine::keylife::record::Record;
-    use portcullis_engine::presence::{Presence, Share};
-    use portcullis_engine::time::Steady;
+    use portcullis_engine::clock::Monotonic;
+    use portcullis_engine::jwks_refresh::lease::Lease;
+    use portcullis_engine::jwks_refresh::shared_entry::Record;
+    use portcullis_engine::worker::{WorkerReport, WorkerStats};
 
-    let now = Steady(1_000_000_000_000);
+    let now = Monotonic(1_000_000_000_000);
     let later = |seconds| now.plus(Duration::from_secs(seconds));
-    let record = |fresh_for| Record { begun: now, fresh_for, jwks: b"{}".to_vec() }.encode();
+    let record = |fresh_for| Record { started_at: now, fresh_for, jwks: b"{}".to_vec() }.encode();
     let lease = |flying, not_before, extra, failures| Lease {
-        flying_until: later(flying),
+        in_flight_until: later(flying),
         not_before: later(not_before),
-        last_extra: later(extra),
+        last_on_demand: later(extra),
         failures,
     };
-    let share = Share { waiting: 1, tokens: 2, bytes: u64::MAX };
-    let presence = |seen| Presence { worker: 7, seen, share, policy: "0123456789abcdef".into() }.encode();
-    let said = |presence: &[u8]| {
-        let length = u8::try_from(presence.len()).expect("short");
-        [&[8, 0, 0, length], presence].concat()
+    let stats = WorkerStats { waiting: 1, tokens: 2, bytes: u64::MAX };
+    let report = |seen| WorkerReport { worker: 7, seen, stats, policy: "0123456789abcdef".into() }.encode();
+    let said = |report: &[u8]| {
+        let length = u8::try_from(report.len()).expect("short");
+        [&[8, 0, 0, length], report].concat()
     };
     let (take, fail, store) = ([1, 0, 1, 1, 0], [2, 0, 0, 0, 0], [3, 0, 1, 1, 60, 0, 0, 0]);
     let (wait, replay, flip, forge) = ([0, 255, 255], [5, 0, 0], [6, 0, 1, 0, 3], [7, 1, 2, 1, 0]);
@@ -160,11 +160,11 @@ pub(crate) fn shared_data() -> Vec<Vec<u8>> {
         record(Some(300)),
         lease(10, 0, 0, 0).encode(),
         lease(660, 660, 660, u32::MAX).encode(),
-        presence(Some(now)),
-        presence(None),
+        report(Some(now)),
+        report(None),
         [&take[..], &wait, &fail, &take, &store, &wait, &store].concat(),
         [&store[..], &wait, &store, &replay, &wait, &flip, &store].concat(),
         [&take[..], &forge, &take, &[4, 1, 3, 1, 2, 3], &take, &[5, 1, 1]].concat(),
-        [&said(&presence(Some(now)))[..], &said(&presence(Some(Steady(u64::MAX)))), &wait].concat(),
+        [&said(&report(Some(now)))[..], &said(&report(Some(Monotonic(u64::MAX)))), &wait].concat(),
     ]
 }

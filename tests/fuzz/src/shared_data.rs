@@ -1,4 +1,4 @@
-//! Shared data under a hostile writer: honest workers keep leases, records and presences there, and a writer without
+//! Shared data under a hostile writer: honest workers keep leases, records and reports there, and a writer without
 //! their key writes arbitrary bytes, replays included.
 
 use std::collections::{HashMap, HashSet};
@@ -6,16 +6,16 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
-use portcullis_engine::authn::jwks::KeySet;
-use portcullis_engine::authn::signature::RUST_CRYPTO;
-use portcullis_engine::decide::Gate;
-use portcullis_engine::keylife::lease::{LONGEST, Lease};
-use portcullis_engine::keylife::record::Record;
-use portcullis_engine::keylife::schedule::{backoff, next_refresh};
-use portcullis_engine::keylife::seal::SealKey;
+use portcullis_engine::authorizer::Authorizer;
+use portcullis_engine::clock::Monotonic;
+use portcullis_engine::jose::jwks::KeySet;
+use portcullis_engine::jose::signature::RUST_CRYPTO;
+use portcullis_engine::jwks_refresh::lease::{LONGEST, Lease};
+use portcullis_engine::jwks_refresh::schedule::{backoff, next_refresh};
+use portcullis_engine::jwks_refresh::shared_entry::MacKey;
+use portcullis_engine::jwks_refresh::shared_entry::Record;
 use portcullis_engine::policy::{Policy, ProviderId};
-use portcullis_engine::presence::{Presence, SILENCE, Share, Tally};
-use portcullis_engine::time::Steady;
+use portcullis_engine::worker::{STALE_AFTER, Totals, WorkerReport, WorkerStats};
 
 /// Two providers' entries: a name for each, and the form of what is kept there.
 const NAMES: [&str; 4] =
@@ -34,17 +34,17 @@ thread_local! {
     static DOCUMENTS: [Vec<u8>; 3] = ["other", "no-kid", "twins"].map(|set| corpus::jwks(set).to_string().into_bytes());
 }
 
-/// What the workers and the other one share.
+/// What the workers and the other plugin share.
 struct World {
-    now: Steady,
+    now: Monotonic,
     entries: HashMap<&'static str, Vec<u8>>,
     places: Vec<Vec<u8>>,
     /// What honest workers sealed, and under which name.
     sealed: HashSet<(&'static str, Vec<u8>)>,
     /// The same, in order, for replays.
     past: Vec<Vec<u8>>,
-    key: SealKey,
-    gate: Gate,
+    key: MacKey,
+    authorizer: Authorizer,
     provider: ProviderId,
     /// The entry that was read last: a worker looks at each once.
     read: Vec<u8>,
@@ -58,13 +58,13 @@ pub fn shared_data(input: &[u8]) {
     as_forms(input);
     let (policy, provider) = POLICY.with(Clone::clone);
     let mut world = World {
-        now: Steady(1_000_000_000_000),
+        now: Monotonic(1_000_000_000_000),
         entries: HashMap::new(),
         places: vec![Vec::new(); 3],
         sealed: HashSet::new(),
         past: Vec::new(),
-        key: SealKey::new([7; 32]),
-        gate: Gate::new(policy, RUST_CRYPTO),
+        key: MacKey::new([7; 32]),
+        authorizer: Authorizer::new(policy, RUST_CRYPTO),
         provider,
         read: Vec::new(),
     };
@@ -77,31 +77,31 @@ pub fn shared_data(input: &[u8]) {
     }
 }
 
-/// Bytes that are a record, a lease or a presence are the only bytes of it.
+/// Bytes that are a record, a lease or a report are the only bytes of it.
 fn as_forms(bytes: &[u8]) {
-    let now = Steady(1_000_000_000_000);
+    let now = Monotonic(1_000_000_000_000);
     if let Some(record) = Record::decode(bytes) {
         assert_eq!(record.encode(), bytes);
-        let next = next_refresh(REFRESH, record.fresh_for, record.begun.0);
+        let next = next_refresh(REFRESH, record.fresh_for, record.started_at.0);
         assert!(next <= REFRESH && next >= Duration::from_millis(4_500), "{next:?}");
     }
     if let Some(lease) = Lease::decode(bytes, now) {
         assert_eq!(lease.encode(), bytes);
         is_bounded(lease, now);
     }
-    if let Some(presence) = Presence::decode(bytes) {
-        assert_eq!(presence.encode(), bytes);
-        assert!(presence.policy.bytes().all(|b| b.is_ascii_hexdigit()) && presence.policy.len() <= 64);
+    if let Some(report) = WorkerReport::decode(bytes) {
+        assert_eq!(report.encode(), bytes);
+        assert!(report.policy.bytes().all(|b| b.is_ascii_hexdigit()) && report.policy.len() <= 64);
     }
 }
 
 /// A worker may fetch once the longest possible lease has expired, whatever the stored lease says.
-fn is_bounded(lease: Lease, now: Steady) {
+fn is_bounded(lease: Lease, now: Monotonic) {
     let later = now.plus(LONGEST);
     assert!(lease.refresh(later, Duration::from_secs(5)).is_ok(), "{lease:?} at {now:?}");
     for seconds in INTERVALS {
         let interval = Duration::from_secs(seconds);
-        assert!(lease.extra(later.plus(interval), REFRESH, interval).is_ok(), "{lease:?} at {now:?}");
+        assert!(lease.on_demand(later.plus(interval), REFRESH, interval).is_ok(), "{lease:?} at {now:?}");
     }
     let failed = lease.failed(now.plus(backoff(lease.failures.saturating_add(1), REFRESH, now.0)));
     assert!(failed.refresh(now.plus(Duration::from_secs(30)), REFRESH).is_ok(), "{failed:?} at {now:?}");
@@ -135,7 +135,7 @@ impl World {
             }
             7 => {
                 let (name, content) = (Self::name(u)?, some(u)?);
-                self.entries.insert(name, SealKey::new([8; 32]).seal(name, &content));
+                self.entries.insert(name, MacKey::new([8; 32]).seal(name, &content));
             }
             _ => self.say(u)?,
         }
@@ -169,7 +169,7 @@ impl World {
         let (timeout, interval) = (seconds(TIMEOUTS, u.arbitrary()?), seconds(INTERVALS, u.arbitrary()?));
         let lease = self.lease(name);
         let taken = if u.arbitrary()? {
-            lease.extra(self.now, timeout, interval)
+            lease.on_demand(self.now, timeout, interval)
         } else {
             lease.refresh(self.now, timeout)
         };
@@ -201,7 +201,7 @@ impl World {
         let name = NAMES[RECORDS[usize::from(u.arbitrary::<bool>()?)]];
         let number = usize::from(u.arbitrary::<u8>()?);
         let jwks = DOCUMENTS.with(|documents| documents[number % documents.len()].clone());
-        let record = Record { begun: self.now, fresh_for: u.arbitrary()?, jwks };
+        let record = Record { started_at: self.now, fresh_for: u.arbitrary()?, jwks };
         // `u32::MAX` stands for `None`
         let record = Record { fresh_for: record.fresh_for.filter(|seconds| *seconds != u32::MAX), ..record };
         self.seal(name, &record.encode());
@@ -209,21 +209,21 @@ impl World {
         Ok(())
     }
 
-    /// Writes a presence, which is not authenticated.
+    /// Writes a report, which is not authenticated.
     fn say(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let place = usize::from(u.arbitrary::<u8>()?) % self.places.len();
-        let share = |u: &mut Unstructured<'_>| {
-            Ok(Share { waiting: u.arbitrary()?, tokens: u.arbitrary()?, bytes: u.arbitrary()? })
+        let stats = |u: &mut Unstructured<'_>| {
+            Ok(WorkerStats { waiting: u.arbitrary()?, tokens: u.arbitrary()?, bytes: u.arbitrary()? })
         };
         self.places[place] = match u.arbitrary::<u8>()? % 3 {
             0 => some(u)?,
             1 => {
-                let (worker, share) = (u.arbitrary()?, share(u)?);
-                Presence { worker, seen: Some(self.now), share, policy: "0f".into() }.encode()
+                let (worker, stats) = (u.arbitrary()?, stats(u)?);
+                WorkerReport { worker, seen: Some(self.now), stats, policy: "0f".into() }.encode()
             }
             _ => {
-                let (worker, seen, share) = (u.arbitrary()?, u.arbitrary::<u64>()?, share(u)?);
-                Presence { worker, seen: Some(Steady(seen)), share, policy: "AB".into() }.encode()
+                let (worker, seen, stats) = (u.arbitrary()?, u.arbitrary::<u64>()?, stats(u)?);
+                WorkerReport { worker, seen: Some(Monotonic(seen)), stats, policy: "AB".into() }.encode()
             }
         };
         Ok(())
@@ -246,35 +246,37 @@ impl World {
     fn keys_do_not_go_back(&mut self) {
         let name = NAMES[RECORDS[0]];
         let provider = self.provider;
-        let begun = |gate: &Gate| gate.keyring().state(provider).and_then(|state| state.begun);
-        let before = begun(&self.gate);
+        let started_at = |authorizer: &Authorizer| {
+            authorizer.key_store().state(provider).and_then(|state| state.started_at)
+        };
+        let before = started_at(&self.authorizer);
         let Some(record) = self.open(name).and_then(Record::decode) else { return };
-        assert!(record.begun <= self.now);
+        assert!(record.started_at <= self.now);
         let entry = self.entries.get(name).cloned().unwrap_or_default();
         if std::mem::replace(&mut self.read, entry) == self.entries[name] {
             return;
         }
         if let Ok(set) = KeySet::parse(&record.jwks) {
-            self.gate.keyring_mut().install(self.provider, set, record.begun);
+            self.authorizer.key_store_mut().install(self.provider, set, record.started_at);
         }
-        assert!(begun(&self.gate) >= before);
+        assert!(started_at(&self.authorizer) >= before);
     }
 
     /// The sums are those of numbers without bound, cut to what a gauge holds; and who does not write again is soon not counted.
     fn totals(&self) {
-        let presences: Vec<_> = self.places.iter().filter_map(|entry| Presence::decode(entry)).collect();
-        let tally = Tally::of(&presences, self.now);
-        let there: Vec<_> = presences.iter().filter(|it| it.is_there(self.now)).map(|it| it.share).collect();
-        let sum = |of: fn(&Share) -> u64| {
-            let sum = there.iter().map(|share| u128::from(of(share))).sum::<u128>();
+        let reports: Vec<_> = self.places.iter().filter_map(|entry| WorkerReport::decode(entry)).collect();
+        let totals = Totals::of(&reports, self.now);
+        let there: Vec<_> = reports.iter().filter(|it| it.is_fresh(self.now)).map(|it| it.stats).collect();
+        let sum = |of: fn(&WorkerStats) -> u64| {
+            let sum = there.iter().map(|stats| u128::from(of(stats))).sum::<u128>();
             u64::try_from(sum).unwrap_or(u64::MAX)
         };
         let [waiting, tokens, bytes] = [sum(|it| it.waiting), sum(|it| it.tokens), sum(|it| it.bytes)];
-        assert_eq!(tally.share, Share { waiting, tokens, bytes });
-        assert_eq!(tally.policies.values().sum::<u64>(), there.len() as u64);
-        assert!(tally.policies.len() <= self.places.len());
-        for presence in presences.iter().filter(|it| it.is_there(self.now)) {
-            assert!(!presence.is_there(self.now.plus(2 * SILENCE)), "{presence:?}");
+        assert_eq!(totals.stats, WorkerStats { waiting, tokens, bytes });
+        assert_eq!(totals.policies.values().sum::<u64>(), there.len() as u64);
+        assert!(totals.policies.len() <= self.places.len());
+        for report in reports.iter().filter(|it| it.is_fresh(self.now)) {
+            assert!(!report.is_fresh(self.now.plus(2 * STALE_AFTER)), "{report:?}");
         }
     }
 }

@@ -30,10 +30,10 @@ pub fn token(input: &[u8]) {
     let bearer = [b"Bearer ", &*token].concat();
     let headers = headers(b"GET", b"/me", host.as_bytes(), [("authorization".to_owned(), bearer)]);
     fixture::with(|fixture| {
-        let mut gate = fixture.gate();
+        let mut authorizer = fixture.authorizer();
         // the second time from the cache, the third time too late for most
         for seconds in [0, 1, 1_000] {
-            oracle::decide(fixture, &mut gate, &headers, &Peer(None), at(seconds), tokens);
+            oracle::decide(fixture, &mut authorizer, &headers, &Peer(None), at(seconds), tokens);
         }
     });
 }

@@ -41,7 +41,7 @@ pub fn plugin() -> Result<PathBuf> {
 ///
 /// # Errors
 /// It has not been built.
-pub fn plugin_with_traps() -> Result<PathBuf> {
+pub fn plugin_with_faults() -> Result<PathBuf> {
     faulty("portcullis.wasm")
 }
 
@@ -54,7 +54,7 @@ pub fn planter() -> Result<PathBuf> {
 }
 
 fn faulty(name: &str) -> Result<PathBuf> {
-    let built = built(target().join("wasm32-wasip1/trap").join(name));
+    let built = built(target().join("wasm32-wasip1/faults").join(name));
     built.map_err(|error| match error {
         Error::Missing { what, .. } => Error::Missing { what, mend: "run `cargo xtask test e2e`".to_owned() },
         other => other,

@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::AddAssign;
 use std::rc::Rc;
 
-use portcullis_engine::authn::bearer::Headers;
-use portcullis_engine::keylife::lease::Lease;
-use portcullis_engine::keylife::seal::SealKey;
+use portcullis_engine::clock::{Clocks, Monotonic, UnixTime};
+use portcullis_engine::jwks_refresh::lease::Lease;
+use portcullis_engine::jwks_refresh::shared_entry::MacKey;
 use portcullis_engine::policy::Policy;
 use portcullis_engine::reason::Reason;
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;
-use portcullis_engine::time::{Now, Steady, UnixTime};
 use portcullis_engine::worker::{
     BATCH, Decided, Effects, Environment, Event as WorkerEvent, Fetch, FetchError, FetchId, FetchResponse,
     Outcome, ReceivedRequest, SharedEntry, StreamId, Worker,
@@ -229,7 +229,7 @@ pub(crate) struct World<'l> {
     scheduled: Vec<Option<Event>>,
     store: RefCell<Store>,
     policy: Rc<Policy>,
-    mac_key: SealKey,
+    mac_key: MacKey,
     seats: Vec<Seat>,
     keys: Vec<Key>,
     fault: Fault,
@@ -293,7 +293,7 @@ impl<'l> World<'l> {
             scheduled: Vec::new(),
             store: RefCell::default(),
             policy: POLICY.with(Rc::clone),
-            mac_key: SealKey::new(signing_key().derive("portcullis shared data")),
+            mac_key: MacKey::new(signing_key().derive("portcullis shared data")),
             seats: Vec::new(),
             keys: Vec::new(),
             fault: Fault::None,
@@ -376,9 +376,9 @@ impl<'l> World<'l> {
         Err(Violation { seed: self.seed, rule, at: self.now, what: what.into() })
     }
 
-    fn clocks(&self) -> Now {
+    fn clocks(&self) -> Clocks {
         let wall = WALL.saturating_add(self.now / SECOND).saturating_add_signed(self.wall_offset);
-        Now { wall: UnixTime(wall), steady: Steady(self.now * 1_000_000) }
+        Clocks { wall: UnixTime(wall), monotonic: Monotonic(self.now * 1_000_000) }
     }
 
     fn any_fault(&mut self) -> Fault {
@@ -752,7 +752,7 @@ impl<'l> World<'l> {
         let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
         let mut headers = vec![header(":method", "GET"), header(":path", path), header(":authority", "shop")];
         headers.extend(sent.map(|token| header("authorization", &format!("Bearer {token}"))));
-        let received = Rc::new(ReceivedRequest::new(headers, 0));
+        let received = Rc::new(ReceivedRequest::new(headers, false));
         let life = self.seats[worker].life;
         let asked =
             Stream { worker, life, arrived: self.now, shown, path, has_waited: false, decided: self.now };
@@ -873,7 +873,7 @@ impl<'l> World<'l> {
     fn check(&self) -> Result<(), Violation> {
         for (number, seat) in self.seats.iter().enumerate() {
             let Some(worker) = &seat.worker else { continue };
-            let waiting = usize::try_from(worker.share().waiting).unwrap_or(usize::MAX);
+            let waiting = usize::try_from(worker.stats().waiting).unwrap_or(usize::MAX);
             let under_way = self.streams.values().filter(|stream| stream.worker == number).count();
             if waiting > (WAITING_REQUESTS + UNKNOWN_KID_REQUESTS).min(under_way) {
                 let what = format!("{waiting} requests wait on worker {number}, {under_way} are under way");
@@ -907,7 +907,7 @@ impl<'l> World<'l> {
         let mut leases = store.0.iter().filter(|(name, _)| name.starts_with("portcullis.lease."));
         leases.any(|(name, entry)| {
             let content = self.mac_key.open(name, &entry.value);
-            let now = self.clocks().steady;
+            let now = self.clocks().monotonic;
             content.and_then(|it| Lease::decode(it, now)).is_some_and(|lease| lease.idle(now).is_err())
         })
     }

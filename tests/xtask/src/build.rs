@@ -46,7 +46,13 @@ pub(crate) fn plugin() -> Result<()> {
 pub(crate) fn faulty() -> Result<()> {
     eprintln!("building the plugin with its traps ...");
     let mut faulty = cargo();
-    faulty.args(["build", "--package", "portcullis-plugin", "--features", "portcullis-plugin/trap"]);
-    faulty.args(["--package", "planter", "--profile", "trap", "--target", "wasm32-wasip1"]);
+    faulty.args([
+        "build",
+        "--package",
+        "portcullis-plugin",
+        "--features",
+        "portcullis-plugin/fault-injection",
+    ]);
+    faulty.args(["--package", "planter", "--profile", "faults", "--target", "wasm32-wasip1"]);
     run("building the plugin with its traps", &mut faulty, MEND)
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use portcullis_engine::authz::template::{Segment, Template};
+use portcullis_engine::authz::route_template::{Segment, Template};
 use portcullis_engine::policy::Service;
 
 use super::witness::Fresh;

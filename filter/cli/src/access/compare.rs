@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use portcullis_engine::clock::UnixTime;
 use portcullis_engine::policy::{Document, Mode, Policy, Provider, Row, RowId, Service};
-use portcullis_engine::time::UnixTime;
 
 use super::classes::{Class, classes, covers};
 use super::door::{Door, Side, Signs};

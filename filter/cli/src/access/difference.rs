@@ -1,6 +1,6 @@
 //! What a change of a policy grants and takes, as data.
 
-use portcullis_engine::time::UnixTime;
+use portcullis_engine::clock::UnixTime;
 use serde::Serialize;
 
 use super::terms::Term;

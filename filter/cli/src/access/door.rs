@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use portcullis_engine::authz::path::CanonicalPath;
-use portcullis_engine::authz::requirement::{Requirement, RoleId};
+use portcullis_engine::authz::roles::{Requirement, RoleId};
+use portcullis_engine::clock::UnixTime;
 use portcullis_engine::policy::{Found, Mode, Policy, Row, Service};
-use portcullis_engine::time::UnixTime;
 
 use super::told;
 
@@ -98,7 +98,7 @@ impl<'a> Side<'a> {
             Door::Open => true,
             Door::Token(requirement) => {
                 let roles = signs.iter().filter_map(|sign| gives.get(*sign)).flatten().map(String::as_str);
-                requirement.met(&self.policy.role_names().bits(roles))
+                requirement.is_satisfied_by(&self.policy.role_names().bits(roles))
             }
         }
     }

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use portcullis_engine::authz::requirement::Requirement;
+use portcullis_engine::authz::roles::Requirement;
+use portcullis_engine::clock::UnixTime;
 use portcullis_engine::policy::{Document, Policy, Service};
-use portcullis_engine::time::UnixTime;
 
 use super::door::{Door, Side, Signs};
 use super::told;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use portcullis_engine::authn::algorithm::Algorithm;
+use portcullis_engine::jose::signature::Algorithm;
 use portcullis_engine::policy::{KeySource, Policy, Provider, Service};
 use serde::Serialize;
 

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use portcullis_engine::authz::roles::{RoleRules, RoleSource};
+use portcullis_engine::clock::Clocks;
 use portcullis_engine::policy::{ClaimPath, Provider};
-use portcullis_engine::time::Now;
 use serde::Serialize;
 use serde_json::json;
 
@@ -49,7 +49,7 @@ const FILLER: &str = "role of no table";
 const MANY: usize = 5;
 
 /// The voices of all issuers of two policies.
-pub(super) fn voices(old: &mut Stage, new: &mut Stage, now: Now) -> Vec<Voice> {
+pub(super) fn voices(old: &mut Stage, new: &mut Stage, now: Clocks) -> Vec<Voice> {
     let issuers: BTreeSet<String> = [&old.policy, &new.policy]
         .iter()
         .flat_map(|policy| policy.providers().iter().map(|provider| provider.issuer.to_string()))
@@ -57,7 +57,7 @@ pub(super) fn voices(old: &mut Stage, new: &mut Stage, now: Now) -> Vec<Voice> {
     issuers.into_iter().flat_map(|issuer| voices_of(&issuer, old, new, now)).collect()
 }
 
-fn voices_of(issuer: &str, old: &mut Stage, new: &mut Stage, now: Now) -> Vec<Voice> {
+fn voices_of(issuer: &str, old: &mut Stage, new: &mut Stage, now: Clocks) -> Vec<Voice> {
     let provider = |stage: &Stage| {
         let id = stage.policy.provider_of_issuer(issuer)?;
         stage.policy.provider(id).cloned()
@@ -125,7 +125,7 @@ fn read(
     paths: &[ClaimPath],
     present: &[usize],
     (at, text): (usize, &str),
-    now: Now,
+    now: Clocks,
 ) -> BTreeSet<String> {
     let provider = stage.policy.provider_of_issuer(issuer).and_then(|id| stage.policy.provider(id));
     let Some(provider) = provider.map(|provider| provider.name.to_string()) else { return BTreeSet::new() };

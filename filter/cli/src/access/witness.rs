@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use portcullis_engine::authz::template::{Segment, Template};
+use portcullis_engine::authz::route_template::{Segment, Template};
 use portcullis_engine::policy::Service;
 
 /// A segment that no template names.

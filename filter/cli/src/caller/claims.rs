@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use portcullis_engine::clock::UnixTime;
 use portcullis_engine::policy::Provider;
-use portcullis_engine::time::UnixTime;
 use serde_json::{Map, Value};
 
 use super::origin::origins;

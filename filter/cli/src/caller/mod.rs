@@ -10,13 +10,13 @@ use std::rc::Rc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use ed25519_dalek::Signer as _;
-use portcullis_engine::authn::bearer::Headers;
-use portcullis_engine::authn::signature::RUST_CRYPTO;
-use portcullis_engine::decide::{Gate, Verdict};
+use portcullis_engine::authorizer::{Authorizer, Verdict};
+use portcullis_engine::clock::Clocks;
+use portcullis_engine::jose::signature::RUST_CRYPTO;
 use portcullis_engine::policy::document::{Document, JwksDocument};
 use portcullis_engine::policy::{Json, Policy, Provider, TokenSource};
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::{Connection, Request};
-use portcullis_engine::time::Now;
 use portcullis_principal::SigningKey;
 use rand::RngCore as _;
 use serde_json::{Map, Value, json};
@@ -35,7 +35,7 @@ pub struct Stage {
     /// The policy that decides.
     pub policy: Rc<Policy>,
     /// What decides.
-    pub gate: Gate,
+    pub gate: Authorizer,
     key: ed25519_dalek::SigningKey,
     handoff: SigningKey,
 }
@@ -55,7 +55,7 @@ impl Stage {
     /// # Errors
     /// There is no randomness.
     pub fn as_it_is(policy: &Rc<Policy>) -> Result<Self, Trouble> {
-        let gate = Gate::new(Rc::clone(policy), RUST_CRYPTO);
+        let gate = Authorizer::new(Rc::clone(policy), RUST_CRYPTO);
         let key = ed25519_dalek::SigningKey::from_bytes(&random()?);
         Ok(Self { policy: Rc::clone(policy), gate, key, handoff: handoff_key()? })
     }
@@ -78,7 +78,7 @@ impl Stage {
             Trouble::run(format!("the policy with keys of this run does not load: {errors}"))
         })?;
         let policy = Rc::new(policy);
-        let gate = Gate::new(Rc::clone(&policy), RUST_CRYPTO);
+        let gate = Authorizer::new(Rc::clone(&policy), RUST_CRYPTO);
         Ok(Self { policy, gate, key, handoff: handoff_key()? })
     }
 
@@ -99,7 +99,7 @@ impl Stage {
         &mut self,
         ask: &Ask,
         carried: Option<Carried<'_>>,
-        now: Now,
+        now: Clocks,
         tell: impl FnOnce(&Policy, &Request<'_>, &Verdict, &SigningKey) -> T,
     ) -> T {
         let headers = ask.headers(carried);
@@ -113,7 +113,7 @@ impl Stage {
     }
 
     /// The roles that the policy reads from claims of a provider; none if the token is no good.
-    pub fn roles(&mut self, provider: &str, mut claims: Map<String, Value>, now: Now) -> Vec<String> {
+    pub fn roles(&mut self, provider: &str, mut claims: Map<String, Value>, now: Clocks) -> Vec<String> {
         let policy = Rc::clone(&self.policy);
         let Some(provider) = policy.providers().iter().find(|it| &*it.name == provider) else {
             return Vec::new();
@@ -124,7 +124,7 @@ impl Stage {
         // no host: no service narrows it
         let ask = Ask::nowhere();
         self.decide(&ask, Some(Carried { source, token: &token }), now, |_, _, verdict, _| {
-            verdict.trace.caller.as_ref().map(|caller| caller.roles.to_vec()).unwrap_or_default()
+            verdict.trace.authn.caller.as_ref().map(|caller| caller.roles.to_vec()).unwrap_or_default()
         })
     }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
+use portcullis_engine::clock::UnixTime;
 use portcullis_engine::explain::{Explanation, Outcome, explain};
 use portcullis_engine::policy::{Document, Provider};
 use portcullis_engine::reason::Reason;
-use portcullis_engine::time::UnixTime;
 
 use super::document::{Caller, Case, Cases, Expect, Who};
 use crate::access::told;

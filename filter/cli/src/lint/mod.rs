@@ -12,8 +12,8 @@ mod shadow;
 
 use std::rc::Rc;
 
+use portcullis_engine::clock::UnixTime;
 use portcullis_engine::policy::{Provider, Service};
-use portcullis_engine::time::UnixTime;
 
 use crate::policy::Loaded;
 use crate::report::{Finding, Severity};

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use portcullis_engine::authz::path::CanonicalPath;
-use portcullis_engine::authz::template::{Segment, Template};
+use portcullis_engine::authz::route_template::{Segment, Template};
 use portcullis_engine::policy::{Found, Row, RowId, Service};
 use serde_json::Value;
 

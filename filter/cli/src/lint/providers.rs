@@ -1,6 +1,6 @@
 //! What is unusual about a provider: keys in clear text, clocks, ages, tokens that cannot be told apart, bindings, scopes as roles.
 
-use portcullis_engine::authn::algorithm::Algorithm;
+use portcullis_engine::jose::signature::Algorithm;
 use portcullis_engine::policy::{KeySource, Provider};
 
 use super::{Inspection, Needs, Rule, span};

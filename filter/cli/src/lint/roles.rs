@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use portcullis_engine::authz::requirement::Requirement;
+use portcullis_engine::authz::roles::Requirement;
 use portcullis_engine::authz::roles::RoleSource;
 use portcullis_engine::policy::{Provider, Service};
 

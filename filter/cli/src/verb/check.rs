@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use portcullis_engine::time::UnixTime;
+use portcullis_engine::clock::UnixTime;
 use serde_json::json;
 
 use crate::clock;

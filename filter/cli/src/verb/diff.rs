@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use comfy_table::{ContentArrangement, Table, presets};
-use portcullis_engine::time::UnixTime;
+use portcullis_engine::clock::UnixTime;
 
 use crate::access::{Change, Difference, Direction, Endpoint, Sign, Term, When, Who, difference, told};
 use crate::clock;

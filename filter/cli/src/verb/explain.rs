@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use clap::Args;
-use portcullis_engine::authn::jwks::KeySet;
+use portcullis_engine::clock::{Monotonic, UnixTime};
 use portcullis_engine::explain::{Explanation, Outcome, explain};
+use portcullis_engine::jose::jwks::KeySet;
 use portcullis_engine::policy::{Policy, Provider, ProviderId, Service, TokenSource};
-use portcullis_engine::time::{Steady, UnixTime};
 use serde_json::{Value, json};
 
 use crate::caller::{Ask, Carried, Claims, Stage, fill};
@@ -133,7 +133,7 @@ fn install(stage: &mut Stage, token: &str, file: &Path) -> Result<(), Trouble> {
             let message = format!("the keys of `{}` stand in the policy itself", provider.name);
             return Err(Trouble::helped(message, "leave `--jwks` out"));
         }
-        stage.gate.keyring_mut().install(id, keys, Steady(0));
+        stage.gate.key_store_mut().install(id, keys, Monotonic(0));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use clap::Args;
-use portcullis_engine::time::UnixTime;
+use portcullis_engine::clock::UnixTime;
 use serde_json::json;
 use similar::{ChangeTag, TextDiff};
 

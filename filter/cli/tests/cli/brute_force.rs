@@ -7,7 +7,7 @@ mod requests;
 
 use portcullis_cli::access::{Change, Difference, Direction, Sign, When, Who, difference};
 use portcullis_cli::policy::Loaded;
-use portcullis_engine::time::UnixTime;
+use portcullis_engine::clock::UnixTime;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};

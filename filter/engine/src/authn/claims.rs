@@ -1,17 +1,18 @@
 //! The claims of a token: read strictly, compared with the provider's rules, and verified only with the proof of a
 //! signature. What depends on the clock, the service or the connection is not judged here but at every request: see
-//! [`Standing`].
+//! [`TokenValidity`].
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::base64url;
-use super::json::{Json, Object};
-use super::signature::Proof;
-use crate::policy::Provider;
+use crate::authz::roles::{RoleRules, Roles};
+use crate::clock::UnixTime;
+use crate::jose::json::{Json, Object};
+use crate::jose::signature::Proof;
+use crate::jose::token::decode_base64url;
+use crate::model::Provider;
 use crate::reason::Reason;
-use crate::time::UnixTime;
 
 /// Of a subject or a token id, in bytes (OpenID Connect Core 2 allows a subject of 255).
 const MAX_NAME: usize = 256;
@@ -47,7 +48,7 @@ pub struct VerifiedClaims<'a> {
 
 /// What is judged anew at every request, for a cached token as for a fresh one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub(crate) struct TokenValidity {
     expires: UnixTime,
     not_before: Option<UnixTime>,
     issued_at: Option<UnixTime>,
@@ -98,7 +99,7 @@ impl<'a> UnverifiedClaims<'a> {
         _: Proof,
         provider: &Provider,
         access_token: bool,
-    ) -> Result<(VerifiedClaims<'a>, Standing), Reason> {
+    ) -> Result<(VerifiedClaims<'a>, TokenValidity), Reason> {
         let object = Object::parse(self.payload, MAX_VALUES).ok_or(Reason::ClaimsMalformed)?;
         let (mut exp, mut nbf, mut iat, mut jti, mut cnf) = (None, None, None, None, None);
         // all of them at once: every new token is asked for each
@@ -137,7 +138,7 @@ impl<'a> UnverifiedClaims<'a> {
         // written where they are returned
         Ok((
             VerifiedClaims { object, subject, token_id },
-            Standing { expires, not_before, issued_at, audiences, binding },
+            TokenValidity { expires, not_before, issued_at, audiences, binding },
         ))
     }
 }
@@ -146,6 +147,11 @@ impl VerifiedClaims<'_> {
     /// Whom it is about, within that issuer.
     pub fn subject(&self) -> &str {
         &self.subject
+    }
+
+    /// The roles that these rules read from the claims.
+    pub fn roles<'a>(&'a self, rules: &'a RoleRules) -> Roles<'a> {
+        rules.collect(|path| self.at(path))
     }
 
     /// The claim at a literal path.
@@ -159,7 +165,7 @@ impl VerifiedClaims<'_> {
     }
 }
 
-impl Standing {
+impl TokenValidity {
     /// When the token ends, without leeway.
     pub(crate) const fn expires(&self) -> UnixTime {
         self.expires
@@ -251,7 +257,7 @@ fn binding(confirmation: Option<&Json<'_>>) -> Result<Binding, Reason> {
         Some(_) => return Err(Reason::ClaimsMalformed),
     };
     let thumbprint = members.get("x5t#S256").and_then(Json::as_str);
-    let thumbprint = thumbprint.and_then(|text| base64url::decode(text)?.try_into().ok());
+    let thumbprint = thumbprint.and_then(|text| decode_base64url(text)?.try_into().ok());
     // two methods at once would both have to be proved (RFC 7800 3.1)
     let alone = ["jwk", "jwe", "kid", "jku", "jkt"].iter().all(|other| members.get(other).is_none());
     Ok(thumbprint.filter(|_| alone).map_or(Binding::Other, |it| Binding::Certificate(Box::new(it))))

@@ -2,123 +2,116 @@
 //!
 //! | module | what it reads |
 //! |---|---|
-//! | [`bearer`] | which token the request carries |
-//! | [`token`] | its three parts and its header |
-//! | [`keyring`], [`jwks`] | the one key that may verify it |
+//! | [`credentials`] | which token the request carries |
+//! | `token` | its three parts and its header |
+//! | [`key_store`], [`jwks`] | the one key that may verify it |
 //! | [`signature`] | whether it does |
 //! | [`claims`] | what it says, and whether that holds now |
-//! | [`cache`] | all of that for a token seen before, but for what must hold now |
-//! | `admission` | which tokens are worth their place there |
-//! | `base64url`, `json`, `words`, [`der`] | texts, bytes and keys, as the others need them read |
+//! | [`token_cache`] | all of that for a token seen before, but for what must hold now |
+//! | [`host_crypto`] | signatures verified by the host, where its self-test passes |
+//! | [`rust_crypto`] | signatures without the host, and keys and signatures in DER |
+//! | `json` | the one strict JSON reader |
 
-mod admission;
-pub mod algorithm;
-pub(crate) mod base64url;
-pub mod bearer;
-pub mod cache;
+pub mod caller;
 pub mod claims;
-pub mod der;
-mod json;
-pub mod jwks;
-pub mod keyring;
-mod rust_crypto;
-pub mod signature;
-mod token;
-mod vectors;
-mod words;
+pub mod credentials;
+pub mod key_store;
+pub mod token_cache;
 
 use std::rc::Rc;
 
-pub use self::json::{Json, Object};
-
-use self::bearer::Credential;
-use self::cache::{TokenCache, Verified};
 use self::claims::{Binding, UnverifiedClaims};
-use self::keyring::{Keyring, Missing, NoKey};
-use crate::handoff::Caller;
-use crate::policy::{Policy, Provider, ProviderId, Service};
+use crate::authn::caller::Caller;
+use crate::authn::credentials::Credential;
+use crate::authn::key_store::{KeyLookupError, KeyStore, PendingKeys};
+use crate::authn::token_cache::{TokenCache, Verified};
+use crate::clock::{Clocks, Monotonic};
+use crate::model::{Policy, Provider, ProviderId, Service};
 use crate::reason::Reason;
 use crate::request::Connection;
-use crate::time::{Now, Steady};
 
-/// What level 1 found out before it came to its end, for whoever must be told.
+/// Level 1's part of the decision trace.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Findings {
-    /// Whose token it is, or claims to be.
-    pub(crate) provider: Option<ProviderId>,
-    /// The client, once verified.
-    pub(crate) caller: Option<Rc<Caller>>,
-    /// Whether parsing and signature were spared.
-    pub(crate) cached: bool,
+pub struct AuthnTrace {
+    /// The provider whose issuer the token names, verified or not.
+    pub provider: Option<ProviderId>,
+    /// The verified client.
+    pub caller: Option<Rc<Caller>>,
+    /// Whether the cache spared parsing and the signature.
+    pub cached: bool,
 }
 
-/// Why level 1 has no client.
+/// Why level 1 did not verify a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Halt {
+pub(crate) enum AuthnError {
     /// The request is refused.
     Refused(Reason),
-    /// The provider's keys must be looked at first.
-    Wait(ProviderId, Missing),
+    /// The request waits for keys of the provider.
+    Wait(ProviderId, PendingKeys),
 }
 
-impl From<Reason> for Halt {
+impl From<Reason> for AuthnError {
     fn from(reason: Reason) -> Self {
         Self::Refused(reason)
     }
 }
 
-/// What level 1 works with.
+/// One authentication and its inputs.
 pub(crate) struct Authentication<'a> {
     pub(crate) policy: &'a Policy,
-    pub(crate) keyring: &'a Keyring,
+    pub(crate) key_store: &'a KeyStore,
     pub(crate) cache: &'a mut TokenCache,
     /// The service asked for, if the host is known: what it accepts narrows what the provider does.
     pub(crate) service: Option<&'a Service>,
     pub(crate) connection: &'a dyn Connection,
-    pub(crate) now: Now,
+    pub(crate) now: Clocks,
     /// When the request arrived: before `now` if it has waited for keys.
-    pub(crate) arrived: Steady,
+    pub(crate) arrived: Monotonic,
 }
 
 impl<'a> Authentication<'a> {
     /// Verifies the token of a request.
     ///
     /// # Errors
-    /// Why there is no client.
-    pub(crate) fn run(
+    /// The request is refused, or must wait for keys.
+    pub(crate) fn authenticate(
         &mut self,
         credential: Credential<'_>,
-        findings: &mut Findings,
-    ) -> Result<Rc<Caller>, Halt> {
+        trace: &mut AuthnTrace,
+    ) -> Result<Rc<Caller>, AuthnError> {
         self.cache.note(self.now);
         let caller = match self.cache.get(credential.token) {
-            Some(known) => self.again(&known, credential, findings)?,
-            None => self.first(credential, findings)?,
+            Some(known) => self.check_cached(&known, credential, trace)?,
+            None => self.verify_new(credential, trace)?,
         };
-        findings.caller = Some(Rc::clone(&caller));
+        trace.caller = Some(Rc::clone(&caller));
         Ok(caller)
     }
 
     /// A token that was verified before.
-    fn again(
+    fn check_cached(
         &mut self,
         known: &Verified,
         credential: Credential<'_>,
-        findings: &mut Findings,
-    ) -> Result<Rc<Caller>, Halt> {
-        findings.cached = true;
-        findings.provider = Some(known.caller.provider);
+        trace: &mut AuthnTrace,
+    ) -> Result<Rc<Caller>, AuthnError> {
+        trace.cached = true;
+        trace.provider = Some(known.caller.provider);
         self.accepted(known.caller.provider, credential)?;
         let judged = self.judge(known);
-        if judged == Err(Halt::Refused(Reason::TokenExpired)) {
+        if judged == Err(AuthnError::Refused(Reason::TokenExpired)) {
             self.cache.forget(credential.token);
         }
         judged.map(|()| Rc::clone(&known.caller))
     }
 
     /// A token that is not in the cache; it is kept there if it is worth a place.
-    fn first(&mut self, credential: Credential<'_>, findings: &mut Findings) -> Result<Rc<Caller>, Halt> {
-        let verified = self.verify(credential, findings)?;
+    fn verify_new(
+        &mut self,
+        credential: Credential<'_>,
+        trace: &mut AuthnTrace,
+    ) -> Result<Rc<Caller>, AuthnError> {
+        let verified = self.verify(credential, trace)?;
         self.judge(&verified)?;
         let caller = Rc::clone(&verified.caller);
         if self.cache.admits(credential.token) {
@@ -128,7 +121,7 @@ impl<'a> Authentication<'a> {
     }
 
     /// Everything that does not depend on the moment: done once for a cached token.
-    fn verify(&mut self, credential: Credential<'_>, findings: &mut Findings) -> Result<Verified, Halt> {
+    fn verify(&mut self, credential: Credential<'_>, trace: &mut AuthnTrace) -> Result<Verified, AuthnError> {
         if credential.token.len() > self.policy.limits().token_bytes {
             return Err(Reason::TokenTooLarge.into());
         }
@@ -136,7 +129,7 @@ impl<'a> Authentication<'a> {
         let (payload, signature) = (token.payload()?, token.signature()?);
         let claims = UnverifiedClaims::parse(&payload)?;
         let id = self.policy.provider_of_issuer(claims.issuer()).ok_or(Reason::IssuerUnknown)?;
-        findings.provider = Some(id);
+        trace.provider = Some(id);
         let provider = self.accepted(id, credential)?;
         let algorithm = header.algorithm().filter(|it| provider.algorithms.contains(*it));
         let algorithm = algorithm.ok_or(Reason::AlgorithmNotAccepted)?;
@@ -144,23 +137,23 @@ impl<'a> Authentication<'a> {
             return Err(Reason::TypeNotAccepted.into());
         }
         let wanted = (header.kid(), algorithm);
-        let key = self.keyring.find(id, provider, wanted, (self.arrived, self.now.steady));
+        let key = self.key_store.find(id, provider, wanted, (self.arrived, self.now.monotonic));
         let key = key.map_err(|none| match none {
-            NoKey::Refused(reason) => Halt::Refused(reason),
-            NoKey::Wait(missing) => Halt::Wait(id, missing),
+            KeyLookupError::Refused(reason) => AuthnError::Refused(reason),
+            KeyLookupError::Wait(missing) => AuthnError::Wait(id, missing),
         })?;
-        let proof = self.keyring.verify(&key, algorithm, token.signed(), &signature);
+        let proof = self.key_store.verify(&key, algorithm, token.signed(), &signature);
         let proof = proof.ok_or(Reason::SignatureInvalid)?;
         self.cache.headers.keep(token, &header);
-        let (claims, standing) = claims.verified(proof, provider, header.is_access_token())?;
-        let (number, ends) = (self.cache.number(), standing.expires());
-        let lately = &mut self.cache.lately;
-        let caller = Rc::new(Caller::new(self.policy, (id, provider), claims, ends, number, lately));
-        Ok(Verified { caller, standing, key })
+        let (claims, validity) = claims.verified(proof, provider, header.is_access_token())?;
+        let (number, ends) = (self.cache.number(), validity.expires());
+        let role_sets = &mut self.cache.role_sets;
+        let caller = Rc::new(Caller::new(self.policy, (id, provider), claims, ends, number, role_sets));
+        Ok(Verified { caller, validity, key })
     }
 
     /// The provider, if the service accepts it, and its tokens from where this one came.
-    fn accepted(&self, id: ProviderId, credential: Credential<'_>) -> Result<&'a Provider, Halt> {
+    fn accepted(&self, id: ProviderId, credential: Credential<'_>) -> Result<&'a Provider, AuthnError> {
         let policy: &'a Policy = self.policy;
         let provider = policy.provider(id).ok_or(Reason::IssuerUnknown)?;
         let by_service = self.service.is_none_or(|service| service.accepts(id));
@@ -172,16 +165,16 @@ impl<'a> Authentication<'a> {
     }
 
     /// What must hold at this very moment, for this service and this connection.
-    fn judge(&self, verified: &Verified) -> Result<(), Halt> {
+    fn judge(&self, verified: &Verified) -> Result<(), AuthnError> {
         let id = verified.caller.provider;
         let provider = self.policy.provider(id).ok_or(Reason::IssuerUnknown)?;
-        self.keyring.fresh(id, provider, self.now.steady).map_err(|none| match none {
-            NoKey::Refused(reason) => Halt::Refused(reason),
-            NoKey::Wait(missing) => Halt::Wait(id, missing),
+        self.key_store.fresh(id, provider, self.now.monotonic).map_err(|none| match none {
+            KeyLookupError::Refused(reason) => AuthnError::Refused(reason),
+            KeyLookupError::Wait(missing) => AuthnError::Wait(id, missing),
         })?;
-        verified.standing.judge_times(provider, self.now.wall)?;
-        verified.standing.judge_audience(provider, self.service.and_then(Service::audiences))?;
-        match &verified.standing.binding {
+        verified.validity.judge_times(provider, self.now.wall)?;
+        verified.validity.judge_audience(provider, self.service.and_then(Service::audiences))?;
+        match &verified.validity.binding {
             Binding::None => Ok(()),
             Binding::Certificate(thumbprint)
                 if self.connection.peer_certificate_sha256() == Some(**thumbprint) =>
@@ -192,8 +185,3 @@ impl<'a> Authentication<'a> {
         }
     }
 }
-
-#[cfg(test)]
-mod known_answers;
-#[cfg(test)]
-mod wycheproof_tests;

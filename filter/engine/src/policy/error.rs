@@ -155,9 +155,9 @@ impl fmt::Display for Place<'_> {
 
 /// Collects mistakes, so that a person sees all of them at once.
 #[derive(Default)]
-pub(crate) struct Mistakes(Vec<PolicyError>);
+pub(crate) struct Errors(Vec<PolicyError>);
 
-impl Mistakes {
+impl Errors {
     /// Notes a mistake.
     pub(crate) fn add(
         &mut self,

@@ -5,16 +5,16 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::document::{Document, ProviderDocument};
-use super::values::Named;
+use crate::policy::document::{Document, ProviderDocument};
+use crate::policy::values::UniqueMap;
 
 /// A document in the one form that is hashed: members in a fixed order, names sorted, presets written out.
 #[derive(Serialize)]
 struct Canonical<'a> {
-    providers: &'a Named<ProviderDocument>,
-    services: &'a Named<super::document::ServiceDocument>,
+    providers: &'a UniqueMap<ProviderDocument>,
+    services: &'a UniqueMap<super::document::ServiceDocument>,
     identity: &'a super::document::IdentityDocument,
-    mode: Option<super::mode::ModeDocument>,
+    mode: Option<super::ModeDocument>,
     problem_base: Option<&'a str>,
     headers: &'a super::document::HeaderRulesDocument,
     access_log: bool,
@@ -25,7 +25,7 @@ struct Canonical<'a> {
 }
 
 /// The hash of a document whose providers are `resolved`.
-pub(super) fn hash(document: &Document, resolved: &Named<ProviderDocument>) -> Box<str> {
+pub(super) fn hash(document: &Document, resolved: &UniqueMap<ProviderDocument>) -> Box<str> {
     let Document {
         providers: _,
         services,

@@ -40,7 +40,7 @@ fn of_kind(place: &str, error: &serde_json::Error) -> PolicyErrors {
     // the place says it better
     let line = format!(" at line {} column {}", error.line(), error.column());
     let message = on_a_line(&in_words(text.strip_suffix(&line).unwrap_or(&text)));
-    PolicyError { place: on_a_line(place), help: mend(place, &message).to_owned(), message, other: None }
+    PolicyError { place: on_a_line(place), help: help(place, &message).to_owned(), message, other: None }
         .into()
 }
 
@@ -60,7 +60,7 @@ fn in_words(text: &str) -> String {
 }
 
 /// How to mend what serde found.
-fn mend(place: &str, message: &str) -> &'static str {
+fn help(place: &str, message: &str) -> &'static str {
     const MENDS: [(&str, &str); 5] = [
         ("unknown field", "mend its name, or remove it: what is not known is never ignored"),
         ("unknown variant", "write one of those"),
@@ -78,14 +78,14 @@ fn mend(place: &str, message: &str) -> &'static str {
         };
     }
     let known = MENDS.iter().find(|(part, _)| message.contains(part));
-    known.map_or("write what is expected there", |(_, mend)| mend)
+    known.map_or("write what is expected there", |(_, help)| help)
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use crate::policy::Policy;
+    use crate::model::Policy;
     use crate::policy::testing::{assert_seen, provider, report, rows, service};
 
     #[test]

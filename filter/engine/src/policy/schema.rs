@@ -8,8 +8,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use super::document::Document;
-use super::values::{Count, Json, Named, Seconds};
-use crate::authn::algorithm::Algorithm;
+use super::values::{Count, Json, Seconds, UniqueMap};
+use crate::jose::signature::Algorithm;
 
 /// The JSON Schema (2020-12) of the policy document.
 pub fn json_schema() -> Value {
@@ -89,7 +89,7 @@ impl JsonSchema for Json {
     }
 }
 
-impl<T: JsonSchema> JsonSchema for Named<T> {
+impl<T: JsonSchema> JsonSchema for UniqueMap<T> {
     fn inline_schema() -> bool {
         true
     }

@@ -5,8 +5,8 @@ use serde_json::json;
 use super::testing::{load, loaded, provider, rows, service};
 use super::*;
 use crate::authz::path::CanonicalPath;
-use crate::authz::requirement::Requirement;
-use crate::time::UnixTime;
+use crate::authz::roles::Requirement;
+use crate::clock::UnixTime;
 
 fn policy() -> Policy {
     loaded(|_| {})

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Write as _};
 
-use super::hosts::is_host;
+use crate::model::is_host;
 
 /// An input as messages show it: in backticks, on one line, and not endless.
 pub(super) struct Quoted<'a>(pub(super) &'a str);

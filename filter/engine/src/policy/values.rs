@@ -24,7 +24,7 @@ pub struct Json(pub Value);
 
 /// A map from names to values that refuses a name written twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named<T>(pub BTreeMap<String, T>);
+pub struct UniqueMap<T>(pub BTreeMap<String, T>);
 
 impl Count {
     /// The number, as large as this machine can count.
@@ -39,13 +39,13 @@ impl From<Seconds> for Duration {
     }
 }
 
-impl<T> Default for Named<T> {
+impl<T> Default for UniqueMap<T> {
     fn default() -> Self {
         Self(BTreeMap::new())
     }
 }
 
-impl<T> std::ops::Deref for Named<T> {
+impl<T> std::ops::Deref for UniqueMap<T> {
     type Target = BTreeMap<String, T>;
 
     fn deref(&self) -> &Self::Target {
@@ -151,13 +151,13 @@ impl Serialize for Seconds {
 struct NamedVisitor<T>(PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for NamedVisitor<T> {
-    type Value = Named<T>;
+    type Value = UniqueMap<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a map of names")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Named<T>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<UniqueMap<T>, A::Error> {
         let mut named = BTreeMap::new();
         while let Some(name) = map.next_key::<String>()? {
             if named.contains_key(&name) {
@@ -165,17 +165,17 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for NamedVisitor<T> {
             }
             named.insert(name, map.next_value()?);
         }
-        Ok(Named(named))
+        Ok(UniqueMap(named))
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for UniqueMap<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(NamedVisitor(PhantomData))
     }
 }
 
-impl<T: Serialize> Serialize for Named<T> {
+impl<T: Serialize> Serialize for UniqueMap<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
     }
@@ -227,7 +227,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Value, A::Error> {
-        let Named(members) = NamedVisitor::<Json>(PhantomData).visit_map(members)?;
+        let UniqueMap(members) = NamedVisitor::<Json>(PhantomData).visit_map(members)?;
         Ok(Value::Object(members.into_iter().map(|(name, Json(value))| (name, value)).collect()))
     }
 }
@@ -308,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_name_written_twice_is_refused() {
-        let error = serde_json::from_str::<Named<Count>>(r#"{"a": 1, "a": 2}"#).unwrap_err();
+        let error = serde_json::from_str::<UniqueMap<Count>>(r#"{"a": 1, "a": 2}"#).unwrap_err();
         assert!(error.to_string().starts_with("`a` is written twice"), "{error}");
     }
 }

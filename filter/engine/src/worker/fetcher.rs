@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use super::environment::{Environment, SharedEntry};
 use super::{Effects, Event, Fetch, FetchError, FetchId, FetchResponse};
-use crate::authn::jwks::KeySet;
-use crate::authn::keyring::Keyring;
-use crate::keylife::EntryNames;
-use crate::keylife::discovery::jwks_endpoint;
-use crate::keylife::freshness::fresh_for;
-use crate::keylife::lease::{Denied, Lease};
-use crate::keylife::record::Record;
-use crate::keylife::schedule::{backoff, next_refresh};
-use crate::keylife::seal::SealKey;
-use crate::policy::{Endpoint, KeySource, KeyTimes, Provider, ProviderId};
-use crate::time::{Now, Steady, UnixTime};
+use crate::authn::key_store::KeyStore;
+use crate::clock::{Clocks, Monotonic, UnixTime};
+use crate::jose::jwks::KeySet;
+use crate::jwks_refresh::EntryNames;
+use crate::jwks_refresh::discovery::jwks_endpoint;
+use crate::jwks_refresh::lease::{Denied, Lease};
+use crate::jwks_refresh::schedule::fresh_for;
+use crate::jwks_refresh::schedule::{backoff, next_refresh};
+use crate::jwks_refresh::shared_entry::MacKey;
+use crate::jwks_refresh::shared_entry::Record;
+use crate::model::{Endpoint, KeySource, KeyTimes, Provider, ProviderId};
 
 /// How much longer than its timeout a fetch may take before another worker takes over.
 const GRACE: Duration = Duration::from_secs(2);
@@ -29,12 +29,12 @@ pub(super) struct ProviderFetcher {
     /// The endpoint of the keys, or of the document that names it.
     first: Endpoint,
     discovers: bool,
-    mac_key: SealKey,
+    mac_key: MacKey,
     names: EntryNames,
     /// The version of the shared record that this worker has seen last.
     seen: Option<u32>,
     /// When the next refresh is due.
-    due: Steady,
+    due: Monotonic,
     /// A request waits for a key with an unknown id.
     is_wanted: bool,
     /// Keys were installed between two ticks: the requests that wait for them have not been woken.
@@ -47,9 +47,9 @@ pub(super) struct ProviderFetcher {
 #[derive(Debug)]
 struct InFlightFetch {
     id: FetchId,
-    started_at: Steady,
+    started_at: Monotonic,
     /// The end of the lease that this worker took for it: tells it from the lease of another worker.
-    leased_until: Steady,
+    leased_until: Monotonic,
     endpoint: Endpoint,
     discovering: bool,
 }
@@ -64,7 +64,7 @@ enum Document {
 
 impl ProviderFetcher {
     /// The fetcher of a provider, unless its keys are inline.
-    pub(super) fn new(id: ProviderId, provider: &Provider, mac_key: &SealKey) -> Option<Self> {
+    pub(super) fn new(id: ProviderId, provider: &Provider, mac_key: &MacKey) -> Option<Self> {
         let (first, discovers) = match &provider.keys {
             KeySource::Uri(endpoint) => (endpoint.clone(), false),
             KeySource::Discovery(endpoint) => (endpoint.clone(), true),
@@ -79,7 +79,7 @@ impl ProviderFetcher {
             discovers,
             mac_key: mac_key.clone(),
             seen: None,
-            due: Steady::default(),
+            due: Monotonic::default(),
             is_wanted: false,
             is_unreported: false,
             in_flight: None,
@@ -91,12 +91,12 @@ impl ProviderFetcher {
     /// waiting requests have not been woken for.
     pub(super) fn catch_up(
         &mut self,
-        keyring: &mut Keyring,
+        key_store: &mut KeyStore,
         environment: &mut dyn Environment,
-        now: Steady,
+        now: Monotonic,
         events: &mut Vec<Event>,
     ) -> bool {
-        self.is_unreported |= self.read_shared(keyring, environment, now, events);
+        self.is_unreported |= self.read_shared(key_store, environment, now, events);
         self.is_unreported
     }
 
@@ -107,12 +107,12 @@ impl ProviderFetcher {
     pub(super) fn want_kid(
         &mut self,
         environment: &dyn Environment,
-        until: Steady,
-        now: Steady,
+        until: Monotonic,
+        now: Monotonic,
     ) -> Result<(), Duration> {
         let (lease, _) = self.lease(environment, now);
         if self.in_flight.is_none() && lease.idle(now).is_ok() {
-            let allowed = match lease.extra_allowed(now, self.times.unknown_kid_interval) {
+            let allowed = match lease.on_demand_allowed(now, self.times.unknown_kid_interval) {
                 Err(Denied::NotFor(wait)) => now.plus(wait),
                 _ => now,
             };
@@ -129,13 +129,13 @@ impl ProviderFetcher {
     /// Reads what other workers have stored, and fetches if a fetch is due or wanted. Says whether keys have come.
     pub(super) fn on_tick(
         &mut self,
-        keyring: &mut Keyring,
+        key_store: &mut KeyStore,
         environment: &mut dyn Environment,
-        now: Steady,
+        now: Monotonic,
         effects: &mut Effects,
     ) -> bool {
         let is_unreported = std::mem::take(&mut self.is_unreported);
-        let have_come = self.read_shared(keyring, environment, now, &mut effects.events) || is_unreported;
+        let have_come = self.read_shared(key_store, environment, now, &mut effects.events) || is_unreported;
         if let Some(fetch) = self.in_flight.take_if(|fetch| now >= fetch.leased_until) {
             // a host answers every call, so this is the end of one that it forgot
             self.failed(fetch.leased_until, FetchError::TimedOut, environment, now, effects);
@@ -151,22 +151,24 @@ impl ProviderFetcher {
         }
         // a refresh that is due looks for every key id, too, and does not count against the limit of extra fetches
         let refresh = if is_due { lease.refresh(now, self.patience()).ok() } else { None };
-        let extra = || lease.extra(now, self.patience(), self.times.unknown_kid_interval).ok();
-        let Some(taken) = refresh.or_else(|| extra().filter(|_| self.is_wanted)) else { return have_come };
+        let on_demand = || lease.on_demand(now, self.patience(), self.times.unknown_kid_interval).ok();
+        let Some(taken) = refresh.or_else(|| on_demand().filter(|_| self.is_wanted)) else {
+            return have_come;
+        };
         if !self.swap_lease(taken, environment, entry.as_ref()) {
             return have_come;
         }
         effects.events.push(Event::LeaseTaken);
         // another worker may have been faster between our look and our lease
-        if self.read_shared(keyring, environment, now, &mut effects.events) {
-            self.give_back(taken.flying_until, environment, now, |taken| Lease {
-                last_extra: lease.last_extra,
+        if self.read_shared(key_store, environment, now, &mut effects.events) {
+            self.give_back(taken.in_flight_until, environment, now, |taken| Lease {
+                last_on_demand: lease.last_on_demand,
                 ..taken.succeeded()
             });
             return true;
         }
         self.is_wanted = false;
-        self.fetch(self.first.clone(), self.discovers, (now, taken.flying_until), effects);
+        self.fetch(self.first.clone(), self.discovers, (now, taken.in_flight_until), effects);
         have_come
     }
 
@@ -179,27 +181,27 @@ impl ProviderFetcher {
     pub(super) fn on_fetch_end(
         &mut self,
         response: Result<FetchResponse<'_>, FetchError>,
-        keyring: &mut Keyring,
+        key_store: &mut KeyStore,
         environment: &mut dyn Environment,
-        now: Now,
+        now: Clocks,
         effects: &mut Effects,
     ) -> bool {
         let Some(fetch) = self.in_flight.take() else { return false };
         match response.and_then(|response| self.read(&fetch, &response, now.wall)) {
             Ok(Document::Keys(jwks, fresh_for)) => {
-                let record = Record { begun: fetch.started_at, fresh_for, jwks };
+                let record = Record { started_at: fetch.started_at, fresh_for, jwks };
                 let entry = self.mac_key.seal(&self.names.record, &record.encode());
                 environment.share(&self.names.record, &entry);
-                self.give_back(fetch.leased_until, environment, now.steady, Lease::succeeded);
+                self.give_back(fetch.leased_until, environment, now.monotonic, Lease::succeeded);
                 effects.events.push(Event::FetchSucceeded(self.id));
-                self.read_shared(keyring, environment, now.steady, &mut effects.events)
+                self.read_shared(key_store, environment, now.monotonic, &mut effects.events)
             }
             Ok(Document::Place(endpoint)) => {
                 self.fetch(endpoint, false, (fetch.started_at, fetch.leased_until), effects);
                 false
             }
             Err(error) => {
-                self.failed(fetch.leased_until, error, environment, now.steady, effects);
+                self.failed(fetch.leased_until, error, environment, now.monotonic, effects);
                 false
             }
         }
@@ -209,7 +211,7 @@ impl ProviderFetcher {
         &mut self,
         endpoint: Endpoint,
         discovering: bool,
-        (started_at, leased_until): (Steady, Steady),
+        (started_at, leased_until): (Monotonic, Monotonic),
         effects: &mut Effects,
     ) {
         self.fetches = self.fetches.wrapping_add(1);
@@ -250,9 +252,9 @@ impl ProviderFetcher {
     /// Installs what another worker, or this one, has stored since the last look. Says whether there was anything.
     fn read_shared(
         &mut self,
-        keyring: &mut Keyring,
+        key_store: &mut KeyStore,
         environment: &mut dyn Environment,
-        now: Steady,
+        now: Monotonic,
         events: &mut Vec<Event>,
     ) -> bool {
         let Some(SharedEntry { value, version }) = environment.shared(&self.names.record) else {
@@ -267,15 +269,15 @@ impl ProviderFetcher {
             return false;
         };
         // a clock that is behind the record is not the record's
-        if record.begun > now {
+        if record.started_at > now {
             return false;
         }
         // it was checked before it was stored; what cannot be read now is not installed
         let Ok(set) = KeySet::parse(&record.jwks) else { return false };
         let after = next_refresh(self.times.refresh, record.fresh_for, environment.random());
-        self.due = record.begun.plus(after);
+        self.due = record.started_at.plus(after);
         self.is_wanted = false;
-        keyring.install(self.id, set, record.begun);
+        key_store.install(self.id, set, record.started_at);
         events.push(Event::KeysInstalled(self.id));
         true
     }
@@ -283,10 +285,10 @@ impl ProviderFetcher {
     /// The last good keys stay; all workers wait for the backoff.
     fn failed(
         &mut self,
-        leased_until: Steady,
+        leased_until: Monotonic,
         error: FetchError,
         environment: &mut dyn Environment,
-        now: Steady,
+        now: Monotonic,
         effects: &mut Effects,
     ) {
         effects.events.push(Event::FetchFailed(self.id, error));
@@ -297,7 +299,7 @@ impl ProviderFetcher {
     }
 
     /// The lease as it is, and the entry to compare with when changing it. One without our MAC is none.
-    fn lease(&self, environment: &dyn Environment, now: Steady) -> (Lease, Option<SharedEntry>) {
+    fn lease(&self, environment: &dyn Environment, now: Monotonic) -> (Lease, Option<SharedEntry>) {
         let entry = environment.shared(&self.names.lease);
         let lease = entry
             .as_ref()
@@ -318,15 +320,15 @@ impl ProviderFetcher {
     /// Changes the lease that this worker took, unless it has ended and another worker has taken one.
     fn give_back(
         &self,
-        leased_until: Steady,
+        leased_until: Monotonic,
         environment: &mut dyn Environment,
-        now: Steady,
+        now: Monotonic,
         change: impl Fn(Lease) -> Lease,
     ) {
         // no other worker changes it meanwhile, but for a plugin that should not
         for _ in 0..3 {
             let (lease, entry) = self.lease(environment, now);
-            if lease.flying_until != leased_until {
+            if lease.in_flight_until != leased_until {
                 return;
             }
             if self.swap_lease(change(lease), environment, entry.as_ref()) {

@@ -12,6 +12,7 @@
 
 mod environment;
 mod fetcher;
+mod stats;
 mod wait_queue;
 
 use std::fmt;
@@ -23,25 +24,26 @@ use portcullis_principal::SigningKey;
 
 pub use self::environment::{Environment, SharedEntry};
 use self::fetcher::ProviderFetcher;
+pub use self::stats::{STALE_AFTER, Totals, WorkerRegistry, WorkerReport, WorkerStats};
 pub use self::wait_queue::{BATCH, ReceivedRequest, StreamId};
 use self::wait_queue::{WaitQueue, Waiter};
-use crate::authn::bearer::Headers;
-use crate::authn::jwks::JwksError;
-use crate::authn::keyring::Missing;
-use crate::decide::{Decision, Gate, Permit, Trace, Verdict, conclude};
+use crate::authn::key_store::PendingKeys;
+use crate::authorizer::{Authorizer, Decision, DecisionTrace, Permit, Verdict, apply_mode};
+use crate::clock::{Clocks, Monotonic};
 use crate::handoff::{HandoffError, IdentityHeaders};
-use crate::keylife::discovery::DiscoveryError;
-use crate::keylife::seal::SealKey;
-use crate::policy::{Endpoint, Policy, ProviderId};
-use crate::presence::Share;
+use crate::jose::jwks::JwksError;
+use crate::jose::signature::Algorithm;
+use crate::jwks_refresh::discovery::DiscoveryError;
+use crate::jwks_refresh::shared_entry::MacKey;
+use crate::model::{Endpoint, Policy, ProviderId};
 use crate::reason::Reason;
+use crate::request::Headers;
 use crate::request::{Connection, Request};
-use crate::time::{Now, Steady};
 
 /// A worker: a policy, the keys of its providers, the tokens seen so far, and the requests that wait.
 #[derive(Debug)]
 pub struct Worker {
-    gate: Gate,
+    authorizer: Authorizer,
     signing_key: Option<SigningKey>,
     fetchers: Vec<ProviderFetcher>,
     queue: WaitQueue,
@@ -55,7 +57,7 @@ pub struct Decided {
     /// The outcome.
     pub outcome: Outcome,
     /// What was seen on the way to it.
-    pub trace: Trace,
+    pub trace: DecisionTrace,
     /// The host calls [`Worker::on_tick`] as soon as this event is over.
     pub tick_soon: bool,
 }
@@ -170,10 +172,23 @@ pub enum Event {
     KeysInstalled(ProviderId),
     /// A provider's keys have been fetched.
     FetchSucceeded(ProviderId),
+    /// A key of a provider that signs with RSA-PSS is larger than its policy permits for that.
+    KeyTooLarge(KeyTooLarge),
     /// A fetch brought nothing.
     FetchFailed(ProviderId, FetchError),
     /// Another plugin, or a gateway with another key, has written under a provider's names.
     SharedDataIgnored(ProviderId),
+}
+
+/// A key that verifies no RSA-PSS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyTooLarge {
+    /// The provider.
+    pub provider: ProviderId,
+    /// The key's id, if it has one.
+    pub kid: Option<Box<str>>,
+    /// The length of its modulus.
+    pub bits: usize,
 }
 
 impl Worker {
@@ -181,34 +196,37 @@ impl Worker {
     /// workers share.
     pub fn new(policy: Rc<Policy>, signing_key: Option<SigningKey>, crypto: &'static CryptoProvider) -> Self {
         let secret = signing_key.as_ref().map_or([0; 32], |key| key.derive("portcullis shared data"));
-        let mac_key = SealKey::new(secret);
+        let mac_key = MacKey::new(secret);
         let providers = (0..).map(ProviderId).zip(policy.providers());
         let fetchers = providers.filter_map(|(id, it)| ProviderFetcher::new(id, it, &mac_key)).collect();
         let queue = WaitQueue::new(policy.waiting());
-        Self { gate: Gate::new(policy, crypto), signing_key, fetchers, queue, events: Vec::new() }
+        let authorizer = Authorizer::new(policy, crypto);
+        let ids = (0..authorizer.policy().providers().len()).filter_map(|id| u32::try_from(id).ok());
+        let events = ids.flat_map(|id| keys_too_large(&authorizer, ProviderId(id))).collect();
+        Self { authorizer, signing_key, fetchers, queue, events }
     }
 
     /// Its policy.
     pub fn policy(&self) -> &Rc<Policy> {
-        self.gate.policy()
+        self.authorizer.policy()
     }
 
     /// Its keys and caches, to look at.
-    pub fn gate(&self) -> &Gate {
-        &self.gate
+    pub fn authorizer(&self) -> &Authorizer {
+        &self.authorizer
     }
 
     /// Its caches, to take their counts.
-    pub fn gate_mut(&mut self) -> &mut Gate {
-        &mut self.gate
+    pub fn authorizer_mut(&mut self) -> &mut Authorizer {
+        &mut self.authorizer
     }
 
-    /// What it has of what is counted over all workers.
-    pub fn share(&self) -> Share {
+    /// Its numbers, for [`WorkerRegistry::publish`].
+    pub fn stats(&self) -> WorkerStats {
         let as_u64 = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-        let cache = self.gate.cache();
+        let cache = self.authorizer.cache();
         let [waiting, tokens, bytes] = [self.queue.len(), cache.len(), cache.bytes()].map(as_u64);
-        Share { waiting, tokens, bytes }
+        WorkerStats { waiting, tokens, bytes }
     }
 
     /// Decides a request that arrives. `request` is `received`, read.
@@ -218,10 +236,10 @@ impl Worker {
         (request, received): (&Request<'_>, &Rc<ReceivedRequest>),
         connection: &dyn Connection,
         environment: &mut dyn Environment,
-        now: Now,
+        now: Clocks,
     ) -> Decided {
         self.decide(request, (connection, environment), now, |queue, provider, missing| {
-            let (arrived, until) = (now.steady, queue.end_of_wait(now.steady));
+            let (arrived, until) = (now.monotonic, queue.end_of_wait(now.monotonic));
             Waiter { stream, request: Rc::clone(received), provider, missing, arrived, until }
         })
     }
@@ -232,7 +250,7 @@ impl Worker {
         stream: StreamId,
         connection: &dyn Connection,
         environment: &mut dyn Environment,
-        now: Now,
+        now: Clocks,
     ) -> Option<(Rc<ReceivedRequest>, Decided)> {
         let waiter = self.queue.resume(stream)?;
         let received = Rc::clone(&waiter.request);
@@ -247,15 +265,15 @@ impl Worker {
     }
 
     /// Reads what other workers have fetched, begins fetches that are due, and ends waits that are over.
-    pub fn on_tick(&mut self, environment: &mut dyn Environment, now: Now) -> Effects {
+    pub fn on_tick(&mut self, environment: &mut dyn Environment, now: Clocks) -> Effects {
         let mut effects = Effects::default();
-        let keyring = self.gate.keyring_mut();
+        let key_store = self.authorizer.key_store_mut();
         for fetcher in &mut self.fetchers {
-            if fetcher.on_tick(keyring, environment, now.steady, &mut effects) {
+            if fetcher.on_tick(key_store, environment, now.monotonic, &mut effects) {
                 self.queue.wake(fetcher.id);
             }
         }
-        self.queue.wake_ended(now.steady);
+        self.queue.wake_ended(now.monotonic);
         self.with_ready(effects)
     }
 
@@ -265,13 +283,13 @@ impl Worker {
         id: FetchId,
         response: Result<FetchResponse<'_>, FetchError>,
         environment: &mut dyn Environment,
-        now: Now,
+        now: Clocks,
     ) -> Effects {
         let mut effects = Effects::default();
         let fetcher = self.fetchers.iter_mut().find(|fetcher| fetcher.is_in_flight(id));
         if let Some(fetcher) = fetcher {
-            let keyring = self.gate.keyring_mut();
-            if fetcher.on_fetch_end(response, keyring, environment, now, &mut effects) {
+            let key_store = self.authorizer.key_store_mut();
+            if fetcher.on_fetch_end(response, key_store, environment, now, &mut effects) {
                 self.queue.wake(fetcher.id);
             }
         }
@@ -292,14 +310,20 @@ impl Worker {
         permit: &'a Permit,
         policy: &'a Policy,
         method: &str,
-        now: Now,
+        now: Clocks,
     ) -> Result<IdentityHeaders<'a>, HandoffError> {
-        permit.headers(policy, (self.gate.assertions_mut(), self.signing_key.as_ref()), method, now)
+        permit.headers(policy, (self.authorizer.assertions_mut(), self.signing_key.as_ref()), method, now)
     }
 
     /// The effects, with as many ready requests as one event may answer.
     fn with_ready(&mut self, mut effects: Effects) -> Effects {
         effects.events.append(&mut self.events);
+        let installed = effects.events.iter().filter_map(|event| match event {
+            Event::KeysInstalled(id) => Some(*id),
+            _ => None,
+        });
+        let too_large: Vec<_> = installed.flat_map(|id| keys_too_large(&self.authorizer, id)).collect();
+        effects.events.extend(too_large);
         effects.ready = self.queue.next_batch();
         effects.tick_soon |= self.queue.has_ready();
         effects
@@ -310,8 +334,8 @@ impl Worker {
         &mut self,
         request: &Request<'_>,
         (connection, environment): (&dyn Connection, &mut dyn Environment),
-        now: Now,
-        waiter: impl FnOnce(&WaitQueue, ProviderId, Missing) -> Waiter,
+        now: Clocks,
+        waiter: impl FnOnce(&WaitQueue, ProviderId, PendingKeys) -> Waiter,
     ) -> Decided {
         let mut tick_soon = false;
         let Verdict { decision, mut trace } =
@@ -334,34 +358,34 @@ impl Worker {
         &mut self,
         request: &Request<'_>,
         (connection, environment): (&dyn Connection, &mut dyn Environment),
-        now: Now,
+        now: Clocks,
         tick_soon: &mut bool,
     ) -> Verdict {
-        let verdict = self.gate.decide(request, connection, now);
+        let verdict = self.authorizer.decide(request, connection, now);
         let Decision::Wait(provider, _) = verdict.decision else { return verdict };
         let Some(fetcher) = self.fetchers.iter_mut().find(|it| it.id == provider) else { return verdict };
-        let keyring = self.gate.keyring_mut();
-        if !fetcher.catch_up(keyring, environment, now.steady, &mut self.events) {
+        let key_store = self.authorizer.key_store_mut();
+        if !fetcher.catch_up(key_store, environment, now.monotonic, &mut self.events) {
             return verdict;
         }
         // the requests that wait for these keys are woken by the next tick
         *tick_soon = true;
-        self.gate.decide(request, connection, now)
+        self.authorizer.decide(request, connection, now)
     }
 
     /// Lets a request wait, if waiting can help and there is room. Otherwise it ends, unless a shadow mode lets it pass.
     fn wait(
         &mut self,
         waiter: Waiter,
-        trace: &mut Trace,
+        trace: &mut DecisionTrace,
         environment: &dyn Environment,
-        now: Now,
+        now: Clocks,
     ) -> Outcome {
-        let (reason, retry_after) = match self.try_wait(waiter, environment, now.steady) {
+        let (reason, retry_after) = match self.try_wait(waiter, environment, now.monotonic) {
             Ok(()) => return Outcome::Wait,
             Err(refusal) => refusal,
         };
-        match conclude(self.gate.policy(), trace, reason, now) {
+        match apply_mode(self.authorizer.policy(), trace, reason, now) {
             Decision::Allow(permit) => Outcome::Allow(permit),
             Decision::Refuse(_) | Decision::Wait(..) => Outcome::Refuse(reason, retry_after),
         }
@@ -375,12 +399,12 @@ impl Worker {
         &mut self,
         waiter: Waiter,
         environment: &dyn Environment,
-        now: Steady,
+        now: Monotonic,
     ) -> Result<(), (Reason, Option<u32>)> {
         let full = match waiter.missing {
-            Missing::AllKeys if now >= waiter.until => return Err((Reason::KeysUnavailable, None)),
-            Missing::AllKeys => Reason::QueueFull,
-            Missing::Kid => {
+            PendingKeys::AllKeys if now >= waiter.until => return Err((Reason::KeysUnavailable, None)),
+            PendingKeys::AllKeys => Reason::QueueFull,
+            PendingKeys::Kid => {
                 let fetcher = self.fetchers.iter_mut().find(|it| it.id == waiter.provider);
                 let fetcher = fetcher.ok_or((Reason::KeyNotYetFetched, None))?;
                 let seconds = |wait: Duration| u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX);
@@ -395,4 +419,16 @@ impl Worker {
         };
         if self.queue.admit(waiter) { Ok(()) } else { Err((full, None)) }
     }
+}
+
+/// An event for each key of a provider that is too large for the RSA-PSS that the provider signs with.
+fn keys_too_large(authorizer: &Authorizer, id: ProviderId) -> impl Iterator<Item = Event> {
+    let algorithms = authorizer.policy().provider(id).map(|provider| provider.algorithms);
+    let signs_by_pss = algorithms
+        .is_some_and(|accepted| Algorithm::ALL.into_iter().any(|it| it.is_pss() && accepted.contains(it)));
+    let keys = authorizer.key_store().too_large_for_pss(id).filter(move |_| signs_by_pss);
+    keys.map(move |key| {
+        let (kid, bits) = (key.kid().map(Box::from), key.rsa_bits().unwrap_or_default());
+        Event::KeyTooLarge(KeyTooLarge { provider: id, kid, bits })
+    })
 }

@@ -5,14 +5,18 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::authn::bearer::Headers;
-use crate::authn::keyring::Missing;
-use crate::policy::{ProviderId, Waiting};
-use crate::time::Steady;
+use crate::authn::key_store::PendingKeys;
+use crate::clock::Monotonic;
+use crate::model::{ProviderId, Waiting};
+use crate::request::Headers;
 
 /// Requests that are decided again after one event. Envoy deletes the streams of one VM call's replies inside each other:
 /// about 310 of them exhaust the VM's call stack, and end the VM with all of its requests.
 pub const BATCH: usize = 32;
+
+/// Maximum number of bytes of a body that Envoy reads while a request is paused: its default of
+/// `per_connection_buffer_limit_bytes`.
+const MAX_BUFFERED: usize = 1024 * 1024;
 
 /// A stream, as the host numbers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,8 +32,11 @@ pub struct ReceivedRequest {
 }
 
 impl ReceivedRequest {
-    /// A request with these headers, and a body of which the host keeps at most so many bytes.
-    pub fn new(headers: Vec<(String, Vec<u8>)>, body: usize) -> Self {
+    /// A request with these headers. The host keeps as much of its body as the request declares, or as it keeps at all.
+    pub fn new(headers: Vec<(String, Vec<u8>)>, has_body: bool) -> Self {
+        let length = Headers(&headers).only("content-length");
+        let length = length.and_then(|length| std::str::from_utf8(length).ok()?.parse().ok());
+        let body = if has_body { length.unwrap_or(MAX_BUFFERED).min(MAX_BUFFERED) } else { 0 };
         Self { headers, body, is_allowed: Cell::new(false) }
     }
 
@@ -57,11 +64,11 @@ pub(super) struct Waiter {
     /// Whose keys it waits for.
     pub(super) provider: ProviderId,
     /// Which keys: any at all, or one with an unknown id.
-    pub(super) missing: Missing,
+    pub(super) missing: PendingKeys,
     /// When it began to wait.
-    pub(super) arrived: Steady,
+    pub(super) arrived: Monotonic,
     /// When the wait ends.
-    pub(super) until: Steady,
+    pub(super) until: Monotonic,
 }
 
 /// The queue of one worker.
@@ -91,15 +98,15 @@ impl WaitQueue {
     }
 
     /// When a wait that begins at `now` ends.
-    pub(super) fn end_of_wait(&self, now: Steady) -> Steady {
+    pub(super) fn end_of_wait(&self, now: Monotonic) -> Monotonic {
         now.plus(self.bounds.time)
     }
 
     /// Lets a request wait. Says whether there was room for it and for its body.
     pub(super) fn admit(&mut self, waiter: Waiter) -> bool {
         let bound = match waiter.missing {
-            Missing::AllKeys => self.bounds.requests,
-            Missing::Kid => self.bounds.unknown_kid_requests,
+            PendingKeys::AllKeys => self.bounds.requests,
+            PendingKeys::Kid => self.bounds.unknown_kid_requests,
         };
         let alike = || self.all().filter(|it| it.missing == waiter.missing);
         let bytes: usize = alike().map(|it| it.request.body).sum();
@@ -116,7 +123,7 @@ impl WaitQueue {
     }
 
     /// Requests whose time is over are ready.
-    pub(super) fn wake_ended(&mut self, now: Steady) {
+    pub(super) fn wake_ended(&mut self, now: Monotonic) {
         self.ready.extend(self.waiting.extract_if(.., |waiter| now >= waiter.until));
     }
 

@@ -2,14 +2,14 @@
 #![allow(dead_code, reason = "every test file uses its own part of it")]
 use std::rc::Rc;
 
-use portcullis_engine::authn::bearer::Headers;
-use portcullis_engine::authn::jwks::KeySet;
-use portcullis_engine::authn::signature::RUST_CRYPTO;
-use portcullis_engine::decide::{Decision, Gate, Verdict};
+use portcullis_engine::authorizer::{Authorizer, Decision, Verdict};
+use portcullis_engine::clock::{Clocks, Monotonic, UnixTime};
+use portcullis_engine::jose::jwks::KeySet;
+use portcullis_engine::jose::signature::RUST_CRYPTO;
 use portcullis_engine::policy::{Policy, ProviderId};
 use portcullis_engine::reason::Reason;
+use portcullis_engine::request::Headers;
 use portcullis_engine::request::{Connection, Request};
-use portcullis_engine::time::{Now, Steady, UnixTime};
 use portcullis_principal::SigningKey;
 use serde_json::{Value, json};
 
@@ -20,9 +20,9 @@ pub(crate) const FETCHED: u64 = 1_000;
 
 /// A gate, and what it is asked with.
 pub(crate) struct World {
-    pub(crate) gate: Gate,
+    pub(crate) authorizer: Authorizer,
     pub(crate) peer: Peer,
-    pub(crate) now: Now,
+    pub(crate) now: Clocks,
 }
 
 /// What only the connection knows.
@@ -40,8 +40,8 @@ impl Connection for Peer {
 }
 
 /// A reading of the monotonic clock.
-pub(crate) fn steady(seconds: u64) -> Steady {
-    Steady(seconds * 1_000_000_000)
+pub(crate) fn monotonic(seconds: u64) -> Monotonic {
+    Monotonic(seconds * 1_000_000_000)
 }
 
 /// Two providers whose keys are fetched, and a service for each thing that a service can narrow.
@@ -84,31 +84,31 @@ impl World {
     pub(crate) fn of(policy: &Value) -> Self {
         let policy = Policy::from_json(policy.to_string().as_bytes());
         let policy = Rc::new(policy.unwrap_or_else(|errors| panic!("{errors}")));
-        let gate = Gate::new(policy, RUST_CRYPTO);
-        let now = Now { wall: UnixTime(NOW), steady: steady(FETCHED) };
-        let mut world = Self { gate, peer: Peer::default(), now };
+        let authorizer = Authorizer::new(policy, RUST_CRYPTO);
+        let now = Clocks { wall: UnixTime(NOW), monotonic: monotonic(FETCHED) };
+        let mut world = Self { authorizer, peer: Peer::default(), now };
         world.fetch(&corpus::jwks("all"), FETCHED);
         world
     }
 
     /// The keys of `main` come from a fetch that began then.
-    pub(crate) fn fetch(&mut self, jwks: &Value, begun: u64) {
+    pub(crate) fn fetch(&mut self, jwks: &Value, started_at: u64) {
         let set = KeySet::parse(jwks.to_string().as_bytes()).expect("a set of keys");
         let main = self.main();
-        self.gate.keyring_mut().install(main, set, steady(begun));
+        self.authorizer.key_store_mut().install(main, set, monotonic(started_at));
     }
 
     /// The provider whose tokens are shown.
     pub(crate) fn main(&self) -> ProviderId {
-        self.gate.policy().provider_of_issuer("https://main.example").expect("a provider")
+        self.authorizer.policy().provider_of_issuer("https://main.example").expect("a provider")
     }
 
     /// So many seconds later, or earlier, on both clocks.
     pub(crate) fn pass(&mut self, seconds: i64) {
-        let Now { wall, steady } = self.now;
+        let Clocks { wall, monotonic } = self.now;
         let nanoseconds = seconds * 1_000_000_000;
-        let steady = Steady(steady.0.saturating_add_signed(nanoseconds));
-        self.now = Now { wall: UnixTime(wall.0.saturating_add_signed(seconds)), steady };
+        let monotonic = Monotonic(monotonic.0.saturating_add_signed(nanoseconds));
+        self.now = Clocks { wall: UnixTime(wall.0.saturating_add_signed(seconds)), monotonic };
     }
 
     /// The wall clock alone is set.
@@ -122,7 +122,7 @@ impl World {
         let all = pseudo.iter().chain(headers);
         let all: Vec<_> =
             all.map(|(name, value)| ((*name).to_owned(), (*value).as_bytes().to_vec())).collect();
-        self.gate.decide(&Request::new(Headers(&all)), &self.peer, self.now)
+        self.authorizer.decide(&Request::new(Headers(&all)), &self.peer, self.now)
     }
 
     /// Asks as a bearer.
@@ -136,7 +136,7 @@ impl World {
         for cached in [false, true] {
             let verdict = self.show("orders.example", "/orders", &token);
             assert!(matches!(verdict.decision, Decision::Allow(_)), "{verdict:?}");
-            assert_eq!(verdict.trace.cached, cached, "{verdict:?}");
+            assert_eq!(verdict.trace.authn.cached, cached, "{verdict:?}");
         }
         token
     }
@@ -154,5 +154,5 @@ pub(crate) fn ended(verdict: &Verdict) -> (Result<(), Reason>, bool) {
         Decision::Refuse(reason) => Err(*reason),
         Decision::Wait(..) => panic!("the keys are there: {verdict:?}"),
     };
-    (end, verdict.trace.cached)
+    (end, verdict.trace.authn.cached)
 }

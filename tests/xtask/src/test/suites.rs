@@ -80,7 +80,13 @@ fn clippy() -> Result<()> {
     ]);
     run("linting the plugin", plugin.args(["--", "-D", "warnings"]), mend)?;
     let mut faulty = cargo();
-    faulty.args(["clippy", "--package", "portcullis-plugin", "--features", "portcullis-plugin/trap"]);
+    faulty.args([
+        "clippy",
+        "--package",
+        "portcullis-plugin",
+        "--features",
+        "portcullis-plugin/fault-injection",
+    ]);
     faulty.args(["--package", "planter", "--target", "wasm32-wasip1"]);
     run("linting the plugin with its traps", faulty.args(["--", "-D", "warnings"]), mend)
 }

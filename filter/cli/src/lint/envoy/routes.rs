@@ -1,6 +1,6 @@
 //! Routes: what switches the filter off for some of them, and what they change after the decision.
 
-use portcullis_engine::strip::same_name;
+use portcullis_engine::header_strip::same_name;
 use serde_json::Value;
 
 use super::super::Inspection;

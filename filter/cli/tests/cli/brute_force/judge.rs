@@ -7,9 +7,9 @@ use portcullis_cli::access::{Sign, Who};
 use portcullis_cli::caller::{Ask, Carried, Claims, Stage, fill, of_roles};
 use portcullis_cli::clock;
 use portcullis_cli::policy::Loaded;
-use portcullis_engine::decide::Decision;
+use portcullis_engine::authorizer::Decision;
+use portcullis_engine::clock::UnixTime;
 use portcullis_engine::policy::TokenSource;
-use portcullis_engine::time::UnixTime;
 use serde_json::json;
 
 /// A caller with a token: its provider, and what its claims hold.

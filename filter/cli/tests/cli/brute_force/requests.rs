@@ -3,7 +3,7 @@
 use portcullis_cli::access::Change;
 use portcullis_cli::caller::Ask;
 use portcullis_cli::policy::Loaded;
-use portcullis_engine::authz::template::{Segment, Template};
+use portcullis_engine::authz::route_template::{Segment, Template};
 
 use super::METHODS;
 

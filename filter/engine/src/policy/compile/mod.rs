@@ -1,27 +1,20 @@
 //! From the document to the policy. Every mistake is collected, each with its place, so that a person sees all at once; one
 //! concept a file.
 
-mod audience;
-mod bounds;
-mod headers;
 mod identity;
 mod jwks;
-pub(super) mod lint;
-mod provider;
+pub(super) mod limits;
 mod providers;
 mod roles;
-mod rows;
-mod service;
 mod services;
-mod source;
 
-use super::Policy;
-use super::document::Document;
-use super::error::{Mistakes, Place, PolicyErrors};
-use super::hash::hash;
-use super::mode::Mode;
-use super::origins::Origins;
-use crate::strip::HeaderRules;
+use crate::header_strip::HeaderRules;
+use crate::model::Mode;
+use crate::model::Policy;
+use crate::policy::document::Document;
+use crate::policy::error::{Errors, Place, PolicyErrors};
+use crate::policy::hash::hash;
+use crate::policy::merge::Origins;
 
 impl Policy {
     /// Checks a document and makes it fast to ask.
@@ -35,17 +28,18 @@ impl Policy {
 
 /// Compiles a document whose parts come from the files that `origins` knows.
 pub(super) fn compile(document: &Document, origins: &Origins) -> Result<Policy, PolicyErrors> {
-    let mut mistakes = Mistakes::default();
+    let mut errors = Errors::default();
     let resolved = document.resolved_providers();
-    let headers = identity::compile(document, origins, &mut mistakes);
-    let providers = providers::compile(&resolved, &headers.reserved, origins, &mut mistakes);
-    let header_lists = headers::compile(document, &headers, &providers.sources, origins, &mut mistakes);
+    let headers = identity::compile(document, origins, &mut errors);
+    let providers = providers::compile(&resolved, &headers.reserved, origins, &mut errors);
+    let header_lists =
+        identity::compile_header_rules(document, &headers, &providers.sources, origins, &mut errors);
     let mode = document.mode.map_or(Mode::Enforce, Mode::from);
-    let services = services::compile(document, &providers, mode, origins, &mut mistakes);
-    let bounds = bounds::compile(document, origins, &mut mistakes);
-    let problem_base = bounds::problem_base(document, origins, &mut mistakes);
-    lint::check(&Place::document(None), &document.lint, &mut mistakes);
-    mistakes.none_or(())?;
+    let services = services::compile(document, &providers, mode, origins, &mut errors);
+    let bounds = limits::compile(document, origins, &mut errors);
+    let problem_base = limits::problem_base(document, origins, &mut errors);
+    limits::check_lint(&Place::document(None), &document.lint, &mut errors);
+    errors.none_or(())?;
     Ok(Policy {
         providers: providers.list.into(),
         issuers: providers.issuers,

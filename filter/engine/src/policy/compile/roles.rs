@@ -1,35 +1,35 @@
 //! How a provider's claims become roles.
 
 use super::super::document::{ProviderDocument, RoleSourceDocument};
-use super::super::error::{Mistakes, Place};
+use super::super::error::{Errors, Place};
 use super::super::text::{Quoted, is_printable};
-use super::provider::claim_path;
 use crate::authz::roles::{MAX_ROLE_BYTES, RoleRules, RoleSource};
+use crate::policy::compile::providers::claim_path;
 
-pub(super) fn compile(place: &Place<'_>, document: &ProviderDocument, mistakes: &mut Mistakes) -> RoleRules {
+pub(super) fn compile(place: &Place<'_>, document: &ProviderDocument, errors: &mut Errors) -> RoleRules {
     let sources = document.roles.as_deref().unwrap_or_default();
     let place_of_sources = place.field("roles");
     for (index, source) in sources.iter().enumerate() {
         let place = place_of_sources.item(index);
         if let Some(prefix) = &source.prefix {
-            prefix_is_printable(&place.field("prefix"), prefix, mistakes);
+            prefix_is_printable(&place.field("prefix"), prefix, errors);
         }
-        only(&place.field("only"), source, document.role_prefix.as_deref().unwrap_or_default(), mistakes);
+        only(&place.field("only"), source, document.role_prefix.as_deref().unwrap_or_default(), errors);
         if source.fallback && source.only.is_none() {
             let message =
                 "a fallback without `only`: whatever its claim says could become a role, `admin` too";
             let help = "list the roles that it can yield, as the role table names them: `only: [customer]`";
-            mistakes.add(place, message, help);
+            errors.add(place, message, help);
         }
         // what a client asked for would become what a user is
         if is_scope(source) && !is_set_apart(source) && sources.iter().any(|other| !is_scope(other)) {
             let message = "scopes beside other roles: a client could ask for a user's role";
             let help = "write `fallback: true` and `only: […]` to read them only where no other source has a role, or a `prefix`";
-            mistakes.add(place, message, help);
+            errors.add(place, message, help);
         }
     }
     let sources = sources.iter().enumerate().map(|(index, source)| RoleSource {
-        path: claim_path(&place_of_sources.item(index).field("path"), &source.path, mistakes),
+        path: claim_path(&place_of_sources.item(index).field("path"), &source.path, errors),
         split: source.split.is_some(),
         fallback: source.fallback,
         prefix: source.prefix.as_deref().unwrap_or_default().into(),
@@ -45,51 +45,51 @@ pub(super) fn compile(place: &Place<'_>, document: &ProviderDocument, mistakes: 
     let place_of_names = place.field("role_names");
     let names = document.role_names.iter().flat_map(|names| names.iter()).map(|(from, to)| {
         for name in [from, to] {
-            role_is_usable(&place_of_names.field(from), name, mistakes);
+            role_is_usable(&place_of_names.field(from), name, errors);
         }
         (from.as_str().into(), to.as_str().into())
     });
     let names = names.collect();
 
     let prefix = document.role_prefix.as_deref().unwrap_or_default();
-    prefix_is_printable(&place.field("role_prefix"), prefix, mistakes);
+    prefix_is_printable(&place.field("role_prefix"), prefix, errors);
     RoleRules { sources, names, prefix: prefix.into() }
 }
 
 /// Notes in the list of roles that a source can yield those that it never could.
-fn only(place: &Place<'_>, source: &RoleSourceDocument, prefix: &str, mistakes: &mut Mistakes) {
+fn only(place: &Place<'_>, source: &RoleSourceDocument, prefix: &str, errors: &mut Errors) {
     let Some(only) = &source.only else { return };
     if only.is_empty() {
-        mistakes.add(
+        errors.add(
             place,
             "the source can yield no role",
             "name the roles that it can yield, or remove the source",
         );
     }
     for (index, role) in only.iter().enumerate() {
-        role_is_usable(&place.item(index), role, mistakes);
+        role_is_usable(&place.item(index), role, errors);
         if !role.starts_with(prefix) {
             let message =
                 format!("{} does not begin with `role_prefix`, which is {}", Quoted(role), Quoted(prefix));
             let help =
                 format!("write it as the role table names it, as {}", Quoted(&[prefix, role].concat()));
-            mistakes.add(place.item(index), message, help);
+            errors.add(place.item(index), message, help);
         }
     }
 }
 
 /// Notes a role that nobody could have: it would be dropped from every token.
-pub(super) fn role_is_usable(place: &Place<'_>, role: &str, mistakes: &mut Mistakes) {
+pub(super) fn role_is_usable(place: &Place<'_>, role: &str, errors: &mut Errors) {
     if !is_printable(role) || role.len() > MAX_ROLE_BYTES {
         let message = format!("{} is no role", Quoted(role));
         let help = format!("write 1 to {MAX_ROLE_BYTES} bytes without control characters");
-        mistakes.add(place, message, help);
+        errors.add(place, message, help);
     }
 }
 
-fn prefix_is_printable(place: &Place<'_>, prefix: &str, mistakes: &mut Mistakes) {
+fn prefix_is_printable(place: &Place<'_>, prefix: &str, errors: &mut Errors) {
     if !prefix.is_empty() {
-        role_is_usable(place, prefix, mistakes);
+        role_is_usable(place, prefix, errors);
     }
 }
 

@@ -9,7 +9,7 @@ use dev_idp::{Algorithm, Endpoint, Fault, Signature};
 use e2e::{Shop, run};
 use ed25519_dalek::{Signer as _, SigningKey};
 use harness::stack::Stack;
-use portcullis_engine::authn::signature::self_tests;
+use portcullis_engine::jose::signature::self_tests;
 use portcullis_principal::Assertion;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;

@@ -28,7 +28,7 @@ async fn shop(name: &str, host: &str) -> Shop {
             provider["algorithms"] = json!(ALGORITHMS.map(|(name, _)| name));
         }
     });
-    Shop::of(seen_by_the_vm(builder, "PORTCULLIS_TRAP_HOST", host)).await.unwrap()
+    Shop::of(seen_by_the_vm(builder, "PORTCULLIS_FAULT_HOST", host)).await.unwrap()
 }
 
 /// Good tokens pass and forged ones do not, by every algorithm; not the first time, and not from the cache.
@@ -77,7 +77,11 @@ fn a_host_that_does_not_prove_itself_is_trusted_with_nothing() {
                 log.iter().any(|line| line.contains("the host verifies nothing")),
                 "{host}: the log says so"
             );
-            assert!(log.iter().any(|line| line.contains("did not prove `verify_signature`")), "{host}");
+            assert!(
+                log.iter()
+                    .any(|line| line.contains("`verify_signature` of the host passed the self-test of")),
+                "{host}"
+            );
         }
     });
 }

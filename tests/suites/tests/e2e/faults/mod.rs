@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 /// A stack whose plugin has traps, and whose providers' `jwks` have these members besides their own.
 fn with_traps(name: &str, members: Value) -> Builder {
-    Stack::named(name).plugin(artifacts::plugin_with_traps().unwrap()).policy(move |policy| {
+    Stack::named(name).plugin(artifacts::plugin_with_faults().unwrap()).policy(move |policy| {
         for provider in policy["providers"].as_object_mut().unwrap().values_mut() {
             for (member, value) in members.as_object().unwrap() {
                 provider["jwks"][member] = value.clone();

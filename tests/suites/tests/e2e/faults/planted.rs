@@ -9,12 +9,12 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use harness::envoy::Config;
 use harness::stack::Stack;
 use harness::{artifacts, keys};
-use portcullis_engine::keylife::EntryNames;
-use portcullis_engine::keylife::lease::Lease;
-use portcullis_engine::keylife::record::Record;
-use portcullis_engine::keylife::seal::SealKey;
+use portcullis_engine::clock::Monotonic;
+use portcullis_engine::jwks_refresh::EntryNames;
+use portcullis_engine::jwks_refresh::lease::Lease;
+use portcullis_engine::jwks_refresh::shared_entry::MacKey;
+use portcullis_engine::jwks_refresh::shared_entry::Record;
 use portcullis_engine::policy::Endpoint;
-use portcullis_engine::time::Steady;
 use serde_json::{Value, json};
 
 use crate::keys::{everywhere, fetched_again, until_all_workers};
@@ -50,17 +50,18 @@ fn entries(provider: &Value) -> Value {
     let [uri, cluster] = ["uri", "cluster"].map(|name| text(&jwks[name]).into());
     let place = Endpoint { uri, cluster, scheme: "".into(), authority: "".into(), path: "".into() };
     let EntryNames { record, lease } = EntryNames::new(&text(&provider["issuer"]), &place);
-    let steady = |seconds: u64| Steady(seconds * 1_000_000_000);
-    let document = Record { begun: steady(1), fresh_for: None, jwks: planted_jwks().to_string().into() };
-    let late = Record { begun: steady(u64::from(u32::MAX)), ..document.clone() };
-    let far = steady(u64::from(u32::MAX));
-    let busy = Lease { flying_until: far, not_before: far, last_extra: far, failures: 1 };
+    let monotonic = |seconds: u64| Monotonic(seconds * 1_000_000_000);
+    let document =
+        Record { started_at: monotonic(1), fresh_for: None, jwks: planted_jwks().to_string().into() };
+    let late = Record { started_at: monotonic(u64::from(u32::MAX)), ..document.clone() };
+    let far = monotonic(u64::from(u32::MAX));
+    let busy = Lease { in_flight_until: far, not_before: far, last_on_demand: far, failures: 1 };
     // a gateway without a key would seal with this one
-    let no_key = SealKey::new([0; 32]);
+    let no_key = MacKey::new([0; 32]);
     let sealed = |name: &str, content: &[u8]| no_key.seal(name, content);
     // and this is how another gateway seals, that has our code and a key of its own
     let another = portcullis_principal::SigningKey::from_seed_base64url(&keys::secret()).unwrap();
-    let another = SealKey::new(another.derive("portcullis shared data"));
+    let another = MacKey::new(another.derive("portcullis shared data"));
     let contents = [document.encode(), late.encode()];
     let records = contents.iter().flat_map(|content| {
         [content.clone(), sealed(&record, content), another.seal(&record, content), vec![]]

@@ -7,7 +7,7 @@ use harness::artifacts;
 static SHOP: Shared = Shared::named("faults-shipped");
 
 /// What a module with traps has in it: what it says when it dies, and the name of a variable.
-const SIGNS: [&str; 3] = ["a trap in a request", "a trap with the lease in hand", "PORTCULLIS_TRAP_HOST"];
+const SIGNS: [&str; 3] = ["injected fault: request", "injected fault: lease", "PORTCULLIS_FAULT_HOST"];
 
 fn holds(module: &[u8], name: &str) -> bool {
     module.windows(name.len()).any(|part| part == name.as_bytes())
@@ -16,7 +16,7 @@ fn holds(module: &[u8], name: &str) -> bool {
 #[test]
 fn the_module_that_ships_has_no_trap() {
     let shipped = fs::read(artifacts::plugin().unwrap()).unwrap();
-    let trapped = fs::read(artifacts::plugin_with_traps().unwrap()).unwrap();
+    let trapped = fs::read(artifacts::plugin_with_faults().unwrap()).unwrap();
     for name in SIGNS {
         assert!(holds(&trapped, name), "{name} is no trap any more");
         assert!(!holds(&shipped, name), "{name} ships");
@@ -44,7 +44,7 @@ fn the_module_that_ships_is_below_2_mib() {
 fn the_headers_that_spring_a_trap_are_headers_like_any_other() {
     SHOP.visit(async |shop| {
         for trap in ["request", "lease"] {
-            shop.get("/me").sent_as("alice").header("x-portcullis-trap", trap).answers(200).await;
+            shop.get("/me").sent_as("alice").header("x-portcullis-fault", trap).answers(200).await;
         }
         let log = shop.stack.envoy().process().log().lines();
         assert!(!log.iter().any(|line| line.contains("panicked")));

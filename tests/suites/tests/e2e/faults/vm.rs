@@ -56,7 +56,7 @@ fn said(shop: &Shop, text: &str) -> usize {
 
 /// Asks for a trap, and says what became of the request.
 async fn spring(shop: &Shop, token: &str, trap: &str) -> u16 {
-    shop.get("/me").token(token).header("x-portcullis-trap", trap).send().await.status
+    shop.get("/me").token(token).header("x-portcullis-fault", trap).send().await.status
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_vm_that_dies_lets_nothing_pass_and_is_made_anew() {
             assert!(status >= 500, "{status}");
             assert_eq!(shop.requests_passed().await, passed, "the request that killed it does not pass");
             until_all_workers(&shop, &token, (200, ""), no_answer).await;
-            assert!(reloads(&shop).await > reloaded && said(&shop, "a trap in a request") >= round);
+            assert!(reloads(&shop).await > reloaded && said(&shop, "injected fault: request") >= round);
             assert!(alarms(&shop).await > alarmed, "somebody is told");
 
             shop.get("/orders").is_stopped(NO_TOKEN).await;
@@ -126,7 +126,7 @@ fn what_a_dead_vm_had_is_in_no_gauge_after_a_moment() {
         comes_to(&shop, "portcullis.waiting_requests", CONNECTIONS as u64).await;
         for _ in 0..CONNECTIONS {
             let request = harness::http::client(false).unwrap().get(shop.stack.url("/me"));
-            let answer = request.header("x-portcullis-trap", "request").send().await.unwrap();
+            let answer = request.header("x-portcullis-fault", "request").send().await.unwrap();
             assert!(answer.status().is_server_error(), "{}", answer.status());
         }
         comes_to(&shop, "portcullis.waiting_requests", 0).await;
@@ -199,10 +199,10 @@ fn a_worker_that_dies_holding_the_lease_does_not_stop_the_refreshing() {
         for _ in 0..CONNECTIONS {
             let request =
                 harness::http::client(false).unwrap().get(shop.stack.url("/me")).bearer_auth(&token);
-            let status = request.header("x-portcullis-trap", "lease").send().await.unwrap().status();
+            let status = request.header("x-portcullis-fault", "lease").send().await.unwrap().status();
             assert!(status == 200 || status.is_server_error(), "{status}");
         }
-        let died = async || (said(&shop, "a trap with the lease in hand") > 0).then_some(());
+        let died = async || (said(&shop, "injected fault: lease") > 0).then_some(());
         eventually("the death of the worker that holds the lease", PATIENCE, died).await.unwrap();
         // nobody asks meanwhile, so nobody makes its VM anew: whoever is left goes on when the lease has ended
         let others = fetched_again(&shop, 5);

@@ -46,3 +46,90 @@ impl Dialect {
         }
     }
 }
+
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+pub(super) static SQLITE: Dialect = Dialect {
+    migrations: &SQLITE_MIGRATIONS,
+    greeting: &[
+        // readers go on while one writes
+        "PRAGMA journal_mode = WAL",
+        // a commit is on the disk when it returns
+        "PRAGMA synchronous = FULL",
+        "PRAGMA foreign_keys = ON",
+        // of another process, such as a backup
+        "PRAGMA busy_timeout = 3000",
+    ],
+    reader_greeting: &["PRAGMA query_only = ON"],
+    writers: 1,
+    begin_read: "BEGIN",
+    begin_write: "BEGIN IMMEDIATE",
+    locks_rows: false,
+    try_lock: None,
+    constraint: sqlite_constraint,
+    passes: sqlite_passes,
+};
+
+/// A `CHECK` is reported by its name, a `UNIQUE` by its columns.
+fn sqlite_constraint(error: &dyn DatabaseError) -> Option<Constraint> {
+    let (_, what) = error.message().split_once(" constraint failed: ")?;
+    match what {
+        "products_stock_not_negative" => Some(Constraint::StockNegative),
+        "memberships.organisation_id, memberships.issuer, memberships.subject" => {
+            Some(Constraint::MemberTwice)
+        }
+        "co_owners.order_id, co_owners.issuer, co_owners.subject" => Some(Constraint::CoOwnerTwice),
+        "idempotency_keys.issuer, idempotency_keys.subject, idempotency_keys.method, idempotency_keys.route, \
+         idempotency_keys.key" => Some(Constraint::KeyTwice),
+        _ => None,
+    }
+}
+
+/// By the primary result code, which is the low byte of the extended one (<https://sqlite.org/rescode.html>).
+fn sqlite_passes(error: &dyn DatabaseError) -> bool {
+    const BUSY: i32 = 5;
+    const LOCKED: i32 = 6;
+    const READONLY: i32 = 8;
+    const IOERR: i32 = 10;
+    const FULL: i32 = 13;
+    const CANTOPEN: i32 = 14;
+    let code = error.code().and_then(|code| code.parse::<i32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, BUSY | LOCKED | READONLY | IOERR | FULL | CANTOPEN))
+}
+
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+pub(super) static POSTGRES: Dialect = Dialect {
+    migrations: &POSTGRES_MIGRATIONS,
+    greeting: &[
+        "SET lock_timeout = '3s'",
+        "SET statement_timeout = '5s'",
+        "SET idle_in_transaction_session_timeout = '15s'",
+    ],
+    reader_greeting: &[],
+    writers: 16,
+    begin_read: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    begin_write: "BEGIN",
+    locks_rows: true,
+    try_lock: Some("SELECT pg_try_advisory_xact_lock($1) AS taken"),
+    constraint: postgres_constraint,
+    passes: postgres_passes,
+};
+
+fn postgres_constraint(error: &dyn DatabaseError) -> Option<Constraint> {
+    match error.constraint()? {
+        "products_stock_not_negative" => Some(Constraint::StockNegative),
+        "memberships_once" => Some(Constraint::MemberTwice),
+        "co_owners_once" => Some(Constraint::CoOwnerTwice),
+        "idempotency_keys_once" => Some(Constraint::KeyTwice),
+        _ => None,
+    }
+}
+
+/// By the class of the SQLSTATE (PostgreSQL documentation, appendix A): the connection, resources, an operator's
+/// intervention; and the locks, deadlocks and serialization failures among the rest.
+fn postgres_passes(error: &dyn DatabaseError) -> bool {
+    let Some(code) = error.code() else { return false };
+    ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class))
+        || ["40001", "40P01", "55P03", "25P03"].contains(&&*code)
+}

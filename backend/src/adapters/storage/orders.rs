@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, query};
 
 use super::rows::{before, count, id, money, optional_time, time, who};
 use super::transaction::{SqlTransaction, Statement, broken, column};
-use crate::application::ports::{Orders, Page, StoreError};
+use crate::application::ports::{Answer, IdempotencyKey, IdempotencyKeys, Orders, Page, StoreError};
 use crate::domain::id::OrderId;
 use crate::domain::order::{CoOwner, Order, OrderLine, Quantity};
 use crate::domain::ownership::{ListAllOrders, Permit, Warranted};
@@ -209,4 +209,36 @@ fn line(row: &AnyRow) -> Result<OrderLine, StoreError> {
 
 fn shipped_lines(order: &Order) -> i64 {
     order.lines.iter().fold(0, |shipped, line| shipped + i64::from(line.shipped_at.is_some()))
+}
+
+#[async_trait]
+impl IdempotencyKeys for SqlTransaction {
+    async fn answer(&mut self, key: &IdempotencyKey) -> Result<Option<Answer>, StoreError> {
+        let statement = query(
+            "SELECT fingerprint, order_id FROM idempotency_keys
+             WHERE issuer = $1 AND subject = $2 AND method = $3 AND route = $4 AND key = $5",
+        );
+        let row = self.fetch_optional(bind_key(statement, key)).await?;
+        row.map(|row| Ok(Answer { fingerprint: column(&row, "fingerprint")?, order: id(&row, "order_id")? }))
+            .transpose()
+    }
+
+    async fn keep_answer(&mut self, key: &IdempotencyKey, answer: &Answer) -> Result<(), StoreError> {
+        let statement = query(
+            "INSERT INTO idempotency_keys (issuer, subject, method, route, key, fingerprint, order_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        );
+        let statement =
+            bind_key(statement, key).bind(answer.fingerprint.clone()).bind(answer.order.to_string());
+        self.execute(statement).await.map(drop)
+    }
+}
+
+fn bind_key(statement: Statement, key: &IdempotencyKey) -> Statement {
+    statement
+        .bind(key.who.issuer().to_owned())
+        .bind(key.who.subject().to_owned())
+        .bind(key.method)
+        .bind(key.route)
+        .bind(key.key.clone())
 }

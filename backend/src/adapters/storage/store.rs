@@ -10,9 +10,7 @@ use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::migrate::MigrateError;
 use sqlx::{AnyConnection, AnyPool, Connection as _, Executor as _, Row as _};
 
-use super::dialect::Dialect;
-use super::postgres::POSTGRES;
-use super::sqlite::SQLITE;
+use super::dialect::{Dialect, POSTGRES, SQLITE};
 use super::transaction::SqlTransaction;
 use crate::application::ports::{IdempotencyKey, Store, StoreError, Transaction};
 

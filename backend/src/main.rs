@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use backend::adapters::clock::SystemClock;
-use backend::adapters::http::{App, Limits, Metrics, Shares, app, openapi, operations::operations};
+use backend::adapters::http::{App, Limits, Metrics, Shares, app, operations::operations, routes};
 use backend::adapters::storage::SqlStore;
 use backend::application::{self, Shop};
 use backend::config::{Cli, Command, Settings};
@@ -36,7 +36,7 @@ async fn main() -> ExitCode {
 async fn act(Cli { command, settings }: Cli) -> anyhow::Result<()> {
     match command.unwrap_or(Command::Serve) {
         Command::Health => health::ask(settings.operations_listen),
-        Command::Openapi => Ok(std::io::stdout().write_all(openapi::text().as_bytes())?),
+        Command::Openapi => Ok(std::io::stdout().write_all(routes::openapi_text().as_bytes())?),
         Command::Migrate => {
             log();
             open(&settings).await?.close().await;

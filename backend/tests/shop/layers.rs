@@ -74,7 +74,7 @@ fn ownership_is_decided_at_one_door() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let deciders = files(&source).into_iter().filter(|file| code(file).contains("ownership::decide"));
     let deciders: Vec<_> = deciders.map(|file| file.strip_prefix(&source).unwrap().to_owned()).collect();
-    assert_eq!(deciders, [PathBuf::from("application/admission.rs")]);
+    assert_eq!(deciders, [PathBuf::from("application/session.rs")]);
 }
 
 #[test]

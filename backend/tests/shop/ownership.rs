@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use backend::application::delegations::{Grant, grant_delegation, revoke_delegation};
 use backend::application::failure::Failure;
-use backend::application::ports::{Page, Store};
-use backend::application::{
-    Caller, Settings, Shop, accept_membership::accept_membership, add_department::add_department,
-    cancel_order::cancel_order, end_membership::end_membership, found_organisation::found_organisation,
-    grant_delegation::Grant, grant_delegation::grant_delegation, invite_member::Invitation,
-    invite_member::invite_member, list_orders::list_orders, place_order::Wish, place_order::place_order,
-    precondition::Precondition, read_order::read_order, revoke_delegation::revoke_delegation,
-    share_order::share_order, unshare_order::unshare_order,
+use backend::application::input::Precondition;
+use backend::application::memberships::{Invitation, accept_membership, end_membership, invite_member};
+use backend::application::orders::{
+    Wish, cancel_order, list_orders, place_order, read_order, share_order, unshare_order,
 };
+use backend::application::organisations::{add_department, found_organisation};
+use backend::application::ports::{Page, Store};
+use backend::application::{Caller, Settings, Shop};
 use backend::domain::delegation::Scope;
 use backend::domain::id::{CoOwnerId, DelegationId, MembershipId, OrderId, OrganisationId, ProductId};
 use backend::domain::order::{OrderState, Quantity};

@@ -1,6 +1,6 @@
 //! The program as a whole: its ports, its log, its end.
 
-use backend::adapters::http::openapi;
+use backend::adapters::http::routes;
 use backend::adapters::storage::SqlStore;
 use backend::application::ports::Store as _;
 use portcullis_principal::SigningKey;
@@ -197,12 +197,15 @@ async fn migrate_brings_the_schema_up_to_date_and_ends() {
 #[test]
 fn the_document_is_written_on_demand() {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_backend")).arg("openapi").output().unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), openapi::text());
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), routes::openapi_text());
 }
 
 #[test]
 fn the_committed_document_is_the_one_that_is_served() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
     let committed = std::fs::read_to_string(path).unwrap();
-    assert!(committed == openapi::text(), "backend/openapi.json is out of date: run `cargo xtask openapi`");
+    assert!(
+        committed == routes::openapi_text(),
+        "backend/openapi.json is out of date: run `cargo xtask openapi`"
+    );
 }

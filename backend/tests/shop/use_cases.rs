@@ -3,19 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend::application::add_product::{NewProduct, add_product};
-use backend::application::cancel_order::cancel_order;
-use backend::application::failure::{Conflict, Failure};
-use backend::application::found_organisation::found_organisation;
-use backend::application::grant_delegation::{Grant, grant_delegation};
-use backend::application::input::Invalid;
-use backend::application::place_order::{Repeatable, Wish, place_order};
+use backend::application::delegations::{Grant, grant_delegation, revoke_delegation};
+use backend::application::failure::{Conflict, Failure, Invalid};
+use backend::application::input::Precondition;
+use backend::application::orders::{Repeatable, Wish, cancel_order, place_order, read_order, ship_order};
+use backend::application::organisations::found_organisation;
 use backend::application::ports::{Answer, Clock as _, IdempotencyKey};
-use backend::application::precondition::Precondition;
-use backend::application::read_order::read_order;
-use backend::application::revoke_delegation::revoke_delegation;
-use backend::application::ship_order::ship_order;
-use backend::application::update_product::update_product;
+use backend::application::products::{NewProduct, add_product, update_product};
 use backend::application::{Caller, Settings, Shop};
 use backend::domain::delegation::Scope;
 use backend::domain::id::ProductId;

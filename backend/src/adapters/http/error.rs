@@ -5,8 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::problem::{FieldProblem, Problem};
-use crate::application::failure::{Conflict, Failure};
-use crate::application::input::{At, Fault, Invalid};
+use crate::application::failure::{At, Conflict, Failure, Fault, Invalid};
 use crate::application::ports::StoreError;
 use crate::domain::order::OrderError;
 use crate::domain::organisation::OrganisationError;

@@ -1,19 +1,20 @@
 //! HTTP: requests to use cases, their outcomes to responses.
 
+mod admission;
 mod app;
 mod docs;
 pub mod error;
 mod extract;
-mod guard;
 mod metrics;
 mod observe;
-pub mod openapi;
+mod openapi;
 pub mod operations;
 pub mod problem;
 mod resource;
 pub mod route;
 pub mod routes;
+mod state;
 
-pub use app::{App, Limits, app};
-pub use guard::Shares;
+pub use app::app;
 pub use metrics::Metrics;
+pub use state::{App, Limits, Shares};

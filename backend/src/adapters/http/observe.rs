@@ -12,8 +12,8 @@ use tracing::field::Empty;
 use tracing::{Instrument as _, Span, info, info_span};
 use uuid::Uuid;
 
-use super::app::App;
 use super::problem::Problem;
+use super::state::App;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static(REQUEST_ID_HEADER);
 const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");

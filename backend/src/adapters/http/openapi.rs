@@ -1,11 +1,6 @@
-//! The OpenAPI document, made of [`ROUTES`] and of the types that the handlers take in and show.
-
-use std::sync::LazyLock;
+//! The OpenAPI document, made of the list of routes and of the types that the handlers take in and show.
 
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
-use utoipa::ToSchema;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
@@ -13,37 +8,17 @@ use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     ComponentsBuilder, Content, HttpMethod, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, PathsBuilder,
-    Ref, RefOr, Required, Response, ResponseBuilder, Schema,
+    Required, Response, ResponseBuilder, Schema,
 };
 
 use super::problem::Problem;
-use super::route::{Access, Answer, Route, Takes};
-use super::routes::ROUTES;
-
-/// How a type is described: by a reference to it, and what it and its parts are put among the document's components.
-pub(super) type SchemaOf = fn(&mut Schemas) -> RefOr<Schema>;
-
-/// The document's components.
-pub(super) type Schemas = Vec<(String, RefOr<Schema>)>;
-
-/// Describes `T`.
-pub(super) fn schema_of<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
-    let name = T::name().into_owned();
-    T::schemas(schemas);
-    schemas.push((name.clone(), T::schema()));
-    RefOr::Ref(Ref::from_schema_name(name))
-}
-
-/// Describes anything.
-pub(super) fn any_object(_: &mut Schemas) -> RefOr<Schema> {
-    ObjectBuilder::new().schema_type(Type::Object).into()
-}
+use super::route::{Access, Answer, Route, Schemas, Takes, schema_of};
 
 /// The document.
-pub fn document() -> OpenApi {
+pub(super) fn document(routes: &[Route]) -> OpenApi {
     let mut schemas = Schemas::new();
     let problem = Content::new(Some(schema_of::<Problem>(&mut schemas)));
-    let documented = ROUTES.iter().filter(|route| !matches!(route.answer, Answer::ForPeople));
+    let documented = routes.iter().filter(|route| !matches!(route.answer, Answer::ForPeople));
     let paths = documented.fold(PathsBuilder::new(), |paths, route| {
         paths.path(route.path, item(route, &problem, &mut schemas))
     });
@@ -66,21 +41,6 @@ pub fn document() -> OpenApi {
         .paths(paths)
         .components(Some(components.build()))
         .build()
-}
-
-/// The document as it is served and written: JSON with line breaks, for people and for diffs.
-pub fn text() -> &'static str {
-    static TEXT: LazyLock<String> = LazyLock::new(|| {
-        let mut text = document().to_pretty_json().unwrap_or_default();
-        text.push('\n');
-        text
-    });
-    &TEXT
-}
-
-/// `GET /openapi.json`
-pub(super) async fn serve() -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/json")], text())
 }
 
 fn item(route: &Route, problem: &Content, schemas: &mut Schemas) -> PathItem {

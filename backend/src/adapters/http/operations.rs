@@ -12,9 +12,9 @@ use axum::routing::get;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::app::{self, App};
 use super::problem::Problem;
-use super::{guard, observe};
+use super::state::App;
+use super::{admission, app, observe};
 
 /// How many readings of `/readyz` and `/metrics` may be in progress, as each costs a query or a document.
 const PLACES: usize = 8;
@@ -24,7 +24,7 @@ pub fn operations(app: App) -> Router {
     let (places, time) = (Arc::new(Semaphore::new(PLACES)), app.limits.time);
     let guarded = from_fn(move |request: Request, next: Next| {
         let places = Arc::clone(&places);
-        async move { guard::bounded(&places, time, request, next).await }
+        async move { admission::bounded(&places, time, request, next).await }
     });
     Router::new()
         .route("/readyz", get(ready))

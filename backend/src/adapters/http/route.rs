@@ -1,9 +1,11 @@
 //! One operation of the service, as data: how it is reached, what it takes and what it answers.
 
 use axum::routing::MethodRouter;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{Ref, RefOr, Schema};
 
-use super::app::App;
-use super::openapi::SchemaOf;
+use super::state::App;
 
 /// One operation.
 pub struct Route {
@@ -128,4 +130,23 @@ impl Route {
     pub(super) fn handler(&self) -> MethodRouter<App> {
         (self.handler)()
     }
+}
+
+/// How a type is described: by a reference to it, and what it and its parts are put among the document's components.
+pub(super) type SchemaOf = fn(&mut Schemas) -> RefOr<Schema>;
+
+/// The document's components.
+pub(super) type Schemas = Vec<(String, RefOr<Schema>)>;
+
+/// Describes `T`.
+pub(super) fn schema_of<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
+    let name = T::name().into_owned();
+    T::schemas(schemas);
+    schemas.push((name.clone(), T::schema()));
+    RefOr::Ref(Ref::from_schema_name(name))
+}
+
+/// Describes anything.
+pub(super) fn any_object(_: &mut Schemas) -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::Object).into()
 }

@@ -1,21 +1,24 @@
 //! [`ROUTES`]: the one list of what the service offers. The router, the OpenAPI document and the endpoint walk are made of it.
 //! It says who is asked for a principal, never which roles one needs: that is the role table's affair, at the gateway.
 
+use std::sync::LazyLock;
+
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
 use axum::routing::{delete, get, post, put};
 
 use super::docs;
-use super::openapi::{self, schema_of};
-use super::resource::PersonBody;
+use super::openapi;
 use super::resource::audit::{self, AuditRecordJson};
 use super::resource::delegations::{self, DelegationBody, DelegationJson};
-use super::resource::me::{self, MeJson};
 use super::resource::memberships::{self, MembershipJson, OwnMembershipJson};
 use super::resource::orders::{self, OrderBody, OrderJson};
 use super::resource::organisations::{self, InvitationBody, OrganisationBody, OrganisationJson};
+use super::resource::people::{self, MeJson, PersonBody};
 use super::resource::products::{self, NewProductBody, ProductBody, ProductJson};
 use super::route::Access::{Anybody, Principal};
-use super::route::Route;
 use super::route::Takes::{AdminReason, IdempotencyKey, IfMatch, IfNoneMatch, Page, RequiredIfMatch, Search};
+use super::route::{Route, any_object, schema_of};
 
 /// Everything that the service offers.
 pub static ROUTES: &[Route] = &[
@@ -228,10 +231,10 @@ pub static ROUTES: &[Route] = &[
     })
     .page(schema_of::<AuditRecordJson>)
     .takes(&[Page]),
-    Route::new("GET", "/me", "read_me", "See who one is", Principal, || get(me::read))
+    Route::new("GET", "/me", "read_me", "See who one is", Principal, || get(people::read))
         .shown(schema_of::<MeJson>),
-    Route::new("GET", "/openapi.json", "read_openapi", "See this document", Anybody, || get(openapi::serve))
-        .shown(openapi::any_object),
+    Route::new("GET", "/openapi.json", "read_openapi", "See this document", Anybody, || get(serve_openapi))
+        .shown(any_object),
     Route::new("GET", "/docs", "read_docs", "Read and try the document", Anybody, || get(docs::page))
         .for_people(),
     Route::new("GET", "/docs/{file}", "read_docs_file", "Get a file of the page", Anybody, || {
@@ -239,3 +242,18 @@ pub static ROUTES: &[Route] = &[
     })
     .for_people(),
 ];
+
+/// The OpenAPI document as it is served and written: JSON with line breaks, for people and for diffs.
+pub fn openapi_text() -> &'static str {
+    static TEXT: LazyLock<String> = LazyLock::new(|| {
+        let mut text = openapi::document(ROUTES).to_pretty_json().unwrap_or_default();
+        text.push('\n');
+        text
+    });
+    &TEXT
+}
+
+/// `GET /openapi.json`
+async fn serve_openapi() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], openapi_text())
+}

@@ -1,6 +1,6 @@
 //! The use cases without HTTP: who calls them, and what they start from.
 
-use backend::application::add_product::{NewProduct, add_product};
+use backend::application::products::{NewProduct, add_product};
 use backend::application::{Caller, Shop};
 use backend::domain::money::{Currency, Money};
 use backend::domain::product::{Product, ProductDetails};

@@ -12,7 +12,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 
-use crate::application::input::{Fault, Invalid};
+use crate::application::failure::{Fault, Invalid};
 use crate::application::ports::Page;
 use crate::domain::text::Text;
 

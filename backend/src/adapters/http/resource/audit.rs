@@ -5,10 +5,11 @@ use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::parts::{PersonJson, shown_time};
+use super::people::PersonJson;
+use super::shown_time;
 use crate::adapters::http::extract::{PageQuery, page_of};
 use crate::adapters::http::problem::Problem;
-use crate::application::read_audit::read_audit;
+use crate::application::audit::read_audit;
 use crate::application::{Caller, Shop};
 use crate::domain::audit::{AuditRecord, Outcome};
 use crate::domain::id::AuditId;

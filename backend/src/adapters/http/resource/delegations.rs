@@ -9,14 +9,14 @@ use portcullis_principal::Principal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::parts::{PersonBody, PersonJson, read_time, shown_time};
+use super::people::{PersonBody, PersonJson};
+use super::{read_time, shown_time};
 use crate::adapters::http::extract::{Faults, Identifier, PageQuery, Sent, page_of};
 use crate::adapters::http::problem::Problem;
-use crate::application::grant_delegation::{Grant, grant_delegation};
-use crate::application::input::Invalid;
-use crate::application::list_delegations::list_delegations;
-use crate::application::read_delegation::read_delegation;
-use crate::application::revoke_delegation::revoke_delegation;
+use crate::application::delegations::{
+    Grant, grant_delegation, list_delegations, read_delegation, revoke_delegation,
+};
+use crate::application::failure::Invalid;
 use crate::application::{Caller, Shop};
 use crate::domain::delegation::{Delegation, Scope};
 use crate::domain::id::DelegationId;

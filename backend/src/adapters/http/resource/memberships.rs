@@ -8,12 +8,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::organisations::OrganisationJson;
-use super::parts::{PersonJson, shown_time};
+use super::people::PersonJson;
+use super::shown_time;
 use crate::adapters::http::extract::{Identifier, PageQuery, page_of};
 use crate::adapters::http::problem::Problem;
-use crate::application::accept_membership::accept_membership;
-use crate::application::end_membership::end_membership;
-use crate::application::list_memberships::list_memberships;
+use crate::application::memberships::{accept_membership, end_membership, list_memberships};
 use crate::application::{Caller, Shop};
 use crate::domain::id::MembershipId;
 use crate::domain::organisation::{Membership, Role};

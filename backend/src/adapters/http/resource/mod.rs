@@ -3,11 +3,57 @@
 
 pub(super) mod audit;
 pub(super) mod delegations;
-pub(super) mod me;
 pub(super) mod memberships;
 pub(super) mod orders;
 pub(super) mod organisations;
-mod parts;
+pub(super) mod people;
 pub(super) mod products;
 
-pub(super) use parts::PersonBody;
+use jiff::Timestamp as Instant;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::extract::Faults;
+use crate::domain::money::{Currency, Money};
+use crate::domain::product::MAX_CENTS;
+use crate::domain::time::Timestamp;
+
+/// An amount of money.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct MoneyJson {
+    /// Whole cents.
+    #[schema(example = 1999)]
+    cents: i64,
+    /// An ISO 4217 code.
+    #[schema(example = "EUR")]
+    currency: String,
+}
+
+impl From<Money> for MoneyJson {
+    fn from(money: Money) -> Self {
+        Self { cents: money.cents, currency: money.currency.to_string() }
+    }
+}
+
+impl MoneyJson {
+    fn meaning(&self, pointer: &str, faults: &mut Faults) -> Option<Money> {
+        let cents = (1..=MAX_CENTS).contains(&self.cents).then_some(self.cents);
+        let cents = cents.ok_or_else(|| format!("must be a number from 1 to {MAX_CENTS}"));
+        let cents = faults.take(&format!("{pointer}/cents"), cents);
+        let currency = faults.take(&format!("{pointer}/currency"), Currency::new(&self.currency));
+        Some(Money { cents: cents?, currency: currency? })
+    }
+}
+
+/// A time as it is shown (RFC 3339).
+fn shown_time(time: Timestamp) -> String {
+    // beyond the year 9999 there is no RFC 3339
+    Instant::from_millisecond(time.0).unwrap_or(Instant::MAX).to_string()
+}
+
+/// A time that a client wrote, to the millisecond.
+fn read_time(text: &str) -> Result<Timestamp, &'static str> {
+    let instant: Instant = text.parse().map_err(|_| "must be a time such as 2027-01-31T12:00:00Z")?;
+    Ok(Timestamp(instant.as_millisecond()))
+}

@@ -8,22 +8,19 @@ use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::parts::{MoneyJson, PersonBody, shown_time};
+use super::people::PersonBody;
+use super::{MoneyJson, shown_time};
 use crate::adapters::http::extract::{
     Faults, IdempotencyHeader, Identifier, Identifiers, IfNoneMatch, PageQuery, Sent, page_of, tagged,
 };
 use crate::adapters::http::problem::Problem;
-use crate::application::cancel_order::cancel_order;
-use crate::application::failure::Failure;
-use crate::application::input::{Fault, Invalid};
-use crate::application::list_orders::list_orders;
-use crate::application::place_order::{Repeatable, Wish, place_order};
+use crate::application::failure::{Failure, Fault, Invalid};
+use crate::application::input::Precondition;
+use crate::application::orders::{
+    Repeatable, Wish, cancel_order, list_orders, place_order, read_order, share_order, ship_order,
+    unshare_order,
+};
 use crate::application::ports::IdempotencyKey;
-use crate::application::precondition::Precondition;
-use crate::application::read_order::read_order;
-use crate::application::share_order::share_order;
-use crate::application::ship_order::ship_order;
-use crate::application::unshare_order::unshare_order;
 use crate::application::{Caller, Shop};
 use crate::domain::id::{CoOwnerId, OrderId, ProductId};
 use crate::domain::order::{MAX_LINES, MAX_QUANTITY, Order, OrderState, Quantity};

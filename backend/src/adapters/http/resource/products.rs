@@ -8,16 +8,14 @@ use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::parts::MoneyJson;
+use super::MoneyJson;
 use crate::adapters::http::extract::{Faults, Identifier, IfNoneMatch, PageQuery, Sent, page_before, tagged};
 use crate::adapters::http::problem::Problem;
-use crate::application::add_product::{NewProduct, add_product};
-use crate::application::input::Invalid;
-use crate::application::list_products::list_products;
-use crate::application::precondition::Precondition;
-use crate::application::read_product::read_product;
-use crate::application::update_product::update_product;
-use crate::application::withdraw_product::withdraw_product;
+use crate::application::failure::Invalid;
+use crate::application::input::Precondition;
+use crate::application::products::{
+    NewProduct, add_product, list_products, read_product, update_product, withdraw_product,
+};
 use crate::application::{Caller, Shop};
 use crate::domain::id::ProductId;
 use crate::domain::product::{MAX_STOCK, Product, ProductDetails};

@@ -1,12 +1,15 @@
-//! Entity tags (RFC 9110 8.8.3): the version of what is shown, in quotes.
+//! Headers of a request and of a response that several resources have.
 
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
-use axum::http::header::{ETAG, IF_NONE_MATCH};
+use axum::http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+
+use crate::adapters::http::problem::Problem;
+use crate::application::input::Precondition;
 
 /// `If-None-Match` (RFC 9110 13.1.2): the versions that the client has.
 pub(in super::super) struct IfNoneMatch {
@@ -50,10 +53,48 @@ pub(in super::super) fn tagged(version: i64, response: impl IntoResponse) -> Res
 }
 
 /// The versions in a list of strong tags.
-pub(super) fn versions(list: &str) -> impl Iterator<Item = i64> {
+fn versions(list: &str) -> impl Iterator<Item = i64> {
     list.split(',').filter_map(|tag| version(tag.trim()))
 }
 
 fn version(tag: &str) -> Option<i64> {
     tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
+}
+
+impl<S: Sync> FromRequestParts<S> for Precondition {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let mut lines = parts.headers.get_all(IF_MATCH).iter().peekable();
+        if lines.peek().is_none() {
+            return Ok(Self::None);
+        }
+        let lines: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
+        // one that cannot be read matches nothing; a weak one never does (RFC 9110 8.8.3.2)
+        Ok(if lines == ["*"] {
+            Self::Any
+        } else {
+            Self::Versions(lines.into_iter().flat_map(versions).collect())
+        })
+    }
+}
+
+const NAME: &str = "idempotency-key";
+
+/// The key, if there is one: 1 to 255 visible ASCII characters, its quotes included if it has any.
+pub(in super::super) struct IdempotencyHeader(pub(in super::super) Option<String>);
+
+impl<S: Sync> FromRequestParts<S> for IdempotencyHeader {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let mut lines = parts.headers.get_all(NAME).iter();
+        match (lines.next().map(HeaderValue::as_bytes), lines.next()) {
+            (None, _) => Ok(Self(None)),
+            (Some(key), None) if (1..=255).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic) => {
+                Ok(Self(Some(String::from_utf8_lossy(key).into_owned())))
+            }
+            _ => Err(Problem::header(NAME, "must be one key of 1 to 255 visible ASCII characters")),
+        }
+    }
 }

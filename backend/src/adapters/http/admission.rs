@@ -8,9 +8,6 @@
 //! A body that arrives slowly or never therefore takes nothing that a request without a body needs. The memory of bodies is
 //! at most ([`Limits::bodies`] + [`Limits::concurrency`]) x [`Limits::body`].
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
@@ -19,62 +16,16 @@ use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt as _;
-use portcullis_principal::{Principal, PrincipalId};
+use portcullis_principal::Principal;
 use tokio::sync::Semaphore;
 
-use super::app::{App, Limits};
 use super::observe;
 use super::problem::Problem;
 use super::route::{Access, Route};
+use super::state::{App, Limits};
 
 /// How much of a body that is too large is read before the answer.
 const DRAINED: usize = 4 << 20;
-
-/// Requests in progress by caller, so that one caller cannot hold all of them. Holds an entry only for callers with a request
-/// in progress. Clones share their counts.
-#[derive(Clone, Debug)]
-pub struct Shares {
-    in_progress: Arc<Mutex<HashMap<Option<PrincipalId>, usize>>>,
-    per_principal: usize,
-    anonymous: usize,
-}
-
-impl Shares {
-    /// At most `per_principal` requests for each principal, and `anonymous` for all callers without one together.
-    pub fn new(per_principal: usize, anonymous: usize) -> Self {
-        Self { in_progress: Arc::default(), per_principal, anonymous }
-    }
-
-    /// One more request of this caller, or `None` if the caller has its share.
-    fn take(&self, caller: Option<&PrincipalId>) -> Option<Share> {
-        let limit = if caller.is_some() { self.per_principal } else { self.anonymous };
-        let mut in_progress = self.in_progress.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = in_progress.entry(caller.cloned()).or_default();
-        if *count >= limit {
-            return None;
-        }
-        *count += 1;
-        Some(Share { in_progress: Arc::clone(&self.in_progress), caller: caller.cloned() })
-    }
-}
-
-/// One request in progress, until it is dropped.
-struct Share {
-    in_progress: Arc<Mutex<HashMap<Option<PrincipalId>, usize>>>,
-    caller: Option<PrincipalId>,
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        let mut in_progress = self.in_progress.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Entry::Occupied(mut count) = in_progress.entry(self.caller.take()) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
-            }
-        }
-    }
-}
 
 /// What admission to one route needs to know.
 #[derive(Clone)]

@@ -1,9 +1,8 @@
-//! See the audit records. Whether one is an auditor is the role table's affair; nobody owns a record.
+//! Use cases of audit records.
 
-use super::admission::{Caller, Session};
 use super::failure::Failure;
 use super::ports::Page;
-use super::shop::Shop;
+use super::session::{Caller, Session, Shop};
 use crate::domain::audit::AuditRecord;
 use crate::domain::id::AuditId;
 

@@ -1,5 +1,5 @@
 //! The body, taken in but not looked at: use cases read it once the right is decided. Admission has read it whole and within
-//! its bounds (see `guard`).
+//! its bounds (see `admission`).
 
 use std::marker::PhantomData;
 
@@ -10,9 +10,9 @@ use axum::http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
-use crate::adapters::http::app::App;
 use crate::adapters::http::problem::Problem;
-use crate::application::input::{Fault, Invalid};
+use crate::adapters::http::state::App;
+use crate::application::failure::{Fault, Invalid};
 
 /// A JSON body that ought to be a `T`.
 pub(in super::super) struct Sent<T> {

@@ -1,18 +1,39 @@
 //! The door of every use case: a transaction, and the permits that are given out in it. The only caller of
 //! [`ownership::decide`], and the one place where the admin's bypass is put on record.
 
+use std::sync::Arc;
+
 use portcullis_principal::Principal;
 use tracing::Span;
 
 use super::failure::Failure;
-use super::ports::{IdempotencyKey, Transaction};
-use super::shop::Shop;
+use super::ports::{Clock, IdempotencyKey, Store, Transaction};
 use crate::domain::audit::{AuditRecord, Outcome};
 use crate::domain::id::AuditId;
 use crate::domain::ownership::{self, ADMIN_ROLE, Act, Owned as _, Permit};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use uuid::Uuid;
+
+/// What every use case works with.
+#[derive(Clone)]
+pub struct Shop {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// What the operator chose.
+    pub settings: Settings,
+}
+
+/// What the operator chose.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings {
+    /// The admin's bypass needs a reason.
+    pub admin_reason_required: bool,
+    /// What is another's seems to be absent.
+    pub hide_existence: bool,
+}
 
 /// Who asks.
 #[derive(Clone, Debug)]

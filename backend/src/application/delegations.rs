@@ -1,0 +1,84 @@
+//! Use cases of delegations.
+
+use portcullis_principal::PrincipalId;
+use uuid::Uuid;
+
+use super::failure::{Failure, Fault};
+use super::input::Input;
+use super::ports::Page;
+use super::session::{Caller, Session, Shop};
+use crate::domain::delegation::{Delegation, DelegationError, Scope};
+use crate::domain::id::DelegationId;
+use crate::domain::ownership::{ReadDelegation, RevokeDelegation};
+use crate::domain::time::Timestamp;
+
+/// Whom, how and until when.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// Whom.
+    pub delegate: PrincipalId,
+    /// How.
+    pub scope: Scope,
+    /// Until just before.
+    pub until: Timestamp,
+}
+
+/// Grants the delegation.
+///
+/// # Errors
+/// See [`Failure`].
+pub async fn grant_delegation(
+    shop: &Shop,
+    caller: &Caller,
+    input: impl Input<Grant>,
+) -> Result<Delegation, Failure> {
+    let mut session = Session::write(shop, caller).await?;
+    let Grant { delegate, scope, until } = input()?;
+    let id = DelegationId(Uuid::now_v7());
+    let delegation =
+        Delegation::grant(id, &caller.principal, delegate, scope, until, session.now).map_err(|error| {
+            match error {
+                DelegationError::Oneself => Fault::body("/delegate", &error).alone(),
+                DelegationError::Over | DelegationError::TooLong => Fault::body("/until", &error).alone(),
+            }
+        })?;
+    session.tx.insert_delegation(&delegation).await?;
+    session.done(delegation.into_inner()).await
+}
+
+/// The caller's delegations, ended ones included, the latest first.
+///
+/// # Errors
+/// See [`Failure`].
+pub async fn list_delegations(
+    shop: &Shop,
+    caller: &Caller,
+    page: Page<DelegationId>,
+) -> Result<Vec<Delegation>, Failure> {
+    let mut session = Session::read(shop, caller).await?;
+    let delegations = session.tx.delegations_of(caller.principal.id(), page).await?;
+    session.done(delegations).await
+}
+
+/// The delegation, to its two sides.
+///
+/// # Errors
+/// See [`Failure`].
+pub async fn read_delegation(shop: &Shop, caller: &Caller, id: DelegationId) -> Result<Delegation, Failure> {
+    let mut session = Session::read(shop, caller).await?;
+    let delegation = session.tx.delegation(id).await?.ok_or(Failure::Absent("delegation"))?;
+    let permit = session.admit::<ReadDelegation>(delegation).await?;
+    session.done(permit.into_inner()).await
+}
+
+/// Revokes the delegation.
+///
+/// # Errors
+/// See [`Failure`].
+pub async fn revoke_delegation(shop: &Shop, caller: &Caller, id: DelegationId) -> Result<(), Failure> {
+    let mut session = Session::write(shop, caller).await?;
+    let delegation = session.tx.delegation(id).await?.ok_or(Failure::Absent("delegation"))?;
+    let permit = session.admit::<RevokeDelegation>(delegation).await?;
+    session.tx.delete_delegation(&permit).await?;
+    session.done(()).await
+}

@@ -1,0 +1,100 @@
+//! Use cases of memberships in organisations.
+
+use portcullis_principal::PrincipalId;
+use uuid::Uuid;
+
+use super::failure::Failure;
+use super::input::Input;
+use super::ports::Page;
+use super::session::{Caller, Session, Shop};
+use crate::domain::id::{MembershipId, OrganisationId};
+use crate::domain::organisation::{Membership, Organisation, Role};
+use crate::domain::ownership::{AcceptMembership, EndMembership, InviteMember, ReadMembers};
+
+/// Whom, as what.
+#[derive(Clone, Debug)]
+pub struct Invitation {
+    /// Whom.
+    pub member: PrincipalId,
+    /// As what.
+    pub role: Role,
+}
+
+/// Invites them. The place counts for nothing until they accept.
+///
+/// # Errors
+/// See [`Failure`].
+pub async fn invite_member(
+    shop: &Shop,
+    caller: &Caller,
+    id: OrganisationId,
+    input: impl Input<Invitation>,
+) -> Result<Membership, Failure> {
+    let mut session = Session::write(shop, caller).await?;
+    let organisation = session.tx.organisation(id).await?.ok_or(Failure::Absent("organisation"))?;
+    let permit = session.admit::<InviteMember>(organisation).await?;
+    let Invitation { member, role } = input()?;
+    let membership = permit.invite(MembershipId(Uuid::now_v7()), member, role);
+    session.tx.insert_membership(&membership).await?;
+    session.done(membership.into_inner()).await
+}
+
+/// The node's members, invited ones included, to its managers.
+///
+/// # Errors
+/// See [`Failure`].
+pub async fn read_members(
+    shop: &Shop,
+    caller: &Caller,
+    id: OrganisationId,
+    page: impl Input<Page<MembershipId>>,
+) -> Result<Vec<Membership>, Failure> {
+    let mut session = Session::read(shop, caller).await?;
+    let organisation = session.tx.organisation(id).await?.ok_or(Failure::Absent("organisation"))?;
+    let permit = session.admit::<ReadMembers>(organisation).await?;
+    let members = session.tx.members_of(permit.on().id, page()?).await?;
+    session.done(members).await
+}
+
+/// The caller's memberships, the latest first, with their nodes.
+///
+/// # Errors
+/// See [`Failure`].
+pub async fn list_memberships(
+    shop: &Shop,
+    caller: &Caller,
+    page: Page<MembershipId>,
+) -> Result<Vec<(Membership, Organisation)>, Failure> {
+    let mut session = Session::read(shop, caller).await?;
+    let memberships = session.tx.memberships_of(caller.principal.id(), page).await?;
+    session.done(memberships).await
+}
+
+/// Accepts the membership.
+///
+/// # Errors
+/// See [`Failure`].
+pub async fn accept_membership(
+    shop: &Shop,
+    caller: &Caller,
+    id: MembershipId,
+) -> Result<Membership, Failure> {
+    let mut session = Session::write(shop, caller).await?;
+    let membership = session.tx.membership(id).await?.ok_or(Failure::Absent("membership"))?;
+    let permit = session.admit::<AcceptMembership>(membership).await?;
+    let membership = permit.accept(session.now)?;
+    session.tx.update_membership(&membership).await?;
+    session.done(membership.into_inner()).await
+}
+
+/// Ends the membership, at once.
+///
+/// # Errors
+/// See [`Failure`].
+pub async fn end_membership(shop: &Shop, caller: &Caller, id: MembershipId) -> Result<(), Failure> {
+    let mut session = Session::write(shop, caller).await?;
+    let membership = session.tx.membership(id).await?.ok_or(Failure::Absent("membership"))?;
+    let permit = session.admit::<EndMembership>(membership).await?;
+    session.tx.delete_membership(&permit).await?;
+    session.done(()).await
+}

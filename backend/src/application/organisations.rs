@@ -1,0 +1,61 @@
+//! Use cases of organisations.
+
+use uuid::Uuid;
+
+use super::failure::Failure;
+use super::input::Input;
+use super::session::{Caller, Session, Shop};
+use crate::domain::id::{MembershipId, OrganisationId};
+use crate::domain::organisation::Organisation;
+use crate::domain::ownership::{AddDepartment, ReadOrganisation};
+use crate::domain::text::Text;
+
+/// Founds the company.
+///
+/// # Errors
+/// See [`Failure`].
+pub async fn found_organisation(
+    shop: &Shop,
+    caller: &Caller,
+    input: impl Input<Text<200>>,
+) -> Result<Organisation, Failure> {
+    let mut session = Session::write(shop, caller).await?;
+    let (id, membership) = (OrganisationId(Uuid::now_v7()), MembershipId(Uuid::now_v7()));
+    let (company, manager) = Organisation::found(id, input()?, &caller.principal, membership, session.now);
+    session.tx.insert_organisation(&company).await?;
+    session.tx.insert_membership(&manager).await?;
+    session.done(company.into_inner()).await
+}
+
+/// The node, to those who belong to it or above.
+///
+/// # Errors
+/// See [`Failure`].
+pub async fn read_organisation(
+    shop: &Shop,
+    caller: &Caller,
+    id: OrganisationId,
+) -> Result<Organisation, Failure> {
+    let mut session = Session::read(shop, caller).await?;
+    let organisation = session.tx.organisation(id).await?.ok_or(Failure::Absent("organisation"))?;
+    let permit = session.admit::<ReadOrganisation>(organisation).await?;
+    session.done(permit.into_inner()).await
+}
+
+/// Adds the department. Whoever manages the node above manages it too.
+///
+/// # Errors
+/// See [`Failure`].
+pub async fn add_department(
+    shop: &Shop,
+    caller: &Caller,
+    parent: OrganisationId,
+    input: impl Input<Text<200>>,
+) -> Result<Organisation, Failure> {
+    let mut session = Session::write(shop, caller).await?;
+    let parent = session.tx.organisation(parent).await?.ok_or(Failure::Absent("organisation"))?;
+    let permit = session.admit::<AddDepartment>(parent).await?;
+    let department = permit.add(OrganisationId(Uuid::now_v7()), input()?)?;
+    session.tx.insert_organisation(&department).await?;
+    session.done(department.into_inner()).await
+}

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::application::ports::Clock;
-use crate::domain::time::Timestamp;
+use crate::domain::values::Timestamp;
 
 /// The wall clock of the machine.
 #[derive(Clone, Copy, Debug)]

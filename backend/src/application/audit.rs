@@ -4,7 +4,7 @@ use super::failure::Failure;
 use super::ports::Page;
 use super::session::{Caller, Session, Shop};
 use crate::domain::audit::AuditRecord;
-use crate::domain::id::AuditId;
+use crate::domain::values::AuditId;
 
 /// The records, the latest first.
 ///

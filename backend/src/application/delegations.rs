@@ -7,10 +7,8 @@ use super::failure::{Failure, Fault};
 use super::input::Input;
 use super::ports::Page;
 use super::session::{Caller, Session, Shop};
-use crate::domain::delegation::{Delegation, DelegationError, Scope};
-use crate::domain::id::DelegationId;
-use crate::domain::ownership::{ReadDelegation, RevokeDelegation};
-use crate::domain::time::Timestamp;
+use crate::domain::delegation::{Delegation, DelegationError, ReadDelegation, RevokeDelegation, Scope};
+use crate::domain::values::{DelegationId, Timestamp};
 
 /// Whom, how and until when.
 #[derive(Clone, Debug)]

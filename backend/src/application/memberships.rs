@@ -7,9 +7,10 @@ use super::failure::Failure;
 use super::input::Input;
 use super::ports::Page;
 use super::session::{Caller, Session, Shop};
-use crate::domain::id::{MembershipId, OrganisationId};
-use crate::domain::organisation::{Membership, Organisation, Role};
-use crate::domain::ownership::{AcceptMembership, EndMembership, InviteMember, ReadMembers};
+use crate::domain::organisation::{
+    AcceptMembership, EndMembership, InviteMember, Membership, Organisation, ReadMembers, Role,
+};
+use crate::domain::values::{MembershipId, OrganisationId};
 
 /// Whom, as what.
 #[derive(Clone, Debug)]

@@ -7,12 +7,12 @@ use super::failure::{Failure, Fault};
 use super::input::{Input, Precondition};
 use super::ports::{Answer, IdempotencyKey, Page};
 use super::session::{Caller, Session, Shop};
-use crate::domain::id::{CoOwnerId, OrderId, ProductId};
-use crate::domain::order::{Order, OrderError, OrderLine, Quantity};
-use crate::domain::ownership::{
-    AddCoOwner, AllOrders, CancelOrder, ListAllOrders, ReadOrder, RemoveCoOwner, ShipOrder,
+use crate::domain::order::{
+    AddCoOwner, AllOrders, CancelOrder, ListAllOrders, Order, OrderError, OrderLine, ReadOrder,
+    RemoveCoOwner, ShipOrder,
 };
-use crate::domain::product::StockChange;
+use crate::domain::stock::{Quantity, StockChange};
+use crate::domain::values::{CoOwnerId, OrderId, ProductId};
 
 /// What is to be bought.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,10 +5,8 @@ use uuid::Uuid;
 use super::failure::Failure;
 use super::input::Input;
 use super::session::{Caller, Session, Shop};
-use crate::domain::id::{MembershipId, OrganisationId};
-use crate::domain::organisation::Organisation;
-use crate::domain::ownership::{AddDepartment, ReadOrganisation};
-use crate::domain::text::Text;
+use crate::domain::organisation::{AddDepartment, Organisation, ReadOrganisation};
+use crate::domain::values::{MembershipId, OrganisationId, Text};
 
 /// Founds the company.
 ///

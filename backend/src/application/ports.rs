@@ -4,15 +4,16 @@ use async_trait::async_trait;
 use portcullis_principal::PrincipalId;
 
 use crate::domain::audit::AuditRecord;
-use crate::domain::delegation::Delegation;
-use crate::domain::id::{AuditId, DelegationId, MembershipId, OrderId, OrganisationId, ProductId};
-use crate::domain::order::Order;
-use crate::domain::organisation::{Membership, Organisation};
-use crate::domain::ownership::{
-    Bond, EndMembership, ListAllOrders, Permit, Relations, RevokeDelegation, Warranted,
+use crate::domain::delegation::{Delegation, RevokeDelegation};
+use crate::domain::order::{ListAllOrders, Order};
+use crate::domain::organisation::{EndMembership, Membership, Organisation};
+use crate::domain::ownership::{Permit, Warranted};
+use crate::domain::product::Product;
+use crate::domain::relations::{Bond, Relations};
+use crate::domain::stock::StockChange;
+use crate::domain::values::{
+    AuditId, DelegationId, MembershipId, OrderId, OrganisationId, ProductId, Timestamp,
 };
-use crate::domain::product::{Product, StockChange};
-use crate::domain::time::Timestamp;
 
 /// The wall clock.
 pub trait Clock: Send + Sync {

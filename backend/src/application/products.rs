@@ -6,9 +6,10 @@ use super::failure::{Failure, Fault};
 use super::input::{Input, Precondition};
 use super::ports::Page;
 use super::session::{Caller, Session, Shop};
-use crate::domain::id::{OrganisationId, ProductId};
-use crate::domain::ownership::{AddProduct, Permit, UpdateProduct, WithdrawProduct};
-use crate::domain::product::{Product, ProductDetails};
+use crate::domain::organisation::AddProduct;
+use crate::domain::ownership::Permit;
+use crate::domain::product::{Product, ProductDetails, UpdateProduct, WithdrawProduct};
+use crate::domain::values::{OrganisationId, ProductId};
 
 /// The products on offer, the latest first, and the product after which the next page begins, if there may be one. A page
 /// may hold fewer products than its limit and still have a next one: one page reads a bounded number of products.

@@ -9,10 +9,8 @@ use tracing::Span;
 use super::failure::Failure;
 use super::ports::{Clock, IdempotencyKey, Store, Transaction};
 use crate::domain::audit::{AuditRecord, Outcome};
-use crate::domain::id::AuditId;
 use crate::domain::ownership::{self, ADMIN_ROLE, Act, Owned as _, Permit};
-use crate::domain::text::Text;
-use crate::domain::time::Timestamp;
+use crate::domain::values::{AuditId, Text, Timestamp};
 use uuid::Uuid;
 
 /// What every use case works with.

@@ -2,10 +2,8 @@
 
 use portcullis_principal::PrincipalId;
 
-use super::id::AuditId;
 use super::ownership::Operation;
-use super::text::Text;
-use super::time::Timestamp;
+use super::values::{AuditId, Text, Timestamp};
 
 /// What came of a bypass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,38 +4,14 @@ use std::time::Duration;
 
 use portcullis_principal::{Principal, PrincipalId};
 
-use super::id::DelegationId;
-use super::ownership::Warranted;
-use super::time::Timestamp;
+use super::ownership::{Owned, Right, Warranted, acts};
+use super::relations::{Bond, Relations};
+use super::values::{DelegationId, Timestamp};
+
+pub use super::relations::{Delegation, Scope};
 
 /// The longest that a delegation may last.
 pub const MAX_DURATION: Duration = Duration::from_hours(366 * 24);
-
-/// For what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Scope {
-    /// For reading only.
-    Reading,
-    /// For everything that acts on an order, but not for sharing it further.
-    Everything,
-}
-
-/// A delegation. It is over at `until`, to the millisecond, or when it is revoked, which removes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delegation {
-    /// Its name for machines.
-    pub id: DelegationId,
-    /// Whose orders: its owner.
-    pub grantor: PrincipalId,
-    /// Who may act on them.
-    pub delegate: PrincipalId,
-    /// How.
-    pub scope: Scope,
-    /// Since when.
-    pub granted_at: Timestamp,
-    /// Until just before.
-    pub until: Timestamp,
-}
 
 /// Why there is no such delegation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,9 +52,28 @@ impl Delegation {
         let grantor = grantor.id().clone();
         Ok(Warranted::own(Self { id, grantor, delegate, scope, granted_at: now, until }))
     }
+}
 
-    /// Whether it holds at this time.
-    pub fn holds(&self, now: Timestamp) -> bool {
-        now < self.until
+acts!(Delegation: ReadDelegation, RevokeDelegation);
+
+impl Owned for Delegation {
+    fn kind(&self) -> &'static str {
+        "delegation"
+    }
+
+    fn name(&self) -> String {
+        format!("delegation {}", self.id)
+    }
+
+    fn bond(&self) -> Bond<'_> {
+        Bond::None
+    }
+
+    fn rights(&self, who: &PrincipalId, _: &Relations, now: Timestamp) -> Vec<Right> {
+        let mut rights = Vec::new();
+        rights.extend((self.grantor == *who).then_some(Right::Owner));
+        let holds = self.delegate == *who && self.holds(now);
+        rights.extend(holds.then_some(Right::Delegate { scope: self.scope, until: self.until }));
+        rights
     }
 }

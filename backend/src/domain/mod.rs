@@ -2,11 +2,10 @@
 
 pub mod audit;
 pub mod delegation;
-pub mod id;
-pub mod money;
 pub mod order;
 pub mod organisation;
 pub mod ownership;
 pub mod product;
-pub mod text;
-pub mod time;
+pub mod relations;
+pub mod stock;
+pub mod values;

@@ -1,37 +1,16 @@
 //! An order: what a customer bought, at the price of that moment, and with whom it is shared.
 
-use std::num::NonZeroU32;
-
 use portcullis_principal::{Principal, PrincipalId};
 
-use super::id::{CoOwnerId, OrderId, ProductId};
-use super::money::{Money, MoneyError};
-use super::ownership::{AddCoOwner, CancelOrder, Permit, RemoveCoOwner, ShipOrder, Warranted};
-use super::product::StockChange;
-use super::time::Timestamp;
+use super::ownership::{Owned, Permit, Right, Warranted, acts};
+use super::relations::{Bond, Relations, Role};
+use super::stock::{Quantity, StockChange};
+use super::values::{CoOwnerId, Money, MoneyError, OrderId, ProductId, Timestamp};
 
 /// How many products one order can have.
 pub const MAX_LINES: usize = 100;
-/// How many pieces of one product one order can have.
-pub const MAX_QUANTITY: u32 = 10_000;
 /// With how many people one order can be shared.
 pub const MAX_CO_OWNERS: usize = 20;
-
-/// A number of pieces: 1 to [`MAX_QUANTITY`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Quantity(NonZeroU32);
-
-impl Quantity {
-    /// `None` if there is no such quantity.
-    pub fn new(pieces: u32) -> Option<Self> {
-        NonZeroU32::new(pieces).filter(|pieces| pieces.get() <= MAX_QUANTITY).map(Self)
-    }
-
-    /// The number.
-    pub fn get(self) -> u32 {
-        self.0.get()
-    }
-}
 
 /// Some pieces of one product.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -270,5 +249,62 @@ impl Permit<RemoveCoOwner> {
             order.version += 1;
             Ok(())
         })
+    }
+}
+
+/// All the orders there are: nobody's.
+#[derive(Clone, Copy, Debug)]
+pub struct AllOrders;
+
+acts!(Order: ReadOrder, CancelOrder, ShipOrder, AddCoOwner, RemoveCoOwner);
+acts!(AllOrders: ListAllOrders);
+
+impl Owned for Order {
+    fn kind(&self) -> &'static str {
+        "order"
+    }
+
+    fn name(&self) -> String {
+        format!("order {}", self.id)
+    }
+
+    fn bond(&self) -> Bond<'_> {
+        Bond::Person(&self.customer)
+    }
+
+    fn rights(&self, who: &PrincipalId, relations: &Relations, now: Timestamp) -> Vec<Right> {
+        let mut rights = Vec::new();
+        rights.extend((self.customer == *who).then_some(Right::Owner));
+        rights.extend(self.co_owners.iter().any(|co_owner| co_owner.who == *who).then_some(Right::CoOwner));
+        let delegations = relations.delegations.iter().filter(|delegation| {
+            delegation.grantor == self.customer && delegation.delegate == *who && delegation.holds(now)
+        });
+        rights.extend(delegations.map(|d| Right::Delegate { scope: d.scope, until: d.until }));
+        // a manager stands above the members of the node and everybody further down, not above another manager of it
+        let above =
+            relations.posts.iter().filter(|post| post.above > 0 || post.theirs != Some(Role::Manager));
+        rights.extend(
+            above.map(|post| Right::OrganisationRole { organisation: post.organisation, role: post.role }),
+        );
+        rights.extend(self.lines.iter().any(|line| line.seller == *who).then_some(Right::Seller));
+        rights
+    }
+}
+
+impl Owned for AllOrders {
+    fn kind(&self) -> &'static str {
+        "orders"
+    }
+
+    fn name(&self) -> String {
+        "orders".to_owned()
+    }
+
+    fn bond(&self) -> Bond<'_> {
+        Bond::None
+    }
+
+    fn rights(&self, _: &PrincipalId, _: &Relations, _: Timestamp) -> Vec<Right> {
+        Vec::new()
     }
 }

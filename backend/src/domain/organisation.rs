@@ -2,24 +2,14 @@
 
 use portcullis_principal::{Principal, PrincipalId};
 
-use super::id::{MembershipId, OrganisationId};
-use super::ownership::{AcceptMembership, AddDepartment, InviteMember, Permit, Warranted};
-use super::text::Text;
-use super::time::Timestamp;
+use super::ownership::{Owned, Permit, Right, Warranted, acts};
+use super::relations::{Bond, Relations};
+use super::values::{MembershipId, OrganisationId, Text, Timestamp};
+
+pub use super::relations::Role;
 
 /// How deep a tree can be.
 pub const MAX_DEPTH: u32 = 16;
-
-/// What somebody is in a node, and by that in every node below it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Role {
-    /// Belongs to it.
-    Member,
-    /// Edits its products.
-    Editor,
-    /// Edits its products, reads the orders of everybody below, and says who belongs to it.
-    Manager,
-}
 
 /// One node of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,5 +112,47 @@ impl Permit<AcceptMembership> {
             None => Ok(()),
             Some(_) => Err(OrganisationError::AcceptedAlready),
         })
+    }
+}
+
+acts!(Organisation: AddProduct, ReadOrganisation, AddDepartment, ReadMembers, InviteMember);
+acts!(Membership: AcceptMembership, EndMembership);
+
+impl Owned for Organisation {
+    fn kind(&self) -> &'static str {
+        "organisation"
+    }
+
+    fn name(&self) -> String {
+        format!("organisation {}", self.id)
+    }
+
+    fn bond(&self) -> Bond<'_> {
+        Bond::Organisation(self.id)
+    }
+
+    fn rights(&self, _: &PrincipalId, relations: &Relations, _: Timestamp) -> Vec<Right> {
+        relations.organisation_roles().collect()
+    }
+}
+
+impl Owned for Membership {
+    fn kind(&self) -> &'static str {
+        "membership"
+    }
+
+    fn name(&self) -> String {
+        format!("membership {}", self.id)
+    }
+
+    fn bond(&self) -> Bond<'_> {
+        Bond::Organisation(self.organisation)
+    }
+
+    fn rights(&self, who: &PrincipalId, relations: &Relations, _: Timestamp) -> Vec<Right> {
+        let mut rights = Vec::new();
+        rights.extend((self.member == *who).then_some(Right::Owner));
+        rights.extend(relations.organisation_roles());
+        rights
     }
 }

@@ -7,7 +7,7 @@
 //! A permit cannot be made by hand:
 //!
 //! ```compile_fail,E0451
-//! # use backend::domain::{order::Order, ownership::{CancelOrder, Permit, Right}};
+//! # use backend::domain::{order::{CancelOrder, Order}, ownership::{Permit, Right}};
 //! # use portcullis_principal::PrincipalId;
 //! fn forged(on: Order, by: PrincipalId) -> Permit<CancelOrder> {
 //!     Permit { on, by, right: Right::Owner }
@@ -17,7 +17,7 @@
 //! nor be used for something else:
 //!
 //! ```compile_fail,E0599
-//! # use backend::domain::{order::Order, ownership::{Permit, ReadOrder, Warranted}, time::Timestamp};
+//! # use backend::domain::{order::ReadOrder, ownership::Permit, values::Timestamp};
 //! fn mistaken(permit: Permit<ReadOrder>, now: Timestamp) {
 //!     permit.cancel(now);
 //! }
@@ -27,30 +27,19 @@
 //!
 //! ```compile_fail,E0308
 //! # use backend::application::ports::{StoreError, Transaction};
-//! # use backend::domain::{order::Order, time::Timestamp};
+//! # use backend::domain::{order::Order, values::Timestamp};
 //! async fn forgotten(tx: &mut dyn Transaction, mut order: Order, now: Timestamp) -> Result<(), StoreError> {
 //!     order.cancelled_at = Some(now);
 //!     tx.update_order(&order).await
 //! }
 //! ```
 
-mod operation;
-mod owned;
-mod right;
-
 use std::ops::Deref;
 
 use portcullis_principal::{Principal, PrincipalId};
 
-pub use operation::{
-    AcceptMembership, Act, AddCoOwner, AddDepartment, AddProduct, CancelOrder, EndMembership, InviteMember,
-    ListAllOrders, Operation, ReadDelegation, ReadMembers, ReadOrder, ReadOrganisation, RemoveCoOwner,
-    RevokeDelegation, ShipOrder, UpdateProduct, WithdrawProduct,
-};
-pub use owned::{AllOrders, Bond, Owned, Post, Relations};
-pub use right::Right;
-
-use super::time::Timestamp;
+use super::relations::{Bond, Relations, Role, Scope};
+use super::values::{OrganisationId, Timestamp};
 
 /// The role of those who may do what they have no right to, deliberately and on the record.
 pub const ADMIN_ROLE: &str = "admin";
@@ -143,5 +132,182 @@ impl<T> Deref for Warranted<T> {
 
     fn deref(&self) -> &T {
         &self.0
+    }
+}
+
+/// What can be somebody's.
+pub trait Owned {
+    /// What such things are called.
+    fn kind(&self) -> &'static str;
+
+    /// What audit records call it.
+    fn name(&self) -> String;
+
+    /// Whose [`Relations`] matter.
+    fn bond(&self) -> Bond<'_>;
+
+    /// The rights that `who` has by itself, the plainest first. What they are good for is the [`Operation`]'s affair.
+    fn rights(&self, who: &PrincipalId, relations: &Relations, now: Timestamp) -> Vec<Right>;
+}
+
+/// An operation as a type.
+pub trait Act {
+    /// On what.
+    type On: Owned;
+    /// The same as a value.
+    const OPERATION: Operation;
+}
+
+/// Declares operations as types, beside the aggregate that they are done to.
+macro_rules! acts {
+    ($on:ty: $($name:ident),+ $(,)?) => { $(
+        #[doc = concat!("[`Operation::", stringify!($name), "`](crate::domain::ownership::Operation::", stringify!($name), ")")]
+        #[derive(Debug)]
+        pub enum $name {}
+
+        impl $crate::domain::ownership::Act for $name {
+            type On = $on;
+            const OPERATION: $crate::domain::ownership::Operation = $crate::domain::ownership::Operation::$name;
+        }
+    )+ };
+}
+pub(super) use acts;
+
+macro_rules! operations {
+    ($( $(#[$doc:meta])+ $name:ident = $id:literal; )+) => {
+        /// Everything that is done to something of somebody's.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Operation { $( $(#[$doc])+ $name, )+ }
+
+        impl Operation {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[ $(Self::$name,)+ ];
+
+            /// The name in logs, audit records and the golden matrix.
+            pub const fn id(self) -> &'static str {
+                match self { $(Self::$name => $id,)+ }
+            }
+        }
+    };
+}
+
+operations! {
+    /// See an order.
+    ReadOrder = "read-order";
+    /// See everybody's orders.
+    ListAllOrders = "list-all-orders";
+    /// Cancel an order.
+    CancelOrder = "cancel-order";
+    /// Send an order's goods on their way.
+    ShipOrder = "ship-order";
+    /// Share an order with somebody.
+    AddCoOwner = "add-co-owner";
+    /// Share an order with somebody no more.
+    RemoveCoOwner = "remove-co-owner";
+    /// Offer a product in the name of an organisation.
+    AddProduct = "add-product";
+    /// Change what is said about a product.
+    UpdateProduct = "update-product";
+    /// Offer a product no more.
+    WithdrawProduct = "withdraw-product";
+    /// See a delegation.
+    ReadDelegation = "read-delegation";
+    /// End a delegation.
+    RevokeDelegation = "revoke-delegation";
+    /// See a node of an organisation.
+    ReadOrganisation = "read-organisation";
+    /// Put a node below a node.
+    AddDepartment = "add-department";
+    /// See who belongs to a node.
+    ReadMembers = "read-members";
+    /// Offer somebody a place in a node.
+    InviteMember = "invite-member";
+    /// Take the place that was offered.
+    AcceptMembership = "accept-membership";
+    /// Leave, or be made to leave.
+    EndMembership = "end-membership";
+}
+
+impl Operation {
+    /// The whole table: what each right is good for. The golden matrix shows it row by row.
+    pub fn allows(self, right: &Right) -> bool {
+        use Right::{AdminBypass, CoOwner, Delegate, OrganisationRole, Owner, Seller};
+        let manager = matches!(right, OrganisationRole { role: Role::Manager, .. });
+        let editor = manager || matches!(right, OrganisationRole { role: Role::Editor, .. });
+        match self {
+            Self::ReadOrder => manager || matches!(right, Owner | CoOwner | Delegate { .. } | AdminBypass),
+            Self::CancelOrder => {
+                matches!(right, Owner | CoOwner | Delegate { scope: Scope::Everything, .. } | AdminBypass)
+            }
+            Self::ListAllOrders => matches!(right, AdminBypass),
+            Self::ShipOrder => matches!(right, Seller | AdminBypass),
+            // the bypass can make nobody a co-owner, delegate or member: it could not be undone by ending it
+            Self::AddCoOwner | Self::RemoveCoOwner | Self::RevokeDelegation | Self::AcceptMembership => {
+                matches!(right, Owner)
+            }
+            Self::UpdateProduct | Self::WithdrawProduct => editor || matches!(right, Owner | AdminBypass),
+            Self::AddProduct => editor,
+            Self::ReadDelegation => matches!(right, Owner | Delegate { .. }),
+            Self::ReadOrganisation => matches!(right, OrganisationRole { .. }),
+            Self::ReadMembers | Self::AddDepartment | Self::InviteMember => manager,
+            Self::EndMembership => manager || matches!(right, Owner),
+        }
+    }
+}
+
+/// By what somebody may do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// It is theirs.
+    Owner,
+    /// The owner shares this one with them.
+    CoOwner,
+    /// The owner lets them act on all of the owner's orders.
+    Delegate {
+        /// How.
+        scope: Scope,
+        /// Until just before.
+        until: Timestamp,
+    },
+    /// What they are in an organisation.
+    OrganisationRole {
+        /// In this node, which is the thing's or above it.
+        organisation: OrganisationId,
+        /// As this.
+        role: Role,
+    },
+    /// They sell what was ordered.
+    Seller,
+    /// None, but they are an admin: on the record.
+    AdminBypass,
+}
+
+impl Right {
+    /// The name in logs and in the golden matrix.
+    pub fn id(&self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::CoOwner => "co-owner",
+            Self::Delegate { scope: Scope::Reading, .. } => "delegate-reading",
+            Self::Delegate { scope: Scope::Everything, .. } => "delegate-everything",
+            Self::OrganisationRole { role: Role::Member, .. } => "organisation-member",
+            Self::OrganisationRole { role: Role::Editor, .. } => "organisation-editor",
+            Self::OrganisationRole { role: Role::Manager, .. } => "organisation-manager",
+            Self::Seller => "seller",
+            Self::AdminBypass => "admin-bypass",
+        }
+    }
+
+    /// Whether it must be audited.
+    pub fn is_bypass(&self) -> bool {
+        matches!(self, Self::AdminBypass)
+    }
+}
+
+impl Relations {
+    pub(super) fn organisation_roles(&self) -> impl Iterator<Item = Right> {
+        self.posts
+            .iter()
+            .map(|post| Right::OrganisationRole { organisation: post.organisation, role: post.role })
     }
 }

@@ -2,12 +2,12 @@
 
 use portcullis_principal::{Principal, PrincipalId};
 
-use super::id::{OrganisationId, ProductId};
-use super::money::Money;
-use super::order::{OrderLine, Quantity};
-use super::ownership::{AddProduct, Permit, UpdateProduct, Warranted, WithdrawProduct};
-use super::text::Text;
-use super::time::Timestamp;
+use super::order::OrderLine;
+use super::organisation::AddProduct;
+use super::ownership::{Owned, Permit, Right, Warranted, acts};
+use super::relations::{Bond, Relations};
+use super::stock::{Quantity, StockChange};
+use super::values::{Money, OrganisationId, ProductId, Text, Timestamp};
 
 /// Of how many pieces a stock can be at most.
 pub const MAX_STOCK: u32 = 1_000_000;
@@ -58,29 +58,6 @@ pub enum ProductError {
     },
 }
 
-/// Pieces taken from a stock, or put back. Only a sale or a cancellation makes one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StockChange {
-    product: ProductId,
-    by: i64,
-}
-
-impl StockChange {
-    pub(super) fn back(product: ProductId, quantity: Quantity) -> Self {
-        Self { product, by: quantity.get().into() }
-    }
-
-    /// Whose stock.
-    pub fn product(self) -> ProductId {
-        self.product
-    }
-
-    /// How many pieces: negative if they were taken.
-    pub fn by(self) -> i64 {
-        self.by
-    }
-}
-
 impl Product {
     /// A new product of the caller's own.
     pub fn offer(id: ProductId, seller: &Principal, details: ProductDetails) -> Warranted<Self> {
@@ -114,7 +91,7 @@ impl Product {
             price: self.details.price,
             shipped_at: None,
         };
-        Ok((line, StockChange { product: self.id, by: -i64::from(quantity.get()) }))
+        Ok((line, StockChange::taken(self.id, quantity)))
     }
 }
 
@@ -156,5 +133,28 @@ impl Permit<WithdrawProduct> {
             product.version += 1;
             Ok(())
         })
+    }
+}
+
+acts!(Product: UpdateProduct, WithdrawProduct);
+
+impl Owned for Product {
+    fn kind(&self) -> &'static str {
+        "product"
+    }
+
+    fn name(&self) -> String {
+        format!("product {}", self.id)
+    }
+
+    fn bond(&self) -> Bond<'_> {
+        self.organisation.map_or(Bond::None, Bond::Organisation)
+    }
+
+    fn rights(&self, who: &PrincipalId, relations: &Relations, _: Timestamp) -> Vec<Right> {
+        let mut rights = Vec::new();
+        rights.extend((self.seller == *who).then_some(Right::Owner));
+        rights.extend(relations.organisation_roles());
+        rights
     }
 }

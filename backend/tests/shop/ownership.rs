@@ -15,12 +15,13 @@ use backend::application::organisations::{add_department, found_organisation};
 use backend::application::ports::{Page, Store};
 use backend::application::{Caller, Settings, Shop};
 use backend::domain::delegation::Scope;
-use backend::domain::id::{CoOwnerId, DelegationId, MembershipId, OrderId, OrganisationId, ProductId};
-use backend::domain::order::{OrderState, Quantity};
+use backend::domain::order::OrderState;
 use backend::domain::organisation::Role;
 use backend::domain::ownership::{Operation, Right};
-use backend::domain::text::Text;
-use backend::domain::time::Timestamp;
+use backend::domain::stock::Quantity;
+use backend::domain::values::{
+    CoOwnerId, DelegationId, MembershipId, OrderId, OrganisationId, ProductId, Text, Timestamp,
+};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;

@@ -12,11 +12,10 @@ use backend::application::ports::{Answer, Clock as _, IdempotencyKey};
 use backend::application::products::{NewProduct, add_product, update_product};
 use backend::application::{Caller, Settings, Shop};
 use backend::domain::delegation::Scope;
-use backend::domain::id::ProductId;
-use backend::domain::money::Currency;
-use backend::domain::order::{MAX_LINES, MAX_QUANTITY, Order, OrderError, OrderState, Quantity};
+use backend::domain::order::{MAX_LINES, Order, OrderError, OrderState};
 use backend::domain::product::{MAX_CENTS, ProductError};
-use backend::domain::text::Text;
+use backend::domain::stock::{MAX_QUANTITY, Quantity};
+use backend::domain::values::{Currency, ProductId, Text};
 use proptest::prelude::*;
 
 use crate::support::Person;

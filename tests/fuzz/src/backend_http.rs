@@ -12,7 +12,7 @@ use backend::adapters::http::{App, Limits, Metrics, Shares, app};
 use backend::adapters::storage::SqlStore;
 use backend::application::ports::Clock;
 use backend::application::{Settings, Shop};
-use backend::domain::time::Timestamp;
+use backend::domain::values::Timestamp;
 use backend::{Access, ROUTES, Route};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;

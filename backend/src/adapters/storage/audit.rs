@@ -8,8 +8,8 @@ use super::rows::{before, id, optional_text, time, value, who, word};
 use super::transaction::{SqlTransaction, broken, column};
 use crate::application::ports::{Audit, Page, StoreError};
 use crate::domain::audit::{AuditRecord, Outcome};
-use crate::domain::id::AuditId;
 use crate::domain::ownership::Operation;
+use crate::domain::values::AuditId;
 
 const OUTCOMES: [(Outcome, &str); 2] = [(Outcome::Done, "done"), (Outcome::Rejected, "rejected")];
 

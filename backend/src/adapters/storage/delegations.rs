@@ -8,9 +8,9 @@ use sqlx::query;
 use super::rows::{SCOPES, before, id, time, value, who, word};
 use super::transaction::{SqlTransaction, column};
 use crate::application::ports::{Delegations, Page, StoreError};
-use crate::domain::delegation::Delegation;
-use crate::domain::id::DelegationId;
-use crate::domain::ownership::{Permit, RevokeDelegation, Warranted};
+use crate::domain::delegation::{Delegation, RevokeDelegation};
+use crate::domain::ownership::{Permit, Warranted};
+use crate::domain::values::DelegationId;
 
 #[async_trait]
 impl Delegations for SqlTransaction {

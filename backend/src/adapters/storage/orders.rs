@@ -10,10 +10,10 @@ use sqlx::{AssertSqlSafe, query};
 use super::rows::{before, count, id, money, optional_time, time, who};
 use super::transaction::{SqlTransaction, Statement, broken, column};
 use crate::application::ports::{Answer, IdempotencyKey, IdempotencyKeys, Orders, Page, StoreError};
-use crate::domain::id::OrderId;
-use crate::domain::order::{CoOwner, Order, OrderLine, Quantity};
-use crate::domain::ownership::{ListAllOrders, Permit, Warranted};
-use crate::domain::time::Timestamp;
+use crate::domain::order::{CoOwner, ListAllOrders, Order, OrderLine};
+use crate::domain::ownership::{Permit, Warranted};
+use crate::domain::stock::Quantity;
+use crate::domain::values::{OrderId, Timestamp};
 
 #[async_trait]
 impl Orders for SqlTransaction {

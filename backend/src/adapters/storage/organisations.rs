@@ -9,9 +9,10 @@ use super::delegations;
 use super::rows::{ROLES, before, count, id, optional_id, optional_time, text, value, who, word};
 use super::transaction::{SqlTransaction, Statement, column};
 use crate::application::ports::{Organisations, Page, StoreError};
-use crate::domain::id::{MembershipId, OrganisationId};
-use crate::domain::organisation::{Membership, Organisation};
-use crate::domain::ownership::{Bond, EndMembership, Permit, Post, Relations, Warranted};
+use crate::domain::organisation::{EndMembership, Membership, Organisation};
+use crate::domain::ownership::{Permit, Warranted};
+use crate::domain::relations::{Bond, Post, Relations};
+use crate::domain::values::{MembershipId, OrganisationId};
 
 #[async_trait]
 impl Organisations for SqlTransaction {

@@ -7,9 +7,10 @@ use sqlx::query;
 use super::rows::{before, count, id, money, optional_id, optional_text, optional_time, text, who};
 use super::transaction::{SqlTransaction, Statement, column};
 use crate::application::ports::{MAX_SCANNED, Page, Products, StoreError};
-use crate::domain::id::ProductId;
 use crate::domain::ownership::Warranted;
-use crate::domain::product::{Product, ProductDetails, StockChange};
+use crate::domain::product::{Product, ProductDetails};
+use crate::domain::stock::StockChange;
+use crate::domain::values::ProductId;
 
 #[async_trait]
 impl Products for SqlTransaction {

@@ -8,10 +8,8 @@ use sqlx::any::AnyRow;
 use super::transaction::{broken, column};
 use crate::application::ports::{Page, StoreError};
 use crate::domain::delegation::Scope;
-use crate::domain::money::{Currency, Money};
 use crate::domain::organisation::Role;
-use crate::domain::text::Text;
-use crate::domain::time::Timestamp;
+use crate::domain::values::{Currency, Money, Text, Timestamp};
 
 pub(super) fn id<T>(row: &AnyRow, name: &str) -> Result<T, StoreError>
 where

@@ -8,13 +8,13 @@ mod transactions;
 use std::sync::Arc;
 
 use backend::application::ports::{MAX_SCANNED, Page, Store, Transaction};
-use backend::domain::id::{MembershipId, OrderId, OrganisationId, ProductId};
-use backend::domain::order::{Order, Quantity};
+use backend::domain::order::Order;
 use backend::domain::organisation::{Membership, Organisation};
-use backend::domain::ownership::{Act, Permit, Relations, Warranted, decide};
+use backend::domain::ownership::{Act, Permit, Warranted, decide};
 use backend::domain::product::Product;
-use backend::domain::text::Text;
-use backend::domain::time::Timestamp;
+use backend::domain::relations::Relations;
+use backend::domain::stock::Quantity;
+use backend::domain::values::{MembershipId, OrderId, OrganisationId, ProductId, Text, Timestamp};
 use uuid::Uuid;
 
 use crate::support::Person;

@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use backend::domain::delegation::{Delegation, Scope};
-use backend::domain::id::{DelegationId, MembershipId, OrganisationId};
-use backend::domain::organisation::Role;
-use backend::domain::ownership::{
-    AcceptMembership, AddDepartment, AllOrders, Bond, EndMembership, InviteMember, ListAllOrders,
-    RevokeDelegation,
-};
-use backend::domain::text::Text;
+use backend::domain::delegation::{Delegation, RevokeDelegation, Scope};
+use backend::domain::order::{AllOrders, ListAllOrders};
+use backend::domain::organisation::{AcceptMembership, AddDepartment, EndMembership, InviteMember, Role};
+use backend::domain::relations::Bond;
+use backend::domain::values::{DelegationId, MembershipId, OrganisationId, Text};
 
 use crate::on_each_store;
 

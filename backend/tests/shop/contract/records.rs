@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use backend::domain::audit::{AuditRecord, Outcome};
 use backend::domain::delegation::{Delegation, Scope};
-use backend::domain::id::{AuditId, CoOwnerId, DelegationId, MembershipId, OrganisationId};
-use backend::domain::organisation::Role;
-use backend::domain::ownership::{
-    AddCoOwner, AddDepartment, AddProduct, Bond, InviteMember, Operation, ShipOrder,
-};
-use backend::domain::text::Text;
+use backend::domain::order::{AddCoOwner, ShipOrder};
+use backend::domain::organisation::{AddDepartment, AddProduct, InviteMember, Role};
+use backend::domain::ownership::Operation;
+use backend::domain::relations::Bond;
+use backend::domain::values::{AuditId, CoOwnerId, DelegationId, MembershipId, OrganisationId, Text};
 
 use crate::on_each_store;
 

@@ -1,9 +1,10 @@
 //! A transaction is whole or nothing, and what it rests on holds at its end.
 
 use backend::application::ports::{Constraint, StoreError};
-use backend::domain::id::MembershipId;
-use backend::domain::organisation::Role;
-use backend::domain::ownership::{Bond, InviteMember, UpdateProduct};
+use backend::domain::organisation::{InviteMember, Role};
+use backend::domain::product::UpdateProduct;
+use backend::domain::relations::Bond;
+use backend::domain::values::MembershipId;
 
 use crate::on_each_store;
 

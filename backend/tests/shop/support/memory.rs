@@ -9,16 +9,16 @@ use backend::application::ports::{
     Organisations, Page, Products, Store, StoreError, Transaction,
 };
 use backend::domain::audit::AuditRecord;
-use backend::domain::delegation::Delegation;
-use backend::domain::id::{AuditId, DelegationId, MembershipId, OrderId, OrganisationId, ProductId};
-use backend::domain::order::Order;
-use backend::domain::organisation::{Membership, Organisation};
-use backend::domain::ownership::{
-    Bond, EndMembership, ListAllOrders, Operation, Owned as _, Permit, Post, Relations, RevokeDelegation,
-    Warranted,
+use backend::domain::delegation::{Delegation, RevokeDelegation};
+use backend::domain::order::{ListAllOrders, Order};
+use backend::domain::organisation::{EndMembership, Membership, Organisation};
+use backend::domain::ownership::{Operation, Owned as _, Permit, Warranted};
+use backend::domain::product::Product;
+use backend::domain::relations::{Bond, Post, Relations};
+use backend::domain::stock::StockChange;
+use backend::domain::values::{
+    AuditId, DelegationId, MembershipId, OrderId, OrganisationId, ProductId, Timestamp,
 };
-use backend::domain::product::{Product, StockChange};
-use backend::domain::time::Timestamp;
 use portcullis_principal::PrincipalId;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 

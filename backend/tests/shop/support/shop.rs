@@ -2,9 +2,8 @@
 
 use backend::application::products::{NewProduct, add_product};
 use backend::application::{Caller, Shop};
-use backend::domain::money::{Currency, Money};
 use backend::domain::product::{Product, ProductDetails};
-use backend::domain::text::Text;
+use backend::domain::values::{Currency, Money, Text};
 
 use super::gateway::Person;
 

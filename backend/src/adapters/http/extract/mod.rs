@@ -22,7 +22,7 @@ use super::problem::Problem;
 use super::state::App;
 use crate::application::Caller;
 use crate::application::failure::Failure;
-use crate::domain::text::Text;
+use crate::domain::values::Text;
 
 const ADMIN_REASON: &str = "x-admin-reason";
 

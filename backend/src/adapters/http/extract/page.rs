@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::application::failure::{Fault, Invalid};
 use crate::application::ports::Page;
-use crate::domain::text::Text;
+use crate::domain::values::Text;
 
 /// Of how many a page can be.
 const MAX_LIMIT: u32 = 100;

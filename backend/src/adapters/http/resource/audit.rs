@@ -12,7 +12,7 @@ use crate::adapters::http::problem::Problem;
 use crate::application::audit::read_audit;
 use crate::application::{Caller, Shop};
 use crate::domain::audit::{AuditRecord, Outcome};
-use crate::domain::id::AuditId;
+use crate::domain::values::AuditId;
 
 /// Who did what by the bypass, to what, when and why.
 #[derive(Serialize, ToSchema)]

@@ -19,7 +19,7 @@ use crate::application::delegations::{
 use crate::application::failure::Invalid;
 use crate::application::{Caller, Shop};
 use crate::domain::delegation::{Delegation, Scope};
-use crate::domain::id::DelegationId;
+use crate::domain::values::DelegationId;
 
 /// Whom the caller lets act on the caller's orders, how, and until when.
 #[derive(Debug, Deserialize, ToSchema)]

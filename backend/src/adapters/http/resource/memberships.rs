@@ -14,8 +14,8 @@ use crate::adapters::http::extract::{Identifier, PageQuery, page_of};
 use crate::adapters::http::problem::Problem;
 use crate::application::memberships::{accept_membership, end_membership, list_memberships};
 use crate::application::{Caller, Shop};
-use crate::domain::id::MembershipId;
 use crate::domain::organisation::{Membership, Role};
+use crate::domain::values::MembershipId;
 
 /// What somebody is in a node, and by that in every node below it.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]

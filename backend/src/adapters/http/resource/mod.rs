@@ -14,9 +14,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::extract::Faults;
-use crate::domain::money::{Currency, Money};
 use crate::domain::product::MAX_CENTS;
-use crate::domain::time::Timestamp;
+use crate::domain::values::{Currency, Money, Timestamp};
 
 /// An amount of money.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]

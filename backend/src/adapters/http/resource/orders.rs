@@ -22,8 +22,9 @@ use crate::application::orders::{
 };
 use crate::application::ports::IdempotencyKey;
 use crate::application::{Caller, Shop};
-use crate::domain::id::{CoOwnerId, OrderId, ProductId};
-use crate::domain::order::{MAX_LINES, MAX_QUANTITY, Order, OrderState, Quantity};
+use crate::domain::order::{MAX_LINES, Order, OrderState};
+use crate::domain::stock::{MAX_QUANTITY, Quantity};
+use crate::domain::values::{CoOwnerId, OrderId, ProductId};
 
 /// What is to be bought. There is no member for the customer: that is the caller.
 #[derive(Debug, Deserialize, ToSchema)]

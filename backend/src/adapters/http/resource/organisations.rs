@@ -17,9 +17,8 @@ use crate::application::failure::{Fault, Invalid};
 use crate::application::memberships::{Invitation, invite_member, read_members};
 use crate::application::organisations::{add_department, found_organisation, read_organisation};
 use crate::application::{Caller, Shop};
-use crate::domain::id::{MembershipId, OrganisationId};
 use crate::domain::organisation::Organisation;
-use crate::domain::text::Text;
+use crate::domain::values::{MembershipId, OrganisationId, Text};
 
 /// A new company or department.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::adapters::http::extract::Faults;
 use crate::application::Caller;
-use crate::domain::text::Text;
+use crate::domain::values::Text;
 
 /// Somebody, by issuer and subject together.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -17,9 +17,8 @@ use crate::application::products::{
     NewProduct, add_product, list_products, read_product, update_product, withdraw_product,
 };
 use crate::application::{Caller, Shop};
-use crate::domain::id::ProductId;
 use crate::domain::product::{MAX_STOCK, Product, ProductDetails};
-use crate::domain::text::Text;
+use crate::domain::values::{ProductId, Text};
 
 /// What is to be offered. There is no member for the seller: that is the caller.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -1,0 +1,209 @@
+//! Values: identifiers, times, texts and money.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+macro_rules! ids {
+    ($( $(#[$doc:meta])+ $name:ident; )+) => { $(
+        $(#[$doc])+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub Uuid);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, uuid::Error> {
+                Uuid::parse_str(text).map(Self)
+            }
+        }
+    )+ };
+}
+
+ids! {
+    /// Names an order.
+    OrderId;
+    /// Names a product.
+    ProductId;
+    /// Names the share that makes somebody a co-owner of one order.
+    CoOwnerId;
+    /// Names a delegation.
+    DelegationId;
+    /// Names a node of an organisation's tree.
+    OrganisationId;
+    /// Names somebody's membership in one node.
+    MembershipId;
+    /// Names an audit record.
+    AuditId;
+}
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// This time, later by `by`.
+    #[must_use]
+    pub fn plus(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+/// A text of 1 to `MAX` characters, with no control character but line breaks and tabs, and not only white space.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Text<const MAX: usize>(String);
+
+/// Why a text is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TextError {
+    /// Nothing but white space.
+    #[error("must not be empty")]
+    Empty,
+    /// More than `MAX` characters.
+    #[error("must have at most {0} characters")]
+    TooLong(usize),
+    /// A control character, which would garble whatever shows it.
+    #[error("must not have control characters")]
+    Control,
+}
+
+impl<const MAX: usize> Text<MAX> {
+    /// Takes the text as it is.
+    ///
+    /// # Errors
+    /// If it is empty, too long, or has control characters.
+    pub fn new(text: impl Into<String>) -> Result<Self, TextError> {
+        let text = text.into();
+        if text.trim().is_empty() {
+            Err(TextError::Empty)
+        } else if text.chars().count() > MAX {
+            Err(TextError::TooLong(MAX))
+        } else if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
+            Err(TextError::Control)
+        } else {
+            Ok(Self(text))
+        }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An ISO 4217 code: three capital letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Currency([u8; 3]);
+
+/// A text that is no currency code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be a currency code of three capital letters, such as EUR")]
+pub struct CurrencyError;
+
+impl Currency {
+    /// Reads a code.
+    ///
+    /// # Errors
+    /// If it is not three capital letters.
+    pub fn new(code: &str) -> Result<Self, CurrencyError> {
+        match code.as_bytes() {
+            [a, b, c] if code.bytes().all(|byte| byte.is_ascii_uppercase()) => Ok(Self([*a, *b, *c])),
+            _ => Err(CurrencyError),
+        }
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| fmt::Write::write_char(f, char::from(*byte)))
+    }
+}
+
+/// An amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Money {
+    /// Whole cents, or whatever the hundredth of the currency is called.
+    pub cents: i64,
+    /// Of this currency.
+    pub currency: Currency,
+}
+
+/// Amounts that do not add up to one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MoneyError {
+    /// Euro and dollars have no sum.
+    #[error("has prices in several currencies")]
+    Currencies,
+    /// More money than there is.
+    #[error("comes to more than can be counted")]
+    Overflow,
+}
+
+impl Money {
+    /// This amount `times` over.
+    ///
+    /// # Errors
+    /// If it is more than can be counted.
+    pub fn times(self, times: u32) -> Result<Self, MoneyError> {
+        let cents = self.cents.checked_mul(times.into()).ok_or(MoneyError::Overflow)?;
+        Ok(Self { cents, ..self })
+    }
+
+    /// The sum of the two.
+    ///
+    /// # Errors
+    /// If the currencies differ, or it is more than can be counted.
+    pub fn plus(self, other: Self) -> Result<Self, MoneyError> {
+        if self.currency != other.currency {
+            return Err(MoneyError::Currencies);
+        }
+        let cents = self.cents.checked_add(other.cents).ok_or(MoneyError::Overflow)?;
+        Ok(Self { cents, ..self })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_has_one_to_max_characters_and_no_control_characters() {
+        for (text, expected) in [
+            ("tea", Ok(())),
+            ("Tee für", Ok(())),
+            ("", Err(TextError::Empty)),
+            (" \n", Err(TextError::Empty)),
+            ("12345678", Err(TextError::TooLong(7))),
+            ("a\u{0}b", Err(TextError::Control)),
+            ("a\u{1b}[2J", Err(TextError::Control)),
+        ] {
+            assert_eq!(Text::<7>::new(text).map(|_| ()), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_currency_is_three_capital_letters() {
+        assert_eq!(Currency::new("EUR").unwrap().to_string(), "EUR");
+        for code in ["", "EU", "EURO", "eur", "E R", "€"] {
+            assert_eq!(Currency::new(code), Err(CurrencyError), "{code}");
+        }
+    }
+
+    #[test]
+    fn amounts_of_two_currencies_have_no_sum_and_nothing_wraps_around() {
+        let euro = |cents| Money { cents, currency: Currency::new("EUR").unwrap() };
+        let dollar = Money { cents: 1, currency: Currency::new("USD").unwrap() };
+        assert_eq!(euro(1).plus(euro(2)), Ok(euro(3)));
+        assert_eq!(euro(1).plus(dollar), Err(MoneyError::Currencies));
+        assert_eq!(euro(i64::MAX).plus(euro(1)), Err(MoneyError::Overflow));
+        assert_eq!(euro(i64::MAX).times(2), Err(MoneyError::Overflow));
+    }
+}

@@ -51,7 +51,7 @@ pub struct Settings {
     )]
     pub database_url: String,
     /// For how many seconds a database that does not answer is waited for at the start
-    #[arg(long, env = "BACKEND_DATABASE_WAIT", default_value = "30", value_parser = seconds, global = true)]
+    #[arg(long, env = "BACKEND_DATABASE_WAIT", default_value = "30", value_parser = parse_seconds, global = true)]
     pub database_wait: Duration,
     /// The gateway's public keys: a file with a JWKS, read again when it changes
     #[arg(long, env = "BACKEND_GATEWAY_JWKS_FILE", global = true)]
@@ -81,17 +81,17 @@ pub struct Settings {
     #[arg(long, env = "BACKEND_MAX_BODY", default_value_t = 64 * 1024, global = true)]
     pub max_body: usize,
     /// The largest head of a request, in bytes
-    #[arg(long, env = "BACKEND_MAX_HEAD", default_value_t = 32 * 1024, value_parser = head, global = true)]
+    #[arg(long, env = "BACKEND_MAX_HEAD", default_value_t = 32 * 1024, value_parser = parse_max_head, global = true)]
     pub max_head: usize,
     /// How many seconds a whole body may take to arrive (408)
-    #[arg(long, env = "BACKEND_MAX_BODY_TIME", default_value = "5", value_parser = seconds, global = true)]
+    #[arg(long, env = "BACKEND_MAX_BODY_TIME", default_value = "5", value_parser = parse_seconds, global = true)]
     pub max_body_time: Duration,
     /// How many bodies may be read at once (503). The memory of all bodies is at most this plus the maximum concurrency,
     /// times the largest body: 32 MiB by default
     #[arg(long, env = "BACKEND_MAX_BODIES", default_value_t = 256, global = true)]
     pub max_bodies: usize,
     /// How many seconds a request may take once its body is read (503)
-    #[arg(long, env = "BACKEND_MAX_TIME", default_value = "10", value_parser = seconds, global = true)]
+    #[arg(long, env = "BACKEND_MAX_TIME", default_value = "10", value_parser = parse_seconds, global = true)]
     pub max_time: Duration,
     /// How many requests may be handled at once (503). Those without a token get at most half of these places
     #[arg(long, env = "BACKEND_MAX_CONCURRENCY", default_value_t = 256, global = true)]
@@ -100,17 +100,17 @@ pub struct Settings {
     #[arg(long, env = "BACKEND_MAX_PER_PRINCIPAL", default_value_t = 32, global = true)]
     pub max_per_principal: usize,
     /// For how many seconds what was begun may go on after SIGTERM or ctrl-c
-    #[arg(long, env = "BACKEND_GRACE", default_value = "20", value_parser = seconds, global = true)]
+    #[arg(long, env = "BACKEND_GRACE", default_value = "20", value_parser = parse_seconds, global = true)]
     pub grace: Duration,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<f64>().map_err(|error| error.to_string())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 /// The HTTP/1 parser needs room for one header line.
-fn head(text: &str) -> Result<usize, String> {
+fn parse_max_head(text: &str) -> Result<usize, String> {
     let bytes = text.parse::<usize>().map_err(|error| error.to_string())?;
     if bytes >= 8192 { Ok(bytes) } else { Err("must be at least 8192".to_owned()) }
 }

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Asks `/readyz` of the operators' port.
 ///
 /// # Errors
 /// Nobody answers there, or the service is not ready.
-pub fn ask(mut operations: SocketAddr) -> anyhow::Result<()> {
+pub fn check(mut operations: SocketAddr) -> anyhow::Result<()> {
     // who listens on every address listens on this one
     match operations.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => operations.set_ip(Ipv4Addr::LOCALHOST.into()),
@@ -26,8 +26,8 @@ pub fn ask(mut operations: SocketAddr) -> anyhow::Result<()> {
 
 /// The first line of the answer.
 fn status(address: SocketAddr) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = Vec::new();
     stream.take(4096).read_to_end(&mut answer)?;

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use backend::adapters::clock::SystemClock;
-use backend::adapters::http::{App, Limits, Metrics, Shares, app, operations::operations, routes};
+use backend::adapters::http::{App, Limits, Metrics, RequestQuota, app, operations_app, routes};
 use backend::adapters::storage::SqlStore;
 use backend::application::{self, Shop};
 use backend::config::{Cli, Command, Settings};
 use backend::health;
-use backend::server::{Bounds, serve};
+use backend::server::{ServerLimits, serve};
 use clap::Parser as _;
 use portcullis_principal::AssertionVerifier;
 use tokio::net::TcpListener;
@@ -23,7 +23,7 @@ use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match act(Cli::parse()).await {
+    match run_command(Cli::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // one line: what could not be done, and why
@@ -33,24 +33,24 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn act(Cli { command, settings }: Cli) -> anyhow::Result<()> {
+async fn run_command(Cli { command, settings }: Cli) -> anyhow::Result<()> {
     match command.unwrap_or(Command::Serve) {
-        Command::Health => health::ask(settings.operations_listen),
+        Command::Health => health::check(settings.operations_listen),
         Command::Openapi => Ok(std::io::stdout().write_all(routes::openapi_text().as_bytes())?),
         Command::Migrate => {
-            log();
-            open(&settings).await?.close().await;
+            init_logging();
+            open_store(&settings).await?.close().await;
             Ok(())
         }
         Command::Serve => {
-            log();
-            run(settings).await
+            init_logging();
+            run_server(settings).await
         }
     }
 }
 
 /// JSON lines on the standard output, `RUST_LOG` says how many.
-fn log() {
+fn init_logging() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
     tracing_subscriber::fmt().json().flatten_event(true).with_span_list(false).with_env_filter(filter).init();
     // a panic is a line like any other. What it says may hold what a client sent: where it was is enough
@@ -59,9 +59,9 @@ fn log() {
     }));
 }
 
-async fn run(settings: Settings) -> anyhow::Result<()> {
+async fn run_server(settings: Settings) -> anyhow::Result<()> {
     let verifier = verifier(&settings)?;
-    let store = Arc::new(open(&settings).await?);
+    let store = Arc::new(open_store(&settings).await?);
     let state = App {
         shop: Shop {
             store: Arc::clone(&store) as _,
@@ -79,7 +79,7 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
             bodies: Arc::new(Semaphore::new(settings.max_bodies)),
             time: settings.max_time,
             concurrency: Arc::new(Semaphore::new(settings.max_concurrency)),
-            shares: Shares::new(settings.max_per_principal, settings.max_concurrency.div_ceil(2)),
+            quota: RequestQuota::new(settings.max_per_principal, settings.max_concurrency.div_ceil(2)),
         },
         subject_salt: settings.subject_salt.map(Into::into),
     };
@@ -87,16 +87,17 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     let operators = listen(settings.operations_listen).await?;
     tracing::info!(listen = %service.local_addr()?, operations = %operators.local_addr()?, "listening");
 
-    let bounds = Bounds { head: settings.max_head, grace: settings.grace };
-    let (stop, last) = (CancellationToken::new(), CancellationToken::new());
-    let operators = tokio::spawn(serve(operators, operations(state.clone()), bounds, last.clone()));
-    let service = tokio::spawn(serve(service, app(state), bounds, stop.clone()));
-    told_to_stop().await?;
+    let limits = ServerLimits { head: settings.max_head, grace: settings.grace };
+    let (shutdown, operations_shutdown) = (CancellationToken::new(), CancellationToken::new());
+    let operators =
+        tokio::spawn(serve(operators, operations_app(state.clone()), limits, operations_shutdown.clone()));
+    let service = tokio::spawn(serve(service, app(state), limits, shutdown.clone()));
+    shutdown_signal().await?;
     tracing::info!("stopping");
-    stop.cancel();
+    shutdown.cancel();
     service.await?;
     // the operators see the service until its end
-    last.cancel();
+    operations_shutdown.cancel();
     operators.await?;
     store.close().await;
     tracing::info!("stopped");
@@ -116,11 +117,11 @@ fn verifier(settings: &Settings) -> anyhow::Result<AssertionVerifier> {
 }
 
 /// The database with its schema up to date. One that does not answer yet is waited for.
-async fn open(settings: &Settings) -> anyhow::Result<SqlStore> {
+async fn open_store(settings: &Settings) -> anyhow::Result<SqlStore> {
     let store = SqlStore::open(&settings.database_url)?;
-    let begun = Instant::now();
+    let started = Instant::now();
     while let Err(error) = store.migrate().await {
-        if !error.may_pass() || begun.elapsed() >= settings.database_wait {
+        if !error.is_transient() || started.elapsed() >= settings.database_wait {
             return Err(error).context("the database cannot be used");
         }
         tracing::warn!(error = format!("{:#}", anyhow::Error::new(error)), "the database cannot be used yet");
@@ -133,7 +134,7 @@ async fn listen(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
 }
 
-async fn told_to_stop() -> anyhow::Result<()> {
+async fn shutdown_signal() -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         _ = terminate.recv() => Ok(()),

@@ -18,30 +18,31 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What one server may take on.
 #[derive(Clone, Copy, Debug)]
-pub struct Bounds {
+pub struct ServerLimits {
     /// The largest head of a request, in bytes.
     pub head: usize,
     /// How long what was begun may go on once it is told to stop.
     pub grace: Duration,
 }
 
-/// Serves HTTP/1.1 and HTTP/2 (prior knowledge) until `stop`, and then for at most the grace.
-pub async fn serve(listener: TcpListener, app: Router, bounds: Bounds, stop: CancellationToken) {
+/// Serves HTTP/1.1 and HTTP/2 (prior knowledge) until `shutdown`, and then for at most the grace.
+pub async fn serve(listener: TcpListener, app: Router, limits: ServerLimits, shutdown: CancellationToken) {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(bounds.head);
-    let head = u32::try_from(bounds.head).unwrap_or(u32::MAX);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(limits.head);
+    let head = u32::try_from(limits.head).unwrap_or(u32::MAX);
     builder.http2().timer(TokioTimer::new()).max_header_list_size(head);
-    let begun = GracefulShutdown::new();
+    let connections = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = stop.cancelled() => break,
+            () = shutdown.cancelled() => break,
         };
         match accepted {
             Ok((stream, _)) => {
                 let service = TowerToHyperService::new(app.clone());
-                let connection = builder.serve_connection_with_upgrades(io(stream), service).into_owned();
-                let connection = begun.watch(connection);
+                let connection =
+                    builder.serve_connection_with_upgrades(with_nodelay(stream), service).into_owned();
+                let connection = connections.watch(connection);
                 // a client that goes away or talks nonsense is its own affair
                 tokio::spawn(async move {
                     connection.await.map_err(|error| tracing::debug!(error, "a connection broke"))
@@ -54,12 +55,12 @@ pub async fn serve(listener: TcpListener, app: Router, bounds: Bounds, stop: Can
         }
     }
     drop(listener);
-    if tokio::time::timeout(bounds.grace, begun.shutdown()).await.is_err() {
+    if tokio::time::timeout(limits.grace, connections.shutdown()).await.is_err() {
         tracing::warn!("what was begun took longer than the grace and is cut off");
     }
 }
 
-fn io(stream: TcpStream) -> TokioIo<TcpStream> {
+fn with_nodelay(stream: TcpStream) -> TokioIo<TcpStream> {
     // answers are small: none should wait for another packet
     let no_delay: io::Result<()> = stream.set_nodelay(true);
     if let Err(error) = no_delay {

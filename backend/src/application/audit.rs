@@ -17,5 +17,5 @@ pub async fn read_audit(
 ) -> Result<Vec<AuditRecord>, Failure> {
     let mut session = Session::read(shop, caller).await?;
     let records = session.tx.audit_records(page).await?;
-    session.done(records).await
+    session.commit(records).await
 }

@@ -3,16 +3,15 @@
 use portcullis_principal::PrincipalId;
 use uuid::Uuid;
 
-use super::failure::{Failure, Fault};
-use super::input::Input;
+use super::failure::{Failure, FieldError};
 use super::ports::Page;
-use super::session::{Caller, Session, Shop};
+use super::session::{Caller, Input, Session, Shop};
 use crate::domain::delegation::{Delegation, DelegationError, ReadDelegation, RevokeDelegation, Scope};
 use crate::domain::values::{DelegationId, Timestamp};
 
 /// Whom, how and until when.
 #[derive(Clone, Debug)]
-pub struct Grant {
+pub struct NewDelegation {
     /// Whom.
     pub delegate: PrincipalId,
     /// How.
@@ -28,20 +27,22 @@ pub struct Grant {
 pub async fn grant_delegation(
     shop: &Shop,
     caller: &Caller,
-    input: impl Input<Grant>,
+    input: impl Input<NewDelegation>,
 ) -> Result<Delegation, Failure> {
     let mut session = Session::write(shop, caller).await?;
-    let Grant { delegate, scope, until } = input()?;
+    let NewDelegation { delegate, scope, until } = input()?;
     let id = DelegationId(Uuid::now_v7());
     let delegation =
         Delegation::grant(id, &caller.principal, delegate, scope, until, session.now).map_err(|error| {
             match error {
-                DelegationError::Oneself => Fault::body("/delegate", &error).alone(),
-                DelegationError::Over | DelegationError::TooLong => Fault::body("/until", &error).alone(),
+                DelegationError::SelfDelegation => FieldError::body("/delegate", &error).into_invalid(),
+                DelegationError::Expired | DelegationError::TooLong => {
+                    FieldError::body("/until", &error).into_invalid()
+                }
             }
         })?;
     session.tx.insert_delegation(&delegation).await?;
-    session.done(delegation.into_inner()).await
+    session.commit(delegation.into_inner()).await
 }
 
 /// The caller's delegations, ended ones included, the latest first.
@@ -55,7 +56,7 @@ pub async fn list_delegations(
 ) -> Result<Vec<Delegation>, Failure> {
     let mut session = Session::read(shop, caller).await?;
     let delegations = session.tx.delegations_of(caller.principal.id(), page).await?;
-    session.done(delegations).await
+    session.commit(delegations).await
 }
 
 /// The delegation, to its two sides.
@@ -64,9 +65,9 @@ pub async fn list_delegations(
 /// See [`Failure`].
 pub async fn read_delegation(shop: &Shop, caller: &Caller, id: DelegationId) -> Result<Delegation, Failure> {
     let mut session = Session::read(shop, caller).await?;
-    let delegation = session.tx.delegation(id).await?.ok_or(Failure::Absent("delegation"))?;
-    let permit = session.admit::<ReadDelegation>(delegation).await?;
-    session.done(permit.into_inner()).await
+    let delegation = session.tx.delegation(id).await?.ok_or(Failure::NotFound("delegation"))?;
+    let permit = session.authorize::<ReadDelegation>(delegation).await?;
+    session.commit(permit.into_inner()).await
 }
 
 /// Revokes the delegation.
@@ -75,8 +76,8 @@ pub async fn read_delegation(shop: &Shop, caller: &Caller, id: DelegationId) -> 
 /// See [`Failure`].
 pub async fn revoke_delegation(shop: &Shop, caller: &Caller, id: DelegationId) -> Result<(), Failure> {
     let mut session = Session::write(shop, caller).await?;
-    let delegation = session.tx.delegation(id).await?.ok_or(Failure::Absent("delegation"))?;
-    let permit = session.admit::<RevokeDelegation>(delegation).await?;
+    let delegation = session.tx.delegation(id).await?.ok_or(Failure::NotFound("delegation"))?;
+    let permit = session.authorize::<RevokeDelegation>(delegation).await?;
     session.tx.delete_delegation(&permit).await?;
-    session.done(()).await
+    session.commit(()).await
 }

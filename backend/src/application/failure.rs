@@ -11,7 +11,7 @@ use crate::domain::product::ProductError;
 pub enum Failure {
     /// There is no such thing.
     #[error("there is no such {0}")]
-    Absent(&'static str),
+    NotFound(&'static str),
     /// The caller has no right to.
     #[error(transparent)]
     Refused(#[from] Refused),
@@ -55,7 +55,7 @@ pub enum Conflict {
     Organisation(#[from] OrganisationError),
     /// They have a place in the node.
     #[error("they have a place in the organisation already")]
-    MemberAlready,
+    AlreadyMember,
 }
 
 macro_rules! conflicts {
@@ -75,10 +75,10 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Stale => Self::PreconditionFailed,
-            StoreError::Constraint(Constraint::StockNegative) => ProductError::OutOfStock { left: 0 }.into(),
-            StoreError::Constraint(Constraint::MemberTwice) => Conflict::MemberAlready.into(),
-            StoreError::Constraint(Constraint::CoOwnerTwice) => OrderError::SharedAlready.into(),
-            StoreError::Constraint(Constraint::KeyTwice) => Self::InProgress,
+            StoreError::Constraint(Constraint::NegativeStock) => ProductError::OutOfStock { left: 0 }.into(),
+            StoreError::Constraint(Constraint::DuplicateMember) => Conflict::AlreadyMember.into(),
+            StoreError::Constraint(Constraint::DuplicateCoOwner) => OrderError::AlreadyShared.into(),
+            StoreError::Constraint(Constraint::DuplicateKey) => Self::InProgress,
             StoreError::Unavailable(_) | StoreError::Broken(_) => Self::Store(error),
         }
     }
@@ -98,40 +98,40 @@ pub enum Invalid {
     MediaType,
     /// It can be read, and these parts of it are not what they should be.
     #[error("{} fields are not what they should be", .0.len())]
-    Fields(Vec<Fault>),
+    Fields(Vec<FieldError>),
 }
 
 /// One part that is not what it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct FieldError {
     /// Which.
-    pub at: At,
+    pub location: FieldLocation,
     /// What it should be.
     pub detail: String,
 }
 
 /// Where a part was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum At {
+pub enum FieldLocation {
     /// In the body: a JSON pointer (RFC 6901).
     Body(String),
     /// In the query: a parameter's name.
     Query(&'static str),
 }
 
-impl Fault {
+impl FieldError {
     /// A part of the body.
     pub fn body(pointer: impl Into<String>, detail: &impl ToString) -> Self {
-        Self { at: At::Body(pointer.into()), detail: detail.to_string() }
+        Self { location: FieldLocation::Body(pointer.into()), detail: detail.to_string() }
     }
 
     /// A parameter of the query.
     pub fn query(parameter: &'static str, detail: &impl ToString) -> Self {
-        Self { at: At::Query(parameter), detail: detail.to_string() }
+        Self { location: FieldLocation::Query(parameter), detail: detail.to_string() }
     }
 
     /// Nothing but this.
-    pub fn alone(self) -> Invalid {
+    pub fn into_invalid(self) -> Invalid {
         Invalid::Fields(vec![self])
     }
 }

@@ -4,9 +4,8 @@ use portcullis_principal::PrincipalId;
 use uuid::Uuid;
 
 use super::failure::Failure;
-use super::input::Input;
 use super::ports::Page;
-use super::session::{Caller, Session, Shop};
+use super::session::{Caller, Input, Session, Shop};
 use crate::domain::organisation::{
     AcceptMembership, EndMembership, InviteMember, Membership, Organisation, ReadMembers, Role,
 };
@@ -32,12 +31,12 @@ pub async fn invite_member(
     input: impl Input<Invitation>,
 ) -> Result<Membership, Failure> {
     let mut session = Session::write(shop, caller).await?;
-    let organisation = session.tx.organisation(id).await?.ok_or(Failure::Absent("organisation"))?;
-    let permit = session.admit::<InviteMember>(organisation).await?;
+    let organisation = session.tx.organisation(id).await?.ok_or(Failure::NotFound("organisation"))?;
+    let permit = session.authorize::<InviteMember>(organisation).await?;
     let Invitation { member, role } = input()?;
     let membership = permit.invite(MembershipId(Uuid::now_v7()), member, role);
     session.tx.insert_membership(&membership).await?;
-    session.done(membership.into_inner()).await
+    session.commit(membership.into_inner()).await
 }
 
 /// The node's members, invited ones included, to its managers.
@@ -51,10 +50,10 @@ pub async fn read_members(
     page: impl Input<Page<MembershipId>>,
 ) -> Result<Vec<Membership>, Failure> {
     let mut session = Session::read(shop, caller).await?;
-    let organisation = session.tx.organisation(id).await?.ok_or(Failure::Absent("organisation"))?;
-    let permit = session.admit::<ReadMembers>(organisation).await?;
-    let members = session.tx.members_of(permit.on().id, page()?).await?;
-    session.done(members).await
+    let organisation = session.tx.organisation(id).await?.ok_or(Failure::NotFound("organisation"))?;
+    let permit = session.authorize::<ReadMembers>(organisation).await?;
+    let members = session.tx.members_of(permit.resource().id, page()?).await?;
+    session.commit(members).await
 }
 
 /// The caller's memberships, the latest first, with their nodes.
@@ -68,7 +67,7 @@ pub async fn list_memberships(
 ) -> Result<Vec<(Membership, Organisation)>, Failure> {
     let mut session = Session::read(shop, caller).await?;
     let memberships = session.tx.memberships_of(caller.principal.id(), page).await?;
-    session.done(memberships).await
+    session.commit(memberships).await
 }
 
 /// Accepts the membership.
@@ -81,11 +80,11 @@ pub async fn accept_membership(
     id: MembershipId,
 ) -> Result<Membership, Failure> {
     let mut session = Session::write(shop, caller).await?;
-    let membership = session.tx.membership(id).await?.ok_or(Failure::Absent("membership"))?;
-    let permit = session.admit::<AcceptMembership>(membership).await?;
+    let membership = session.tx.membership(id).await?.ok_or(Failure::NotFound("membership"))?;
+    let permit = session.authorize::<AcceptMembership>(membership).await?;
     let membership = permit.accept(session.now)?;
     session.tx.update_membership(&membership).await?;
-    session.done(membership.into_inner()).await
+    session.commit(membership.into_inner()).await
 }
 
 /// Ends the membership, at once.
@@ -94,8 +93,8 @@ pub async fn accept_membership(
 /// See [`Failure`].
 pub async fn end_membership(shop: &Shop, caller: &Caller, id: MembershipId) -> Result<(), Failure> {
     let mut session = Session::write(shop, caller).await?;
-    let membership = session.tx.membership(id).await?.ok_or(Failure::Absent("membership"))?;
-    let permit = session.admit::<EndMembership>(membership).await?;
+    let membership = session.tx.membership(id).await?.ok_or(Failure::NotFound("membership"))?;
+    let permit = session.authorize::<EndMembership>(membership).await?;
     session.tx.delete_membership(&permit).await?;
-    session.done(()).await
+    session.commit(()).await
 }

@@ -1,7 +1,6 @@
 //! What the shop does: one file a noun. Each use case loads, asks [`session`] for a permit, does, records, commits.
 
 pub mod failure;
-pub mod input;
 pub mod ports;
 mod session;
 
@@ -12,4 +11,4 @@ pub mod orders;
 pub mod organisations;
 pub mod products;
 
-pub use session::{Caller, Settings, Shop};
+pub use session::{Caller, Input, Precondition, Settings, Shop};

@@ -3,10 +3,9 @@
 use portcullis_principal::PrincipalId;
 use uuid::Uuid;
 
-use super::failure::{Failure, Fault};
-use super::input::{Input, Precondition};
-use super::ports::{Answer, IdempotencyKey, Page};
-use super::session::{Caller, Session, Shop};
+use super::failure::{Failure, FieldError};
+use super::ports::{IdempotencyKey, IdempotencyRecord, Page};
+use super::session::{Caller, Input, Precondition, Session, Shop};
 use crate::domain::order::{
     AddCoOwner, AllOrders, CancelOrder, ListAllOrders, Order, OrderError, OrderLine, ReadOrder,
     RemoveCoOwner, ShipOrder,
@@ -16,7 +15,7 @@ use crate::domain::values::{CoOwnerId, OrderId, ProductId};
 
 /// What is to be bought.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wish {
+pub struct OrderItem {
     /// Of what.
     pub product: ProductId,
     /// How many.
@@ -25,7 +24,7 @@ pub struct Wish {
 
 /// Under what the request may be sent again, and what tells its body from another.
 #[derive(Clone, Debug)]
-pub struct Repeatable {
+pub struct Idempotency {
     /// The key.
     pub key: IdempotencyKey,
     /// Of the body.
@@ -39,56 +38,64 @@ pub struct Repeatable {
 pub async fn place_order(
     shop: &Shop,
     caller: &Caller,
-    repeatable: Option<Repeatable>,
-    input: impl Input<Vec<Wish>>,
+    idempotency: Option<Idempotency>,
+    input: impl Input<Vec<OrderItem>>,
 ) -> Result<Order, Failure> {
-    let mut session = match &repeatable {
-        Some(repeatable) => Session::write_alone(shop, caller, &repeatable.key).await?,
+    let mut session = match &idempotency {
+        Some(idempotency) => Session::write_exclusive(shop, caller, &idempotency.key).await?,
         None => Session::write(shop, caller).await?,
     };
-    if let Some(repeatable) = &repeatable
-        && let Some(answer) = session.tx.answer(&repeatable.key).await?
+    if let Some(idempotency) = &idempotency
+        && let Some(record) = session.tx.idempotency_record(&idempotency.key).await?
     {
-        return replay(session, &answer, repeatable).await;
+        return replay(session, &record, idempotency).await;
     }
-    let (lines, taken) = buy(&mut session, &input()?).await?;
+    let (lines, taken) = sell_items(&mut session, &input()?).await?;
     let order = Order::place(OrderId(Uuid::now_v7()), &caller.principal, lines, session.now)
-        .map_err(|error| Fault::body("/lines", &error).alone())?;
+        .map_err(|error| FieldError::body("/lines", &error).into_invalid())?;
     for change in taken {
         session.tx.change_stock(change).await?;
     }
     session.tx.insert_order(&order).await?;
-    if let Some(Repeatable { key, fingerprint }) = repeatable {
-        session.tx.keep_answer(&key, &Answer { fingerprint, order: order.id }).await?;
+    if let Some(Idempotency { key, fingerprint }) = idempotency {
+        session
+            .tx
+            .insert_idempotency_record(&key, &IdempotencyRecord { fingerprint, order: order.id })
+            .await?;
     }
-    session.done(order.into_inner()).await
+    session.commit(order.into_inner()).await
 }
 
-/// The answer of the first time, to those who may still see it.
-async fn replay(mut session: Session<'_>, answer: &Answer, again: &Repeatable) -> Result<Order, Failure> {
-    let order = session.tx.order(answer.order).await?.ok_or(Failure::Absent("order"))?;
-    let permit = session.admit::<ReadOrder>(order).await?;
-    if answer.fingerprint != again.fingerprint {
+/// The record of the first time, to those who may still see it.
+async fn replay(
+    mut session: Session<'_>,
+    record: &IdempotencyRecord,
+    again: &Idempotency,
+) -> Result<Order, Failure> {
+    let order = session.tx.order(record.order).await?.ok_or(Failure::NotFound("order"))?;
+    let permit = session.authorize::<ReadOrder>(order).await?;
+    if record.fingerprint != again.fingerprint {
         return Err(Failure::KeyReused);
     }
-    session.done(permit.into_inner().as_placed()).await
+    session.commit(permit.into_inner().as_placed()).await
 }
 
-/// The lines in the order of the wishes. Products are loaded in the order of their ids, so that two buyers of the same
+/// The lines in the order of the items. Products are loaded in the order of their ids, so that two buyers of the same
 /// things wait for each other in one direction only.
-async fn buy(
+async fn sell_items(
     session: &mut Session<'_>,
-    wishes: &[Wish],
+    items: &[OrderItem],
 ) -> Result<(Vec<OrderLine>, Vec<StockChange>), Failure> {
-    let mut places: Vec<usize> = (0..wishes.len()).collect();
-    places.sort_by_key(|place| wishes[*place].product);
-    let mut bought = Vec::with_capacity(wishes.len());
+    let mut places: Vec<usize> = (0..items.len()).collect();
+    places.sort_by_key(|place| items[*place].product);
+    let mut bought = Vec::with_capacity(items.len());
     for place in places {
-        let wish = &wishes[place];
-        let product = session.tx.product(wish.product).await?.ok_or_else(|| {
-            Fault::body(format!("/lines/{place}/product_id"), &"must be a product of the shop").alone()
+        let item = &items[place];
+        let product = session.tx.product(item.product).await?.ok_or_else(|| {
+            FieldError::body(format!("/lines/{place}/product_id"), &"must be a product of the shop")
+                .into_invalid()
         })?;
-        let (line, taken) = product.sell(wish.quantity)?;
+        let (line, taken) = product.sell(item.quantity)?;
         bought.push((place, line, taken));
     }
     let taken = bought.iter().map(|(_, _, taken)| *taken).collect();
@@ -103,12 +110,12 @@ async fn buy(
 pub async fn list_orders(shop: &Shop, caller: &Caller, page: Page<OrderId>) -> Result<Vec<Order>, Failure> {
     let mut session = Session::read(shop, caller).await?;
     let orders = if caller.is_admin() {
-        let permit = session.admit::<ListAllOrders>(AllOrders).await?;
+        let permit = session.authorize::<ListAllOrders>(AllOrders).await?;
         session.tx.all_orders(&permit, page).await?
     } else {
         session.tx.orders_of(caller.principal.id(), session.now, page).await?
     };
-    session.done(orders).await
+    session.commit(orders).await
 }
 
 /// The order, to those who may see it.
@@ -117,9 +124,9 @@ pub async fn list_orders(shop: &Shop, caller: &Caller, page: Page<OrderId>) -> R
 /// See [`Failure`].
 pub async fn read_order(shop: &Shop, caller: &Caller, id: OrderId) -> Result<Order, Failure> {
     let mut session = Session::read(shop, caller).await?;
-    let order = session.tx.order(id).await?.ok_or(Failure::Absent("order"))?;
-    let permit = session.admit::<ReadOrder>(order).await?;
-    session.done(permit.into_inner()).await
+    let order = session.tx.order(id).await?.ok_or(Failure::NotFound("order"))?;
+    let permit = session.authorize::<ReadOrder>(order).await?;
+    session.commit(permit.into_inner()).await
 }
 
 /// Cancels the order.
@@ -133,17 +140,18 @@ pub async fn cancel_order(
     precondition: Precondition,
 ) -> Result<Order, Failure> {
     let mut session = Session::write(shop, caller).await?;
-    let order = session.tx.order(id).await?.ok_or(Failure::Absent("order"))?;
-    let permit = session.admit::<CancelOrder>(order).await?;
-    let outcome = precondition.check(permit.on().version).and_then(|()| Ok(permit.cancel(session.now)?));
-    let (mut session, (order, mut back)) = session.judged(outcome).await?;
+    let order = session.tx.order(id).await?.ok_or(Failure::NotFound("order"))?;
+    let permit = session.authorize::<CancelOrder>(order).await?;
+    let outcome =
+        precondition.check(permit.resource().version).and_then(|()| Ok(permit.cancel(session.now)?));
+    let (mut session, (order, mut back)) = session.record_rejection(outcome).await?;
     session.tx.update_order(&order).await?;
     // in the order of their ids, as buyers take them
     back.sort_by_key(|change: &StockChange| change.product());
     for change in back {
         session.tx.change_stock(change).await?;
     }
-    session.done(order.into_inner()).await
+    session.commit(order.into_inner()).await
 }
 
 /// Ships the caller's lines of the order.
@@ -157,12 +165,12 @@ pub async fn ship_order(
     precondition: Precondition,
 ) -> Result<Order, Failure> {
     let mut session = Session::write(shop, caller).await?;
-    let order = session.tx.order(id).await?.ok_or(Failure::Absent("order"))?;
-    let permit = session.admit::<ShipOrder>(order).await?;
-    let outcome = precondition.check(permit.on().version).and_then(|()| Ok(permit.ship(session.now)?));
-    let (mut session, order) = session.judged(outcome).await?;
+    let order = session.tx.order(id).await?.ok_or(Failure::NotFound("order"))?;
+    let permit = session.authorize::<ShipOrder>(order).await?;
+    let outcome = precondition.check(permit.resource().version).and_then(|()| Ok(permit.ship(session.now)?));
+    let (mut session, order) = session.record_rejection(outcome).await?;
     session.tx.update_order(&order).await?;
-    session.done(order.into_inner()).await
+    session.commit(order.into_inner()).await
 }
 
 /// Shares the order. The new co-owner is the last one.
@@ -177,12 +185,12 @@ pub async fn share_order(
     input: impl Input<PrincipalId>,
 ) -> Result<Order, Failure> {
     let mut session = Session::write(shop, caller).await?;
-    let order = session.tx.order(id).await?.ok_or(Failure::Absent("order"))?;
-    let permit = session.admit::<AddCoOwner>(order).await?;
-    precondition.check(permit.on().version)?;
+    let order = session.tx.order(id).await?.ok_or(Failure::NotFound("order"))?;
+    let permit = session.authorize::<AddCoOwner>(order).await?;
+    precondition.check(permit.resource().version)?;
     let order = permit.share(CoOwnerId(Uuid::now_v7()), input()?)?;
     session.tx.update_order(&order).await?;
-    session.done(order.into_inner()).await
+    session.commit(order.into_inner()).await
 }
 
 /// Ends the share.
@@ -197,13 +205,13 @@ pub async fn unshare_order(
     precondition: Precondition,
 ) -> Result<Order, Failure> {
     let mut session = Session::write(shop, caller).await?;
-    let order = session.tx.order(id).await?.ok_or(Failure::Absent("order"))?;
-    let permit = session.admit::<RemoveCoOwner>(order).await?;
-    precondition.check(permit.on().version)?;
+    let order = session.tx.order(id).await?.ok_or(Failure::NotFound("order"))?;
+    let permit = session.authorize::<RemoveCoOwner>(order).await?;
+    precondition.check(permit.resource().version)?;
     let order = permit.unshare(share).map_err(|error| match error {
-        OrderError::NotShared => Failure::Absent("co-owner"),
+        OrderError::NotShared => Failure::NotFound("co-owner"),
         other => other.into(),
     })?;
     session.tx.update_order(&order).await?;
-    session.done(order.into_inner()).await
+    session.commit(order.into_inner()).await
 }

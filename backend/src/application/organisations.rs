@@ -3,8 +3,7 @@
 use uuid::Uuid;
 
 use super::failure::Failure;
-use super::input::Input;
-use super::session::{Caller, Session, Shop};
+use super::session::{Caller, Input, Session, Shop};
 use crate::domain::organisation::{AddDepartment, Organisation, ReadOrganisation};
 use crate::domain::values::{MembershipId, OrganisationId, Text};
 
@@ -12,17 +11,17 @@ use crate::domain::values::{MembershipId, OrganisationId, Text};
 ///
 /// # Errors
 /// See [`Failure`].
-pub async fn found_organisation(
+pub async fn create_organisation(
     shop: &Shop,
     caller: &Caller,
     input: impl Input<Text<200>>,
 ) -> Result<Organisation, Failure> {
     let mut session = Session::write(shop, caller).await?;
     let (id, membership) = (OrganisationId(Uuid::now_v7()), MembershipId(Uuid::now_v7()));
-    let (company, manager) = Organisation::found(id, input()?, &caller.principal, membership, session.now);
+    let (company, manager) = Organisation::create(id, input()?, &caller.principal, membership, session.now);
     session.tx.insert_organisation(&company).await?;
     session.tx.insert_membership(&manager).await?;
-    session.done(company.into_inner()).await
+    session.commit(company.into_inner()).await
 }
 
 /// The node, to those who belong to it or above.
@@ -35,9 +34,9 @@ pub async fn read_organisation(
     id: OrganisationId,
 ) -> Result<Organisation, Failure> {
     let mut session = Session::read(shop, caller).await?;
-    let organisation = session.tx.organisation(id).await?.ok_or(Failure::Absent("organisation"))?;
-    let permit = session.admit::<ReadOrganisation>(organisation).await?;
-    session.done(permit.into_inner()).await
+    let organisation = session.tx.organisation(id).await?.ok_or(Failure::NotFound("organisation"))?;
+    let permit = session.authorize::<ReadOrganisation>(organisation).await?;
+    session.commit(permit.into_inner()).await
 }
 
 /// Adds the department. Whoever manages the node above manages it too.
@@ -51,9 +50,9 @@ pub async fn add_department(
     input: impl Input<Text<200>>,
 ) -> Result<Organisation, Failure> {
     let mut session = Session::write(shop, caller).await?;
-    let parent = session.tx.organisation(parent).await?.ok_or(Failure::Absent("organisation"))?;
-    let permit = session.admit::<AddDepartment>(parent).await?;
+    let parent = session.tx.organisation(parent).await?.ok_or(Failure::NotFound("organisation"))?;
+    let permit = session.authorize::<AddDepartment>(parent).await?;
     let department = permit.add(OrganisationId(Uuid::now_v7()), input()?)?;
     session.tx.insert_organisation(&department).await?;
-    session.done(department.into_inner()).await
+    session.commit(department.into_inner()).await
 }

@@ -7,9 +7,9 @@ use crate::domain::audit::AuditRecord;
 use crate::domain::delegation::{Delegation, RevokeDelegation};
 use crate::domain::order::{ListAllOrders, Order};
 use crate::domain::organisation::{EndMembership, Membership, Organisation};
-use crate::domain::ownership::{Permit, Warranted};
+use crate::domain::ownership::{Authorized, Permit};
 use crate::domain::product::Product;
-use crate::domain::relations::{Bond, Relations};
+use crate::domain::relations::{Relations, Relationship};
 use crate::domain::stock::StockChange;
 use crate::domain::values::{
     AuditId, DelegationId, MembershipId, OrderId, OrganisationId, ProductId, Timestamp,
@@ -33,7 +33,8 @@ pub trait Store: Send + Sync {
 
     /// A writing transaction that alone works on this key, or `None` if another does. The claim MUST end with the
     /// transaction, and with the process.
-    async fn write_alone(&self, key: &IdempotencyKey) -> Result<Option<Box<dyn Transaction>>, StoreError>;
+    async fn write_exclusive(&self, key: &IdempotencyKey)
+    -> Result<Option<Box<dyn Transaction>>, StoreError>;
 
     /// Whether the storage answers and has every migration.
     async fn ready(&self) -> Result<(), StoreError>;
@@ -54,13 +55,13 @@ pub trait Orders {
     /// One order, with its lines as they were placed and its co-owners.
     async fn order(&mut self, id: OrderId) -> Result<Option<Order>, StoreError>;
     /// Adds one.
-    async fn insert_order(&mut self, order: &Warranted<Order>) -> Result<(), StoreError>;
+    async fn insert_order(&mut self, order: &Authorized<Order>) -> Result<(), StoreError>;
     /// Replaces one. MUST fail with [`StoreError::Stale`] unless the stored version is the one before.
-    async fn update_order(&mut self, order: &Warranted<Order>) -> Result<(), StoreError>;
+    async fn update_order(&mut self, order: &Authorized<Order>) -> Result<(), StoreError>;
     /// The orders that `who` owns, and those shared with them now in any way, the latest first.
     async fn orders_of(
         &mut self,
-        who: &PrincipalId,
+        principal: &PrincipalId,
         now: Timestamp,
         page: Page<OrderId>,
     ) -> Result<Vec<Order>, StoreError>;
@@ -78,10 +79,10 @@ pub trait Products {
     /// One product, withdrawn or not.
     async fn product(&mut self, id: ProductId) -> Result<Option<Product>, StoreError>;
     /// Adds one.
-    async fn insert_product(&mut self, product: &Warranted<Product>) -> Result<(), StoreError>;
+    async fn insert_product(&mut self, product: &Authorized<Product>) -> Result<(), StoreError>;
     /// Replaces one. MUST fail with [`StoreError::Stale`] unless the stored version is the one before.
-    async fn update_product(&mut self, product: &Warranted<Product>) -> Result<(), StoreError>;
-    /// Changes a stock and counts the version up. MUST fail with [`Constraint::StockNegative`] rather than go below 0.
+    async fn update_product(&mut self, product: &Authorized<Product>) -> Result<(), StoreError>;
+    /// Changes a stock and counts the version up. MUST fail with [`Constraint::NegativeStock`] rather than go below 0.
     async fn change_stock(&mut self, change: StockChange) -> Result<(), StoreError>;
     /// Those on offer whose name or description contains `search`, in any case of ASCII letters; the latest first. MUST read
     /// no more than [`MAX_SCANNED`] products: what is further back is on a later page.
@@ -91,7 +92,7 @@ pub trait Products {
         page: Page<ProductId>,
     ) -> Result<Vec<Product>, StoreError>;
     /// The last of the [`MAX_SCANNED`] products that such a page reads, or `None` if there are fewer.
-    async fn scanned_to(&mut self, after: Option<ProductId>) -> Result<Option<ProductId>, StoreError>;
+    async fn last_scanned(&mut self, after: Option<ProductId>) -> Result<Option<ProductId>, StoreError>;
 }
 
 /// Delegations.
@@ -100,13 +101,13 @@ pub trait Delegations {
     /// One delegation.
     async fn delegation(&mut self, id: DelegationId) -> Result<Option<Delegation>, StoreError>;
     /// Adds one.
-    async fn insert_delegation(&mut self, delegation: &Warranted<Delegation>) -> Result<(), StoreError>;
+    async fn insert_delegation(&mut self, delegation: &Authorized<Delegation>) -> Result<(), StoreError>;
     /// Ends one: it MUST be gone for every transaction that begins after the commit.
     async fn delete_delegation(&mut self, permit: &Permit<RevokeDelegation>) -> Result<(), StoreError>;
     /// Those that `who` granted or was granted, ended ones included, the latest first.
     async fn delegations_of(
         &mut self,
-        who: &PrincipalId,
+        principal: &PrincipalId,
         page: Page<DelegationId>,
     ) -> Result<Vec<Delegation>, StoreError>;
 }
@@ -114,20 +115,26 @@ pub trait Delegations {
 /// Organisations, and what follows from them and from delegations.
 #[async_trait]
 pub trait Organisations {
-    /// What is on record between `caller` and the bond: every delegation of the person to the caller, and the caller's
+    /// What is on record between `caller` and the relationship: every delegation of the person to the caller, and the caller's
     /// accepted memberships at and above the organisation, or at and above the person's accepted memberships.
-    async fn relations(&mut self, caller: &PrincipalId, bond: Bond<'_>) -> Result<Relations, StoreError>;
+    async fn relations(
+        &mut self,
+        caller: &PrincipalId,
+        relationship: Relationship<'_>,
+    ) -> Result<Relations, StoreError>;
     /// One node.
     async fn organisation(&mut self, id: OrganisationId) -> Result<Option<Organisation>, StoreError>;
     /// Adds a node.
-    async fn insert_organisation(&mut self, organisation: &Warranted<Organisation>)
-    -> Result<(), StoreError>;
+    async fn insert_organisation(
+        &mut self,
+        organisation: &Authorized<Organisation>,
+    ) -> Result<(), StoreError>;
     /// One membership.
     async fn membership(&mut self, id: MembershipId) -> Result<Option<Membership>, StoreError>;
-    /// Adds one. MUST fail with [`Constraint::MemberTwice`] if they have a place in the node.
-    async fn insert_membership(&mut self, membership: &Warranted<Membership>) -> Result<(), StoreError>;
+    /// Adds one. MUST fail with [`Constraint::DuplicateMember`] if they have a place in the node.
+    async fn insert_membership(&mut self, membership: &Authorized<Membership>) -> Result<(), StoreError>;
     /// Replaces one.
-    async fn update_membership(&mut self, membership: &Warranted<Membership>) -> Result<(), StoreError>;
+    async fn update_membership(&mut self, membership: &Authorized<Membership>) -> Result<(), StoreError>;
     /// Ends one.
     async fn delete_membership(&mut self, permit: &Permit<EndMembership>) -> Result<(), StoreError>;
     /// Who belongs to the node, invited ones included.
@@ -139,7 +146,7 @@ pub trait Organisations {
     /// Where `who` belongs or is invited, with the nodes.
     async fn memberships_of(
         &mut self,
-        who: &PrincipalId,
+        principal: &PrincipalId,
         page: Page<MembershipId>,
     ) -> Result<Vec<(Membership, Organisation)>, StoreError>;
 }
@@ -157,16 +164,23 @@ pub trait Audit {
 #[async_trait]
 pub trait IdempotencyKeys {
     /// The answer that was given under this key.
-    async fn answer(&mut self, key: &IdempotencyKey) -> Result<Option<Answer>, StoreError>;
+    async fn idempotency_record(
+        &mut self,
+        key: &IdempotencyKey,
+    ) -> Result<Option<IdempotencyRecord>, StoreError>;
     /// Keeps an answer. MUST last exactly if the rest of the transaction does.
-    async fn keep_answer(&mut self, key: &IdempotencyKey, answer: &Answer) -> Result<(), StoreError>;
+    async fn insert_idempotency_record(
+        &mut self,
+        key: &IdempotencyKey,
+        record: &IdempotencyRecord,
+    ) -> Result<(), StoreError>;
 }
 
 /// Under what a request may be sent again: one client's name for it, apart from every other principal's, method's and route's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey {
     /// Who sent it.
-    pub who: PrincipalId,
+    pub principal: PrincipalId,
     /// By which method.
     pub method: &'static str,
     /// To which path template.
@@ -177,7 +191,7 @@ pub struct IdempotencyKey {
 
 /// What the first request came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct IdempotencyRecord {
     /// What tells its body from another.
     pub fingerprint: String,
     /// The order that it placed.
@@ -217,11 +231,11 @@ pub enum StoreError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Constraint {
     /// `products_stock_not_negative`.
-    StockNegative,
+    NegativeStock,
     /// `memberships_once`.
-    MemberTwice,
+    DuplicateMember,
     /// `co_owners_once`.
-    CoOwnerTwice,
+    DuplicateCoOwner,
     /// `idempotency_keys_once`.
-    KeyTwice,
+    DuplicateKey,
 }

@@ -2,10 +2,9 @@
 
 use uuid::Uuid;
 
-use super::failure::{Failure, Fault};
-use super::input::{Input, Precondition};
+use super::failure::{Failure, FieldError};
 use super::ports::Page;
-use super::session::{Caller, Session, Shop};
+use super::session::{Caller, Input, Precondition, Session, Shop};
 use crate::domain::organisation::AddProduct;
 use crate::domain::ownership::Permit;
 use crate::domain::product::{Product, ProductDetails, UpdateProduct, WithdrawProduct};
@@ -26,7 +25,7 @@ pub async fn list_products(
     let full = u32::try_from(products.len()).is_ok_and(|length| length >= page.limit);
     let next = match products.last() {
         Some(last) if full => Some(last.id),
-        _ => tx.scanned_to(page.after).await?,
+        _ => tx.last_scanned(page.after).await?,
     };
     tx.commit().await?;
     Ok((products, next))
@@ -40,7 +39,7 @@ pub async fn read_product(shop: &Shop, id: ProductId) -> Result<Product, Failure
     let mut tx = shop.store.read().await?;
     let product = tx.product(id).await?.filter(|product| product.withdrawn_at.is_none());
     tx.commit().await?;
-    product.ok_or(Failure::Absent("product"))
+    product.ok_or(Failure::NotFound("product"))
 }
 
 /// What is to be offered, and by whom if not by oneself.
@@ -68,21 +67,21 @@ pub async fn add_product(
         None => Product::offer(id, &caller.principal, details),
         Some(organisation) => match permit(&mut session, organisation).await {
             // it is named in the body, not in the path
-            Err(Failure::Absent(_)) => {
-                return Err(Fault::body("/organisation_id", &"must be an organisation of the shop")
-                    .alone()
+            Err(Failure::NotFound(_)) => {
+                return Err(FieldError::body("/organisation_id", &"must be an organisation of the shop")
+                    .into_invalid()
                     .into());
             }
             permit => permit?.offer(id, details),
         },
     };
     session.tx.insert_product(&product).await?;
-    session.done(product.into_inner()).await
+    session.commit(product.into_inner()).await
 }
 
 async fn permit(session: &mut Session<'_>, id: OrganisationId) -> Result<Permit<AddProduct>, Failure> {
-    let organisation = session.tx.organisation(id).await?.ok_or(Failure::Absent("organisation"))?;
-    session.admit::<AddProduct>(organisation).await
+    let organisation = session.tx.organisation(id).await?.ok_or(Failure::NotFound("organisation"))?;
+    session.authorize::<AddProduct>(organisation).await
 }
 
 /// Replaces what is said about the product.
@@ -97,12 +96,12 @@ pub async fn update_product(
     input: impl Input<ProductDetails>,
 ) -> Result<Product, Failure> {
     let mut session = Session::write(shop, caller).await?;
-    let product = session.tx.product(id).await?.ok_or(Failure::Absent("product"))?;
-    let permit = session.admit::<UpdateProduct>(product).await?;
-    let outcome = precondition.require(permit.on().version).and_then(|()| Ok(permit.update(input()?)?));
-    let (mut session, product) = session.judged(outcome).await?;
+    let product = session.tx.product(id).await?.ok_or(Failure::NotFound("product"))?;
+    let permit = session.authorize::<UpdateProduct>(product).await?;
+    let outcome = precondition.require(permit.resource().version).and_then(|()| Ok(permit.update(input()?)?));
+    let (mut session, product) = session.record_rejection(outcome).await?;
     session.tx.update_product(&product).await?;
-    session.done(product.into_inner()).await
+    session.commit(product.into_inner()).await
 }
 
 /// Withdraws the product.
@@ -116,10 +115,11 @@ pub async fn withdraw_product(
     precondition: Precondition,
 ) -> Result<(), Failure> {
     let mut session = Session::write(shop, caller).await?;
-    let product = session.tx.product(id).await?.ok_or(Failure::Absent("product"))?;
-    let permit = session.admit::<WithdrawProduct>(product).await?;
-    let outcome = precondition.require(permit.on().version).and_then(|()| Ok(permit.withdraw(session.now)?));
-    let (mut session, product) = session.judged(outcome).await?;
+    let product = session.tx.product(id).await?.ok_or(Failure::NotFound("product"))?;
+    let permit = session.authorize::<WithdrawProduct>(product).await?;
+    let outcome =
+        precondition.require(permit.resource().version).and_then(|()| Ok(permit.withdraw(session.now)?));
+    let (mut session, product) = session.record_rejection(outcome).await?;
     session.tx.update_product(&product).await?;
-    session.done(()).await
+    session.commit(()).await
 }

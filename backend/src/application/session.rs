@@ -6,10 +6,10 @@ use std::sync::Arc;
 use portcullis_principal::Principal;
 use tracing::Span;
 
-use super::failure::Failure;
+use super::failure::{Failure, Invalid};
 use super::ports::{Clock, IdempotencyKey, Store, Transaction};
 use crate::domain::audit::{AuditRecord, Outcome};
-use crate::domain::ownership::{self, ADMIN_ROLE, Act, Owned as _, Permit};
+use crate::domain::ownership::{self, ADMIN_ROLE, Action, Permit, Resource as _};
 use crate::domain::values::{AuditId, Text, Timestamp};
 use uuid::Uuid;
 
@@ -58,12 +58,12 @@ pub(super) struct Session<'a> {
     pub(super) now: Timestamp,
     shop: &'a Shop,
     /// What goes on record when the use case ends, however it ends.
-    bypasses: Vec<AuditRecord>,
+    audit_records: Vec<AuditRecord>,
 }
 
 impl<'a> Session<'a> {
     fn new(shop: &'a Shop, caller: &'a Caller, tx: Box<dyn Transaction>) -> Self {
-        Self { tx, caller, now: shop.clock.now(), shop, bypasses: Vec::new() }
+        Self { tx, caller, now: shop.clock.now(), shop, audit_records: Vec::new() }
     }
 
     /// For use cases that only look. An admin's look may be recorded, so it writes.
@@ -78,26 +78,26 @@ impl<'a> Session<'a> {
     }
 
     /// For use cases that must not be done twice under this key.
-    pub(super) async fn write_alone(
+    pub(super) async fn write_exclusive(
         shop: &'a Shop,
         caller: &'a Caller,
         key: &IdempotencyKey,
     ) -> Result<Self, Failure> {
-        let tx = shop.store.write_alone(key).await?.ok_or(Failure::InProgress)?;
+        let tx = shop.store.write_exclusive(key).await?.ok_or(Failure::InProgress)?;
         Ok(Self::new(shop, caller, tx))
     }
 
     /// May the caller do `A` to this?
-    pub(super) async fn admit<A: Act>(&mut self, on: A::On) -> Result<Permit<A>, Failure> {
-        let (span, kind, resource) = (Span::current(), on.kind(), on.name());
+    pub(super) async fn authorize<A: Action>(&mut self, resource: A::Resource) -> Result<Permit<A>, Failure> {
+        let (span, kind, name) = (Span::current(), resource.kind(), resource.name());
         span.record("operation", A::OPERATION.id());
-        let relations = self.tx.relations(self.caller.principal.id(), on.bond()).await?;
-        let permit = match ownership::decide::<A>(on, &self.caller.principal, &relations, self.now) {
+        let relations = self.tx.relations(self.caller.principal.id(), resource.relationship()).await?;
+        let permit = match ownership::decide::<A>(resource, &self.caller.principal, &relations, self.now) {
             Ok(permit) => permit,
             Err(refused) => {
                 span.record("right", "none");
                 let hidden = self.shop.settings.hide_existence;
-                return Err(if hidden { Failure::Absent(kind) } else { refused.into() });
+                return Err(if hidden { Failure::NotFound(kind) } else { refused.into() });
             }
         };
         span.record("right", permit.right().id());
@@ -105,12 +105,12 @@ impl<'a> Session<'a> {
             if self.shop.settings.admin_reason_required && self.caller.reason.is_none() {
                 return Err(Failure::ReasonRequired);
             }
-            self.bypasses.push(AuditRecord {
+            self.audit_records.push(AuditRecord {
                 id: AuditId(Uuid::now_v7()),
                 at: self.now,
-                who: self.caller.principal.id().clone(),
+                principal: self.caller.principal.id().clone(),
                 operation: A::OPERATION,
-                resource,
+                resource: name,
                 outcome: Outcome::Done,
                 reason: self.caller.reason.clone(),
                 request_id: self.caller.request_id.clone(),
@@ -121,13 +121,16 @@ impl<'a> Session<'a> {
 
     /// Goes on if what was permitted can be done. If not, nothing has been written yet but what goes on record: what an
     /// admin learns from a rejection is learned by the bypass too.
-    pub(super) async fn judged<T>(mut self, outcome: Result<T, Failure>) -> Result<(Self, T), Failure> {
+    pub(super) async fn record_rejection<T>(
+        mut self,
+        outcome: Result<T, Failure>,
+    ) -> Result<(Self, T), Failure> {
         match outcome {
             Ok(done) => Ok((self, done)),
             Err(failure) => {
-                if !self.bypasses.is_empty() {
-                    self.bypasses.iter_mut().for_each(|record| record.outcome = Outcome::Rejected);
-                    self.done(()).await?;
+                if !self.audit_records.is_empty() {
+                    self.audit_records.iter_mut().for_each(|record| record.outcome = Outcome::Rejected);
+                    self.commit(()).await?;
                 }
                 Err(failure)
             }
@@ -135,11 +138,45 @@ impl<'a> Session<'a> {
     }
 
     /// Ends the use case. The bypass is recorded in the same transaction: no record, no deed, and nothing to show for it.
-    pub(super) async fn done<T>(mut self, outcome: T) -> Result<T, Failure> {
-        for record in &self.bypasses {
+    pub(super) async fn commit<T>(mut self, outcome: T) -> Result<T, Failure> {
+        for record in &self.audit_records {
             self.tx.record(record).await?;
         }
         self.tx.commit().await?;
         Ok(outcome)
+    }
+}
+
+/// Reads what was sent.
+pub trait Input<T>: FnOnce() -> Result<T, Invalid> + Send {}
+
+impl<T, F: FnOnce() -> Result<T, Invalid> + Send> Input<T> for F {}
+
+/// Which versions the change is meant for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Precondition {
+    /// The caller did not say.
+    None,
+    /// Any, as long as there is one: `*`.
+    Any,
+    /// One of these. Empty if none of what was sent can be a version of anything.
+    Versions(Vec<i64>),
+}
+
+impl Precondition {
+    /// For what can be changed without having been seen.
+    pub(super) fn check(&self, version: i64) -> Result<(), Failure> {
+        match self {
+            Self::Versions(seen) if !seen.contains(&version) => Err(Failure::PreconditionFailed),
+            Self::Versions(_) | Self::None | Self::Any => Ok(()),
+        }
+    }
+
+    /// For what is replaced whole: whoever has not seen it would undo another's change.
+    pub(super) fn require(&self, version: i64) -> Result<(), Failure> {
+        match self {
+            Self::None => Err(Failure::PreconditionRequired),
+            _ => self.check(version),
+        }
     }
 }

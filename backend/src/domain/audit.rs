@@ -22,7 +22,7 @@ pub struct AuditRecord {
     /// When.
     pub at: Timestamp,
     /// The admin.
-    pub who: PrincipalId,
+    pub principal: PrincipalId,
     /// Which operation.
     pub operation: Operation,
     /// On what, such as `order 0190…`.

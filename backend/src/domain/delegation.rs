@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use portcullis_principal::{Principal, PrincipalId};
 
-use super::ownership::{Owned, Right, Warranted, acts};
-use super::relations::{Bond, Relations};
+use super::ownership::{Authorized, Resource, Right, actions};
+use super::relations::{Relations, Relationship};
 use super::values::{DelegationId, Timestamp};
 
 pub use super::relations::{Delegation, Scope};
@@ -18,13 +18,13 @@ pub const MAX_DURATION: Duration = Duration::from_hours(366 * 24);
 pub enum DelegationError {
     /// It would be over.
     #[error("must be in the future")]
-    Over,
+    Expired,
     /// It would last too long.
     #[error("must be at most a year away")]
     TooLong,
     /// Nobody is their own delegate.
     #[error("must be somebody else")]
-    Oneself,
+    SelfDelegation,
 }
 
 impl Delegation {
@@ -39,24 +39,24 @@ impl Delegation {
         scope: Scope,
         until: Timestamp,
         now: Timestamp,
-    ) -> Result<Warranted<Self>, DelegationError> {
+    ) -> Result<Authorized<Self>, DelegationError> {
         if *grantor.id() == delegate {
-            return Err(DelegationError::Oneself);
+            return Err(DelegationError::SelfDelegation);
         }
         if until <= now {
-            return Err(DelegationError::Over);
+            return Err(DelegationError::Expired);
         }
         if until > now.plus(MAX_DURATION) {
             return Err(DelegationError::TooLong);
         }
         let grantor = grantor.id().clone();
-        Ok(Warranted::own(Self { id, grantor, delegate, scope, granted_at: now, until }))
+        Ok(Authorized::own(Self { id, grantor, delegate, scope, granted_at: now, until }))
     }
 }
 
-acts!(Delegation: ReadDelegation, RevokeDelegation);
+actions!(Delegation: ReadDelegation, RevokeDelegation);
 
-impl Owned for Delegation {
+impl Resource for Delegation {
     fn kind(&self) -> &'static str {
         "delegation"
     }
@@ -65,14 +65,14 @@ impl Owned for Delegation {
         format!("delegation {}", self.id)
     }
 
-    fn bond(&self) -> Bond<'_> {
-        Bond::None
+    fn relationship(&self) -> Relationship<'_> {
+        Relationship::None
     }
 
-    fn rights(&self, who: &PrincipalId, _: &Relations, now: Timestamp) -> Vec<Right> {
+    fn rights(&self, principal: &PrincipalId, _: &Relations, now: Timestamp) -> Vec<Right> {
         let mut rights = Vec::new();
-        rights.extend((self.grantor == *who).then_some(Right::Owner));
-        let holds = self.delegate == *who && self.holds(now);
+        rights.extend((self.grantor == *principal).then_some(Right::Owner));
+        let holds = self.delegate == *principal && self.is_active(now);
         rights.extend(holds.then_some(Right::Delegate { scope: self.scope, until: self.until }));
         rights
     }

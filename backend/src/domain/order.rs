@@ -2,8 +2,8 @@
 
 use portcullis_principal::{Principal, PrincipalId};
 
-use super::ownership::{Owned, Permit, Right, Warranted, acts};
-use super::relations::{Bond, Relations, Role};
+use super::ownership::{Authorized, Permit, Resource, Right, actions};
+use super::relations::{Relations, Relationship, Role};
 use super::stock::{Quantity, StockChange};
 use super::values::{CoOwnerId, Money, MoneyError, OrderId, ProductId, Timestamp};
 
@@ -33,7 +33,7 @@ pub struct CoOwner {
     /// Names the share.
     pub id: CoOwnerId,
     /// With whom.
-    pub who: PrincipalId,
+    pub principal: PrincipalId,
 }
 
 /// An order.
@@ -73,10 +73,10 @@ pub enum OrderState {
 pub enum PlaceError {
     /// Nothing, or too much.
     #[error("must have 1 to {MAX_LINES} lines")]
-    Lines,
+    LineCount,
     /// Two lines for one product.
     #[error("has the same product twice")]
-    ProductTwice,
+    DuplicateProduct,
     /// The lines have no sum.
     #[error(transparent)]
     Money(#[from] MoneyError),
@@ -93,10 +93,10 @@ pub enum OrderError {
     Cancelled,
     /// They have it already, or it is theirs.
     #[error("the order is shared with them already")]
-    SharedAlready,
+    AlreadyShared,
     /// With more than [`MAX_CO_OWNERS`].
     #[error("the order is shared with too many")]
-    SharedWithTooMany,
+    TooManyCoOwners,
     /// There is no such share.
     #[error("the order is not shared with them")]
     NotShared,
@@ -112,19 +112,19 @@ impl Order {
         customer: &Principal,
         lines: Vec<OrderLine>,
         now: Timestamp,
-    ) -> Result<Warranted<Self>, PlaceError> {
+    ) -> Result<Authorized<Self>, PlaceError> {
         if lines.is_empty() || lines.len() > MAX_LINES {
-            return Err(PlaceError::Lines);
+            return Err(PlaceError::LineCount);
         }
         if lines
             .iter()
             .enumerate()
             .any(|(n, line)| lines.iter().skip(n + 1).any(|o| o.product == line.product))
         {
-            return Err(PlaceError::ProductTwice);
+            return Err(PlaceError::DuplicateProduct);
         }
         total(&lines)?;
-        Ok(Warranted::own(Self {
+        Ok(Authorized::own(Self {
             id,
             customer: customer.id().clone(),
             placed_at: now,
@@ -174,7 +174,7 @@ impl Permit<CancelOrder> {
     ///
     /// # Errors
     /// Once anything of it has been shipped, or it is cancelled.
-    pub fn cancel(self, now: Timestamp) -> Result<(Warranted<Order>, Vec<StockChange>), OrderError> {
+    pub fn cancel(self, now: Timestamp) -> Result<(Authorized<Order>, Vec<StockChange>), OrderError> {
         let order = self.change(|order| match order.state() {
             OrderState::Placed => {
                 order.cancelled_at = Some(now);
@@ -184,7 +184,7 @@ impl Permit<CancelOrder> {
             OrderState::PartlyShipped | OrderState::Shipped => Err(OrderError::Shipped),
             OrderState::Cancelled => Err(OrderError::Cancelled),
         })?;
-        let back = order.lines.iter().map(|line| StockChange::back(line.product, line.quantity)).collect();
+        let back = order.lines.iter().map(|line| StockChange::restock(line.product, line.quantity)).collect();
         Ok((order, back))
     }
 }
@@ -194,8 +194,8 @@ impl Permit<ShipOrder> {
     ///
     /// # Errors
     /// If that has been done, or the order is cancelled.
-    pub fn ship(self, now: Timestamp) -> Result<Warranted<Order>, OrderError> {
-        let (by, bypass) = (self.by().clone(), self.right().is_bypass());
+    pub fn ship(self, now: Timestamp) -> Result<Authorized<Order>, OrderError> {
+        let (by, bypass) = (self.principal().clone(), self.right().is_bypass());
         self.change(|order| {
             if order.cancelled_at.is_some() {
                 return Err(OrderError::Cancelled);
@@ -219,15 +219,15 @@ impl Permit<AddCoOwner> {
     ///
     /// # Errors
     /// If it is theirs or shared with them already, or shared with too many.
-    pub fn share(self, id: CoOwnerId, with: PrincipalId) -> Result<Warranted<Order>, OrderError> {
+    pub fn share(self, id: CoOwnerId, with: PrincipalId) -> Result<Authorized<Order>, OrderError> {
         self.change(|order| {
-            if order.customer == with || order.co_owners.iter().any(|co_owner| co_owner.who == with) {
-                return Err(OrderError::SharedAlready);
+            if order.customer == with || order.co_owners.iter().any(|co_owner| co_owner.principal == with) {
+                return Err(OrderError::AlreadyShared);
             }
             if order.co_owners.len() >= MAX_CO_OWNERS {
-                return Err(OrderError::SharedWithTooMany);
+                return Err(OrderError::TooManyCoOwners);
             }
-            order.co_owners.push(CoOwner { id, who: with });
+            order.co_owners.push(CoOwner { id, principal: with });
             order.version += 1;
             Ok(())
         })
@@ -239,7 +239,7 @@ impl Permit<RemoveCoOwner> {
     ///
     /// # Errors
     /// If it is not shared so.
-    pub fn unshare(self, id: CoOwnerId) -> Result<Warranted<Order>, OrderError> {
+    pub fn unshare(self, id: CoOwnerId) -> Result<Authorized<Order>, OrderError> {
         self.change(|order| {
             let before = order.co_owners.len();
             order.co_owners.retain(|co_owner| co_owner.id != id);
@@ -256,10 +256,10 @@ impl Permit<RemoveCoOwner> {
 #[derive(Clone, Copy, Debug)]
 pub struct AllOrders;
 
-acts!(Order: ReadOrder, CancelOrder, ShipOrder, AddCoOwner, RemoveCoOwner);
-acts!(AllOrders: ListAllOrders);
+actions!(Order: ReadOrder, CancelOrder, ShipOrder, AddCoOwner, RemoveCoOwner);
+actions!(AllOrders: ListAllOrders);
 
-impl Owned for Order {
+impl Resource for Order {
     fn kind(&self) -> &'static str {
         "order"
     }
@@ -268,30 +268,37 @@ impl Owned for Order {
         format!("order {}", self.id)
     }
 
-    fn bond(&self) -> Bond<'_> {
-        Bond::Person(&self.customer)
+    fn relationship(&self) -> Relationship<'_> {
+        Relationship::Person(&self.customer)
     }
 
-    fn rights(&self, who: &PrincipalId, relations: &Relations, now: Timestamp) -> Vec<Right> {
+    fn rights(&self, principal: &PrincipalId, relations: &Relations, now: Timestamp) -> Vec<Right> {
         let mut rights = Vec::new();
-        rights.extend((self.customer == *who).then_some(Right::Owner));
-        rights.extend(self.co_owners.iter().any(|co_owner| co_owner.who == *who).then_some(Right::CoOwner));
+        rights.extend((self.customer == *principal).then_some(Right::Owner));
+        rights.extend(
+            self.co_owners.iter().any(|co_owner| co_owner.principal == *principal).then_some(Right::CoOwner),
+        );
         let delegations = relations.delegations.iter().filter(|delegation| {
-            delegation.grantor == self.customer && delegation.delegate == *who && delegation.holds(now)
+            delegation.grantor == self.customer
+                && delegation.delegate == *principal
+                && delegation.is_active(now)
         });
         rights.extend(delegations.map(|d| Right::Delegate { scope: d.scope, until: d.until }));
         // a manager stands above the members of the node and everybody further down, not above another manager of it
-        let above =
-            relations.posts.iter().filter(|post| post.above > 0 || post.theirs != Some(Role::Manager));
-        rights.extend(
-            above.map(|post| Right::OrganisationRole { organisation: post.organisation, role: post.role }),
-        );
-        rights.extend(self.lines.iter().any(|line| line.seller == *who).then_some(Right::Seller));
+        let above = relations
+            .positions
+            .iter()
+            .filter(|position| position.levels_above > 0 || position.person_role != Some(Role::Manager));
+        rights.extend(above.map(|position| Right::OrganisationRole {
+            organisation: position.organisation,
+            role: position.role,
+        }));
+        rights.extend(self.lines.iter().any(|line| line.seller == *principal).then_some(Right::Seller));
         rights
     }
 }
 
-impl Owned for AllOrders {
+impl Resource for AllOrders {
     fn kind(&self) -> &'static str {
         "orders"
     }
@@ -300,8 +307,8 @@ impl Owned for AllOrders {
         "orders".to_owned()
     }
 
-    fn bond(&self) -> Bond<'_> {
-        Bond::None
+    fn relationship(&self) -> Relationship<'_> {
+        Relationship::None
     }
 
     fn rights(&self, _: &PrincipalId, _: &Relations, _: Timestamp) -> Vec<Right> {

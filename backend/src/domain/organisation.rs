@@ -2,8 +2,8 @@
 
 use portcullis_principal::{Principal, PrincipalId};
 
-use super::ownership::{Owned, Permit, Right, Warranted, acts};
-use super::relations::{Bond, Relations};
+use super::ownership::{Authorized, Permit, Resource, Right, actions};
+use super::relations::{Relations, Relationship};
 use super::values::{MembershipId, OrganisationId, Text, Timestamp};
 
 pub use super::relations::Role;
@@ -48,18 +48,18 @@ pub enum OrganisationError {
     TooDeep,
     /// Once is enough.
     #[error("the membership has been accepted")]
-    AcceptedAlready,
+    AlreadyAccepted,
 }
 
 impl Organisation {
     /// A company of the caller's, and the caller as its manager.
-    pub fn found(
+    pub fn create(
         id: OrganisationId,
         name: Text<200>,
         founder: &Principal,
         membership: MembershipId,
         now: Timestamp,
-    ) -> (Warranted<Self>, Warranted<Membership>) {
+    ) -> (Authorized<Self>, Authorized<Membership>) {
         let company = Self { id, name, parent: None, depth: 0 };
         let manager = Membership {
             id: membership,
@@ -68,7 +68,7 @@ impl Organisation {
             role: Role::Manager,
             accepted_at: Some(now),
         };
-        (Warranted::own(company), Warranted::own(manager))
+        (Authorized::own(company), Authorized::own(manager))
     }
 }
 
@@ -81,8 +81,8 @@ impl Permit<AddDepartment> {
         self,
         id: OrganisationId,
         name: Text<200>,
-    ) -> Result<Warranted<Organisation>, OrganisationError> {
-        if self.on().depth >= MAX_DEPTH {
+    ) -> Result<Authorized<Organisation>, OrganisationError> {
+        if self.resource().depth >= MAX_DEPTH {
             return Err(OrganisationError::TooDeep);
         }
         Ok(self.make(|parent, _| Organisation { id, name, parent: Some(parent.id), depth: parent.depth + 1 }))
@@ -91,7 +91,7 @@ impl Permit<AddDepartment> {
 
 impl Permit<InviteMember> {
     /// Offers somebody a place in the node.
-    pub fn invite(self, id: MembershipId, member: PrincipalId, role: Role) -> Warranted<Membership> {
+    pub fn invite(self, id: MembershipId, member: PrincipalId, role: Role) -> Authorized<Membership> {
         self.make(|organisation, _| Membership {
             id,
             organisation: organisation.id,
@@ -107,18 +107,18 @@ impl Permit<AcceptMembership> {
     ///
     /// # Errors
     /// If it has been taken.
-    pub fn accept(self, now: Timestamp) -> Result<Warranted<Membership>, OrganisationError> {
+    pub fn accept(self, now: Timestamp) -> Result<Authorized<Membership>, OrganisationError> {
         self.change(|membership| match membership.accepted_at.replace(now) {
             None => Ok(()),
-            Some(_) => Err(OrganisationError::AcceptedAlready),
+            Some(_) => Err(OrganisationError::AlreadyAccepted),
         })
     }
 }
 
-acts!(Organisation: AddProduct, ReadOrganisation, AddDepartment, ReadMembers, InviteMember);
-acts!(Membership: AcceptMembership, EndMembership);
+actions!(Organisation: AddProduct, ReadOrganisation, AddDepartment, ReadMembers, InviteMember);
+actions!(Membership: AcceptMembership, EndMembership);
 
-impl Owned for Organisation {
+impl Resource for Organisation {
     fn kind(&self) -> &'static str {
         "organisation"
     }
@@ -127,8 +127,8 @@ impl Owned for Organisation {
         format!("organisation {}", self.id)
     }
 
-    fn bond(&self) -> Bond<'_> {
-        Bond::Organisation(self.id)
+    fn relationship(&self) -> Relationship<'_> {
+        Relationship::Organisation(self.id)
     }
 
     fn rights(&self, _: &PrincipalId, relations: &Relations, _: Timestamp) -> Vec<Right> {
@@ -136,7 +136,7 @@ impl Owned for Organisation {
     }
 }
 
-impl Owned for Membership {
+impl Resource for Membership {
     fn kind(&self) -> &'static str {
         "membership"
     }
@@ -145,13 +145,13 @@ impl Owned for Membership {
         format!("membership {}", self.id)
     }
 
-    fn bond(&self) -> Bond<'_> {
-        Bond::Organisation(self.organisation)
+    fn relationship(&self) -> Relationship<'_> {
+        Relationship::Organisation(self.organisation)
     }
 
-    fn rights(&self, who: &PrincipalId, relations: &Relations, _: Timestamp) -> Vec<Right> {
+    fn rights(&self, principal: &PrincipalId, relations: &Relations, _: Timestamp) -> Vec<Right> {
         let mut rights = Vec::new();
-        rights.extend((self.member == *who).then_some(Right::Owner));
+        rights.extend((self.member == *principal).then_some(Right::Owner));
         rights.extend(relations.organisation_roles());
         rights
     }

@@ -1,6 +1,6 @@
 //! Level 3, in one place: may this principal do this to that aggregate, and by what right?
 //!
-//! [`decide`] is the only way to a [`Permit`], and a permit the only way to a [`Warranted`] change, which is all that the
+//! [`decide`] is the only way to a [`Permit`], and a permit the only way to an [`Authorized`] change, which is all that the
 //! storage writes. So a use case that forgot the question does not compile. The permit holds the very aggregate that was
 //! asked about, so it cannot be used on another.
 //!
@@ -9,8 +9,8 @@
 //! ```compile_fail,E0451
 //! # use backend::domain::{order::{CancelOrder, Order}, ownership::{Permit, Right}};
 //! # use portcullis_principal::PrincipalId;
-//! fn forged(on: Order, by: PrincipalId) -> Permit<CancelOrder> {
-//!     Permit { on, by, right: Right::Owner }
+//! fn forged(resource: Order, principal: PrincipalId) -> Permit<CancelOrder> {
+//!     Permit { resource, principal, right: Right::Owner }
 //! }
 //! ```
 //!
@@ -38,7 +38,7 @@ use std::ops::Deref;
 
 use portcullis_principal::{Principal, PrincipalId};
 
-use super::relations::{Bond, Relations, Role, Scope};
+use super::relations::{Relations, Relationship, Role, Scope};
 use super::values::{OrganisationId, Timestamp};
 
 /// The role of those who may do what they have no right to, deliberately and on the record.
@@ -46,9 +46,9 @@ pub const ADMIN_ROLE: &str = "admin";
 
 /// The proof that the caller may do `A` to this very aggregate, and by what right.
 #[derive(Debug)]
-pub struct Permit<A: Act> {
-    on: A::On,
-    by: PrincipalId,
+pub struct Permit<A: Action> {
+    resource: A::Resource,
+    principal: PrincipalId,
     right: Right,
 }
 
@@ -59,35 +59,35 @@ pub struct Refused(pub Operation);
 
 /// What a permit, or the caller's own making, brought forth: all that the storage writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Warranted<T>(T);
+pub struct Authorized<T>(T);
 
 /// Decides. The plainest right that is good for it wins; the bypass comes last, so an admin's own things are not audited.
 ///
 /// # Errors
 /// If there is no such right.
-pub fn decide<A: Act>(
-    on: A::On,
+pub fn decide<A: Action>(
+    resource: A::Resource,
     caller: &Principal,
     relations: &Relations,
     now: Timestamp,
 ) -> Result<Permit<A>, Refused> {
-    let mut rights = on.rights(caller.id(), relations, now);
+    let mut rights = resource.rights(caller.id(), relations, now);
     rights.extend(caller.roles().iter().any(|role| role == ADMIN_ROLE).then_some(Right::AdminBypass));
     match rights.into_iter().find(|right| A::OPERATION.allows(right)) {
-        Some(right) => Ok(Permit { on, by: caller.id().clone(), right }),
+        Some(right) => Ok(Permit { resource, principal: caller.id().clone(), right }),
         None => Err(Refused(A::OPERATION)),
     }
 }
 
-impl<A: Act> Permit<A> {
+impl<A: Action> Permit<A> {
     /// The aggregate.
-    pub fn on(&self) -> &A::On {
-        &self.on
+    pub fn resource(&self) -> &A::Resource {
+        &self.resource
     }
 
     /// Who may.
-    pub fn by(&self) -> &PrincipalId {
-        &self.by
+    pub fn principal(&self) -> &PrincipalId {
+        &self.principal
     }
 
     /// By what right.
@@ -96,26 +96,26 @@ impl<A: Act> Permit<A> {
     }
 
     /// The aggregate, for those who only read it, or remove it whole.
-    pub fn into_inner(self) -> A::On {
-        self.on
+    pub fn into_inner(self) -> A::Resource {
+        self.resource
     }
 
     /// Changes the aggregate. For the domain's own files, which know the rules of the change.
     pub(super) fn change<E>(
         mut self,
-        change: impl FnOnce(&mut A::On) -> Result<(), E>,
-    ) -> Result<Warranted<A::On>, E> {
-        change(&mut self.on)?;
-        Ok(Warranted(self.on))
+        change: impl FnOnce(&mut A::Resource) -> Result<(), E>,
+    ) -> Result<Authorized<A::Resource>, E> {
+        change(&mut self.resource)?;
+        Ok(Authorized(self.resource))
     }
 
     /// Makes something new on the strength of it.
-    pub(super) fn make<T>(self, make: impl FnOnce(&A::On, &PrincipalId) -> T) -> Warranted<T> {
-        Warranted(make(&self.on, &self.by))
+    pub(super) fn make<T>(self, make: impl FnOnce(&A::Resource, &PrincipalId) -> T) -> Authorized<T> {
+        Authorized(make(&self.resource, &self.principal))
     }
 }
 
-impl<T> Warranted<T> {
+impl<T> Authorized<T> {
     /// What somebody makes for themselves needs no permit.
     pub(super) fn own(new: T) -> Self {
         Self(new)
@@ -127,7 +127,7 @@ impl<T> Warranted<T> {
     }
 }
 
-impl<T> Deref for Warranted<T> {
+impl<T> Deref for Authorized<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -136,7 +136,7 @@ impl<T> Deref for Warranted<T> {
 }
 
 /// What can be somebody's.
-pub trait Owned {
+pub trait Resource {
     /// What such things are called.
     fn kind(&self) -> &'static str;
 
@@ -144,34 +144,34 @@ pub trait Owned {
     fn name(&self) -> String;
 
     /// Whose [`Relations`] matter.
-    fn bond(&self) -> Bond<'_>;
+    fn relationship(&self) -> Relationship<'_>;
 
     /// The rights that `who` has by itself, the plainest first. What they are good for is the [`Operation`]'s affair.
-    fn rights(&self, who: &PrincipalId, relations: &Relations, now: Timestamp) -> Vec<Right>;
+    fn rights(&self, principal: &PrincipalId, relations: &Relations, now: Timestamp) -> Vec<Right>;
 }
 
 /// An operation as a type.
-pub trait Act {
+pub trait Action {
     /// On what.
-    type On: Owned;
+    type Resource: Resource;
     /// The same as a value.
     const OPERATION: Operation;
 }
 
 /// Declares operations as types, beside the aggregate that they are done to.
-macro_rules! acts {
-    ($on:ty: $($name:ident),+ $(,)?) => { $(
+macro_rules! actions {
+    ($resource:ty: $($name:ident),+ $(,)?) => { $(
         #[doc = concat!("[`Operation::", stringify!($name), "`](crate::domain::ownership::Operation::", stringify!($name), ")")]
         #[derive(Debug)]
         pub enum $name {}
 
-        impl $crate::domain::ownership::Act for $name {
-            type On = $on;
+        impl $crate::domain::ownership::Action for $name {
+            type Resource = $resource;
             const OPERATION: $crate::domain::ownership::Operation = $crate::domain::ownership::Operation::$name;
         }
     )+ };
 }
-pub(super) use acts;
+pub(super) use actions;
 
 macro_rules! operations {
     ($( $(#[$doc:meta])+ $name:ident = $id:literal; )+) => {
@@ -306,8 +306,9 @@ impl Right {
 
 impl Relations {
     pub(super) fn organisation_roles(&self) -> impl Iterator<Item = Right> {
-        self.posts
-            .iter()
-            .map(|post| Right::OrganisationRole { organisation: post.organisation, role: post.role })
+        self.positions.iter().map(|position| Right::OrganisationRole {
+            organisation: position.organisation,
+            role: position.role,
+        })
     }
 }

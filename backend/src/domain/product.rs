@@ -4,8 +4,8 @@ use portcullis_principal::{Principal, PrincipalId};
 
 use super::order::OrderLine;
 use super::organisation::AddProduct;
-use super::ownership::{Owned, Permit, Right, Warranted, acts};
-use super::relations::{Bond, Relations};
+use super::ownership::{Authorized, Permit, Resource, Right, actions};
+use super::relations::{Relations, Relationship};
 use super::stock::{Quantity, StockChange};
 use super::values::{Money, OrganisationId, ProductId, Text, Timestamp};
 
@@ -60,8 +60,8 @@ pub enum ProductError {
 
 impl Product {
     /// A new product of the caller's own.
-    pub fn offer(id: ProductId, seller: &Principal, details: ProductDetails) -> Warranted<Self> {
-        Warranted::own(Self::new(id, seller.id(), None, details))
+    pub fn offer(id: ProductId, seller: &Principal, details: ProductDetails) -> Authorized<Self> {
+        Authorized::own(Self::new(id, seller.id(), None, details))
     }
 
     fn new(
@@ -91,13 +91,13 @@ impl Product {
             price: self.details.price,
             shipped_at: None,
         };
-        Ok((line, StockChange::taken(self.id, quantity)))
+        Ok((line, StockChange::sale(self.id, quantity)))
     }
 }
 
 impl Permit<AddProduct> {
     /// A new product that belongs to the organisation.
-    pub fn offer(self, id: ProductId, details: ProductDetails) -> Warranted<Product> {
+    pub fn offer(self, id: ProductId, details: ProductDetails) -> Authorized<Product> {
         self.make(|organisation, seller| Product::new(id, seller, Some(organisation.id), details))
     }
 }
@@ -107,7 +107,7 @@ impl Permit<UpdateProduct> {
     ///
     /// # Errors
     /// If it is withdrawn.
-    pub fn update(self, details: ProductDetails) -> Result<Warranted<Product>, ProductError> {
+    pub fn update(self, details: ProductDetails) -> Result<Authorized<Product>, ProductError> {
         self.change(|product| {
             if product.withdrawn_at.is_some() {
                 return Err(ProductError::Withdrawn);
@@ -124,7 +124,7 @@ impl Permit<WithdrawProduct> {
     ///
     /// # Errors
     /// If it is withdrawn already.
-    pub fn withdraw(self, now: Timestamp) -> Result<Warranted<Product>, ProductError> {
+    pub fn withdraw(self, now: Timestamp) -> Result<Authorized<Product>, ProductError> {
         self.change(|product| {
             if product.withdrawn_at.is_some() {
                 return Err(ProductError::Withdrawn);
@@ -136,9 +136,9 @@ impl Permit<WithdrawProduct> {
     }
 }
 
-acts!(Product: UpdateProduct, WithdrawProduct);
+actions!(Product: UpdateProduct, WithdrawProduct);
 
-impl Owned for Product {
+impl Resource for Product {
     fn kind(&self) -> &'static str {
         "product"
     }
@@ -147,13 +147,13 @@ impl Owned for Product {
         format!("product {}", self.id)
     }
 
-    fn bond(&self) -> Bond<'_> {
-        self.organisation.map_or(Bond::None, Bond::Organisation)
+    fn relationship(&self) -> Relationship<'_> {
+        self.organisation.map_or(Relationship::None, Relationship::Organisation)
     }
 
-    fn rights(&self, who: &PrincipalId, relations: &Relations, _: Timestamp) -> Vec<Right> {
+    fn rights(&self, principal: &PrincipalId, relations: &Relations, _: Timestamp) -> Vec<Right> {
         let mut rights = Vec::new();
-        rights.extend((self.seller == *who).then_some(Right::Owner));
+        rights.extend((self.seller == *principal).then_some(Right::Owner));
         rights.extend(relations.organisation_roles());
         rights
     }

@@ -4,31 +4,31 @@ use portcullis_principal::PrincipalId;
 
 use super::values::{DelegationId, OrganisationId, Timestamp};
 
-/// What is on record between the caller and an aggregate's [`Bond`]. Facts only: what follows from them is decided here.
+/// What is on record between the caller and an aggregate's [`Relationship`]. Facts only: what follows from them is decided here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Relations {
-    /// The delegations that the bond's person granted to the caller, ended ones included.
+    /// The delegations that the relationship's person granted to the caller, ended ones included.
     pub delegations: Vec<Delegation>,
-    /// The caller's accepted memberships at or above the bond's nodes.
-    pub posts: Vec<Post>,
+    /// The caller's accepted memberships at or above the relationship's nodes.
+    pub positions: Vec<Position>,
 }
 
 /// An accepted membership of the caller's, seen from a node at or below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Post {
+pub struct Position {
     /// Where the caller is a member.
     pub organisation: OrganisationId,
     /// As what.
     pub role: Role,
     /// How many levels above the other node: 0 for the very node.
-    pub above: u32,
-    /// What the bond's person is in the other node, if the bond is to a person.
-    pub theirs: Option<Role>,
+    pub levels_above: u32,
+    /// What the relationship's person is in the other node, if the relationship is to a person.
+    pub person_role: Option<Role>,
 }
 
 /// To whom or what an aggregate ties people besides its owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bond<'a> {
+pub enum Relationship<'a> {
     /// To nobody.
     None,
     /// To those whom this person let act, and to the managers above.
@@ -76,7 +76,7 @@ pub enum Role {
 
 impl Delegation {
     /// Whether it holds at this time.
-    pub fn holds(&self, now: Timestamp) -> bool {
+    pub fn is_active(&self, now: Timestamp) -> bool {
         now < self.until
     }
 }

@@ -27,16 +27,16 @@ impl Quantity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StockChange {
     product: ProductId,
-    by: i64,
+    amount: i64,
 }
 
 impl StockChange {
-    pub(super) fn taken(product: ProductId, quantity: Quantity) -> Self {
-        Self { product, by: -i64::from(quantity.get()) }
+    pub(super) fn sale(product: ProductId, quantity: Quantity) -> Self {
+        Self { product, amount: -i64::from(quantity.get()) }
     }
 
-    pub(super) fn back(product: ProductId, quantity: Quantity) -> Self {
-        Self { product, by: quantity.get().into() }
+    pub(super) fn restock(product: ProductId, quantity: Quantity) -> Self {
+        Self { product, amount: quantity.get().into() }
     }
 
     /// Whose stock.
@@ -45,7 +45,7 @@ impl StockChange {
     }
 
     /// How many pieces: negative if they were taken.
-    pub fn by(self) -> i64 {
-        self.by
+    pub fn amount(self) -> i64 {
+        self.amount
     }
 }

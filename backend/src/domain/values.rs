@@ -141,7 +141,7 @@ pub struct Money {
 pub enum MoneyError {
     /// Euro and dollars have no sum.
     #[error("has prices in several currencies")]
-    Currencies,
+    MixedCurrencies,
     /// More money than there is.
     #[error("comes to more than can be counted")]
     Overflow,
@@ -163,7 +163,7 @@ impl Money {
     /// If the currencies differ, or it is more than can be counted.
     pub fn plus(self, other: Self) -> Result<Self, MoneyError> {
         if self.currency != other.currency {
-            return Err(MoneyError::Currencies);
+            return Err(MoneyError::MixedCurrencies);
         }
         let cents = self.cents.checked_add(other.cents).ok_or(MoneyError::Overflow)?;
         Ok(Self { cents, ..self })
@@ -202,7 +202,7 @@ mod tests {
         let euro = |cents| Money { cents, currency: Currency::new("EUR").unwrap() };
         let dollar = Money { cents: 1, currency: Currency::new("USD").unwrap() };
         assert_eq!(euro(1).plus(euro(2)), Ok(euro(3)));
-        assert_eq!(euro(1).plus(dollar), Err(MoneyError::Currencies));
+        assert_eq!(euro(1).plus(dollar), Err(MoneyError::MixedCurrencies));
         assert_eq!(euro(i64::MAX).plus(euro(1)), Err(MoneyError::Overflow));
         assert_eq!(euro(i64::MAX).times(2), Err(MoneyError::Overflow));
     }

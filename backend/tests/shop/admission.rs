@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use backend::adapters::http::Shares;
+use backend::adapters::http::RequestQuota;
 use backend::application::Settings;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use reqwest::{Client, Method};
@@ -326,7 +326,7 @@ async fn a_share_is_the_principals_and_comes_back_when_its_requests_end() {
 async fn requests_without_a_principal_have_a_share_of_their_own() {
     let database = Database::sqlite().await;
     let mut app = state(database.store.clone(), Settings::default());
-    app.limits.shares = Shares::new(1, 0);
+    app.limits.quota = RequestQuota::new(1, 0);
     let shop = Service::of(app);
     let refused = shop.send("GET", "/products", &[], "").await.problem(503, "too-busy");
     assert_eq!(refused.header("retry-after"), "1");

@@ -146,8 +146,8 @@ async fn every_operation_but_the_public_ones_asks_for_a_principal() {
         let path = route.path.replace(['{', '}'], "");
         let answer = shop.send(route.method, &path, &[], "").await;
         match route.access {
-            backend::Access::Anybody => assert_ne!(answer.status, 401, "{} {}", route.method, route.path),
-            backend::Access::Principal => {
+            backend::Access::Public => assert_ne!(answer.status, 401, "{} {}", route.method, route.path),
+            backend::Access::Authenticated => {
                 let answer = answer.problem(401, "assertion-missing");
                 assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"shop\"");
             }

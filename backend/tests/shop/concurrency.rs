@@ -158,12 +158,12 @@ async fn a_twin_of_a_request_in_progress_is_told_so(database: Database) {
 async fn a_key_is_worked_on_by_one_of_several_processes_on_postgres() {
     let database = Database::postgres().await;
     let (here, there) = (&database.store, SqlStore::open(&database.url).unwrap());
-    let who = Person::customer("alice").id();
-    let key = IdempotencyKey { who, method: "POST", route: "/orders", key: "k".to_owned() };
-    let first = here.write_alone(&key).await.unwrap().unwrap();
-    assert!(there.write_alone(&key).await.unwrap().is_none());
+    let principal = Person::customer("alice").id();
+    let key = IdempotencyKey { principal, method: "POST", route: "/orders", key: "k".to_owned() };
+    let first = here.write_exclusive(&key).await.unwrap().unwrap();
+    assert!(there.write_exclusive(&key).await.unwrap().is_none());
     first.commit().await.unwrap();
-    assert!(there.write_alone(&key).await.unwrap().is_some());
+    assert!(there.write_exclusive(&key).await.unwrap().is_some());
 }
 
 async fn twins_that_race_place_one_order(database: Database) {

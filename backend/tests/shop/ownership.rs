@@ -4,16 +4,15 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use backend::application::delegations::{Grant, grant_delegation, revoke_delegation};
+use backend::application::delegations::{NewDelegation, grant_delegation, revoke_delegation};
 use backend::application::failure::Failure;
-use backend::application::input::Precondition;
 use backend::application::memberships::{Invitation, accept_membership, end_membership, invite_member};
 use backend::application::orders::{
-    Wish, cancel_order, list_orders, place_order, read_order, share_order, unshare_order,
+    OrderItem, cancel_order, list_orders, place_order, read_order, share_order, unshare_order,
 };
-use backend::application::organisations::{add_department, found_organisation};
+use backend::application::organisations::{add_department, create_organisation};
 use backend::application::ports::{Page, Store};
-use backend::application::{Caller, Settings, Shop};
+use backend::application::{Caller, Precondition, Settings, Shop};
 use backend::domain::delegation::Scope;
 use backend::domain::order::OrderState;
 use backend::domain::organisation::Role;
@@ -191,7 +190,7 @@ impl World {
         let shop = Shop { store, clock: Arc::new(clock.clone()), settings: Settings::default() };
         let product = new_product(&shop, &Person::seller("sam"), 100, 1_000).await.id;
         let name = || Ok(Text::new("Node").unwrap());
-        let company = found_organisation(&shop, &people[0], name).await.unwrap().id;
+        let company = create_organisation(&shop, &people[0], name).await.unwrap().id;
         let department = add_department(&shop, &people[0], company, name).await.unwrap().id;
         let team = add_department(&shop, &people[0], department, name).await.unwrap().id;
         let member = people[1].principal.id().clone();
@@ -221,8 +220,8 @@ impl World {
         let (people, shop, model) = (&self.people, &self.shop, &mut self.model);
         match *step {
             Step::Place { by } => {
-                let wish = vec![Wish { product: self.product, quantity: Quantity::new(1).unwrap() }];
-                let order = place_order(shop, &people[by], None, || Ok(wish)).await.unwrap();
+                let item = vec![OrderItem { product: self.product, quantity: Quantity::new(1).unwrap() }];
+                let order = place_order(shop, &people[by], None, || Ok(item)).await.unwrap();
                 self.orders.push(order.id);
                 model.orders.push(ModelOrder { owner: by, shares: Vec::new(), cancelled: false });
             }
@@ -249,7 +248,7 @@ impl World {
                 let scope = if everything { Scope::Everything } else { Scope::Reading };
                 let end = model.now + seconds * 1_000;
                 let delegate = people[to].principal.id().clone();
-                let grant = Grant { delegate, scope, until: Timestamp(1_000_000 + end) };
+                let grant = NewDelegation { delegate, scope, until: Timestamp(1_000_000 + end) };
                 let granted = grant_delegation(shop, &people[by], || Ok(grant)).await.unwrap();
                 self.delegations.push(granted.id);
                 model.delegations.push(Some((by, to, everything, end)));

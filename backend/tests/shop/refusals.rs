@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use backend::adapters::http::Shares;
-use backend::adapters::http::operations::operations;
+use backend::adapters::http::{RequestQuota, operations_app};
 use backend::application::Settings;
 use backend::application::ports::{IdempotencyKey, Store, StoreError, Transaction};
 use reqwest::{Client, Method, RequestBuilder};
@@ -111,7 +110,7 @@ impl Store for Panicking {
     async fn write(&self) -> Result<Box<dyn Transaction>, StoreError> {
         panic!("write")
     }
-    async fn write_alone(&self, _: &IdempotencyKey) -> Result<Option<Box<dyn Transaction>>, StoreError> {
+    async fn write_exclusive(&self, _: &IdempotencyKey) -> Result<Option<Box<dyn Transaction>>, StoreError> {
         panic!("write alone")
     }
     async fn ready(&self) -> Result<(), StoreError> {
@@ -123,7 +122,7 @@ impl Store for Panicking {
 async fn a_panic_is_a_500_that_can_be_traced_and_gives_its_place_and_share_back() {
     let mut app = state(Arc::new(Panicking), Settings::default());
     app.limits.concurrency = Arc::new(Semaphore::new(1));
-    app.limits.shares = Shares::new(1, 1);
+    app.limits.quota = RequestQuota::new(1, 1);
     let shop = Service::of(app.clone());
     for _ in 0..3 {
         shop.send("GET", "/products", &[], "").await.problem(500, "internal");
@@ -131,7 +130,7 @@ async fn a_panic_is_a_500_that_can_be_traced_and_gives_its_place_and_share_back(
             .await
             .problem(500, "internal");
     }
-    let operators = Service { router: operations(app) };
+    let operators = Service { router: operations_app(app) };
     operators.send("GET", "/readyz", &[], "").await.problem(500, "internal");
     assert_eq!(operators.send("GET", "/livez", &[], "").await.is(200).body, "alive\n");
 }
@@ -147,7 +146,7 @@ impl Store for Stuck {
     async fn write(&self) -> Result<Box<dyn Transaction>, StoreError> {
         std::future::pending().await
     }
-    async fn write_alone(&self, _: &IdempotencyKey) -> Result<Option<Box<dyn Transaction>>, StoreError> {
+    async fn write_exclusive(&self, _: &IdempotencyKey) -> Result<Option<Box<dyn Transaction>>, StoreError> {
         std::future::pending().await
     }
     async fn ready(&self) -> Result<(), StoreError> {
@@ -160,7 +159,7 @@ impl Store for Stuck {
 async fn probes_that_wait_for_the_database_are_few_and_never_keep_livez_from_answering() {
     let asking = Arc::new(Semaphore::new(0));
     let app = state(Arc::new(Stuck(Arc::clone(&asking))), Settings::default());
-    let operators = Service { router: operations(app) };
+    let operators = Service { router: operations_app(app) };
     let mut waiting = tokio::task::JoinSet::new();
     for _ in 0..8 {
         let operators = operators.clone();

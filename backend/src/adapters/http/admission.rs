@@ -19,13 +19,13 @@ use http_body_util::BodyExt as _;
 use portcullis_principal::Principal;
 use tokio::sync::Semaphore;
 
-use super::observe;
 use super::problem::Problem;
 use super::route::{Access, Route};
 use super::state::{App, Limits};
+use super::telemetry;
 
 /// How much of a body that is too large is read before the answer.
-const DRAINED: usize = 4 << 20;
+const MAX_DRAINED: usize = 4 << 20;
 
 /// What admission to one route needs to know.
 #[derive(Clone)]
@@ -43,41 +43,46 @@ pub(super) async fn admit(
     let limits = &app.limits;
     let (mut parts, body) = request.into_parts();
     let principal = match route.access {
-        Access::Anybody => {
+        Access::Public => {
             <Principal as OptionalFromRequestParts<App>>::from_request_parts(&mut parts, &app).await
         }
-        Access::Principal => {
+        Access::Authenticated => {
             <Principal as FromRequestParts<App>>::from_request_parts(&mut parts, &app).await.map(Some)
         }
     };
     let principal = principal.map_err(IntoResponse::into_response)?;
     let caller = principal.as_ref().map(Principal::id);
     if let Some(caller) = caller {
-        observe::subject(&app, caller);
+        telemetry::record_subject(&app, caller);
     }
-    let _share = limits.shares.take(caller).ok_or_else(|| match caller {
+    let _slot = limits.quota.take(caller).ok_or_else(|| match caller {
         // RFC 6585 4
         Some(_) => Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-in-progress")
             .detail("the caller has too many requests in progress; wait for some of them to end")
             .retry_after(1)
             .into_response(),
-        None => busy(),
+        None => too_busy(),
     })?;
     let body = if route.body.is_some() {
-        let _reading = limits.bodies.try_acquire().map_err(|_| busy())?;
-        read(body, limits).await.map_err(IntoResponse::into_response)?
+        let _reading = limits.bodies.try_acquire().map_err(|_| too_busy())?;
+        read_body(body, limits).await.map_err(IntoResponse::into_response)?
     } else {
         body
     };
     if let Some(principal) = principal {
         parts.extensions.insert(principal);
     }
-    Ok(bounded(&limits.concurrency, limits.time, Request::from_parts(parts, body), next).await)
+    Ok(run_bounded(&limits.concurrency, limits.time, Request::from_parts(parts, body), next).await)
 }
 
 /// Runs what follows, if there is a place, for at most this time.
-pub(super) async fn bounded(places: &Semaphore, time: Duration, request: Request, next: Next) -> Response {
-    let Ok(_place) = places.try_acquire() else { return busy() };
+pub(super) async fn run_bounded(
+    places: &Semaphore,
+    time: Duration,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Ok(_place) = places.try_acquire() else { return too_busy() };
     // a transaction that is cut off here is rolled back before its connection is used again, unless its COMMIT was sent already
     match tokio::time::timeout(time, next.run(request)).await {
         Ok(response) => response,
@@ -85,19 +90,19 @@ pub(super) async fn bounded(places: &Semaphore, time: Duration, request: Request
     }
 }
 
-fn busy() -> Response {
+fn too_busy() -> Response {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-busy").retry_after(1).into_response()
 }
 
 /// Reads the whole body.
-async fn read(body: Body, limits: &Limits) -> Result<Body, Problem> {
+async fn read_body(body: Body, limits: &Limits) -> Result<Body, Problem> {
     let limit = limits.body;
-    match tokio::time::timeout(limits.body_time, whole(body, limit)).await {
+    match tokio::time::timeout(limits.body_time, read_limited(body, limit)).await {
         Ok(Ok(bytes)) => Ok(bytes.into()),
         // RFC 9110 15.5.14
-        Ok(Err(Unread::TooLarge)) => Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large")
+        Ok(Err(BodyError::TooLarge)) => Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large")
             .detail(format!("the body must have at most {limit} bytes"))),
-        Ok(Err(Unread::Incomplete)) => Err(Problem::new(StatusCode::BAD_REQUEST, "body-incomplete")
+        Ok(Err(BodyError::Incomplete)) => Err(Problem::new(StatusCode::BAD_REQUEST, "body-incomplete")
             .detail("the body ended before its announced length")),
         // RFC 9110 15.5.9
         Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow")
@@ -106,26 +111,26 @@ async fn read(body: Body, limits: &Limits) -> Result<Body, Problem> {
 }
 
 /// Why a body was not read.
-enum Unread {
+enum BodyError {
     TooLarge,
     Incomplete,
 }
 
-/// The body, if it has at most `limit` bytes. A longer one is read to its end, up to [`DRAINED`], and dropped: a gateway that
+/// The body, if it has at most `limit` bytes. A longer one is read to its end, up to [`MAX_DRAINED`], and dropped: a gateway that
 /// is still sending when the connection closes never sees the answer.
-async fn whole(mut body: Body, limit: usize) -> Result<Vec<u8>, Unread> {
+async fn read_limited(mut body: Body, limit: usize) -> Result<Vec<u8>, BodyError> {
     let announced = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
     // one allocation that never grows: frames may be a byte each, and each would keep its own buffer
     let mut bytes = Vec::with_capacity(announced.map_or(limit, |length| length.min(limit)));
     let mut read = 0;
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Unread::Incomplete)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| BodyError::Incomplete)?.into_data() else { continue };
         read += data.len();
         if read <= limit {
             bytes.extend_from_slice(&data);
-        } else if read > limit + DRAINED {
-            return Err(Unread::TooLarge);
+        } else if read > limit + MAX_DRAINED {
+            return Err(BodyError::TooLarge);
         }
     }
-    if read <= limit { Ok(bytes) } else { Err(Unread::TooLarge) }
+    if read <= limit { Ok(bytes) } else { Err(BodyError::TooLarge) }
 }

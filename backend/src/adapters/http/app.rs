@@ -1,18 +1,22 @@
 //! The application: the router, made of [`ROUTES`], and what stands before every handler.
 
+use std::sync::Arc;
+
 use axum::Router;
-use axum::extract::Request;
-use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::admission::{self, Admission};
-use super::observe;
 use super::problem::Problem;
 use super::routes::ROUTES;
 use super::state::App;
+use super::telemetry;
 
 /// The service, to be served.
 pub fn app(app: App) -> Router {
@@ -27,22 +31,22 @@ pub fn app(app: App) -> Router {
         .fallback(no_such_path)
         // outermost last: everything is logged and counted, whatever ends it
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(app.clone(), observe::observe))
-        .layer(from_fn(observe::request_id))
+        .layer(from_fn_with_state(app.clone(), telemetry::log_and_count))
+        .layer(from_fn(telemetry::request_id))
         .layer(from_fn(browser_headers))
         .with_state(app)
 }
 
-pub(super) async fn method_not_allowed() -> Problem {
+async fn method_not_allowed() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed")
 }
 
-pub(super) async fn no_such_path() -> Problem {
+async fn no_such_path() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "no-such-path")
 }
 
 /// Headers that keep a browser from taking a response for something else. A response that is a page sets its own policy.
-pub(super) async fn browser_headers(request: Request, next: Next) -> Response {
+async fn browser_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -53,6 +57,54 @@ pub(super) async fn browser_headers(request: Request, next: Next) -> Response {
 }
 
 /// The panic itself has been logged by its hook.
-pub(super) fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal").into_response()
+}
+
+/// How many readings of `/readyz` and `/metrics` may be in progress, as each costs a query or a document.
+const PLACES: usize = 8;
+
+/// `/livez`, `/readyz` and `/metrics`. Nothing keeps `/livez` from answering: an orchestrator restarts what is not alive.
+pub fn operations_app(app: App) -> Router {
+    let (places, time) = (Arc::new(Semaphore::new(PLACES)), app.limits.time);
+    let guarded = from_fn(move |request: Request, next: Next| {
+        let places = Arc::clone(&places);
+        async move { admission::run_bounded(&places, time, request, next).await }
+    });
+    Router::new()
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .route_layer(guarded)
+        .route("/livez", get(async || "alive\n"))
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(no_such_path)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(telemetry::log_refusals))
+        .layer(from_fn(telemetry::request_id))
+        .layer(from_fn(browser_headers))
+        .with_state(app)
+}
+
+/// The database answers and has every migration; the keys are loaded, or there would be no verifier.
+async fn ready(State(app): State<App>) -> Response {
+    match app.shop.store.ready().await {
+        Ok(()) => ([(CONTENT_TYPE, "application/json")], r#"{"status":"ready"}"#).into_response(),
+        Err(error) => {
+            tracing::warn!(error = format!("{:#}", anyhow::Error::new(error)), "not ready");
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "storage-unavailable")
+                .retry_after(1)
+                .into_response()
+        }
+    }
+}
+
+async fn metrics(State(app): State<App>) -> Response {
+    match app.metrics.text() {
+        Ok(text) => ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+            .into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the metrics cannot be written");
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal").into_response()
+        }
+    }
 }

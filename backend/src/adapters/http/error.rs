@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::problem::{FieldProblem, Problem};
-use crate::application::failure::{At, Conflict, Failure, Fault, Invalid};
+use crate::application::failure::{Conflict, Failure, FieldError, FieldLocation, Invalid};
 use crate::application::ports::StoreError;
 use crate::domain::order::OrderError;
 use crate::domain::organisation::OrganisationError;
@@ -16,7 +16,7 @@ impl From<Failure> for Problem {
         let detail = failure.to_string();
         match failure {
             // RFC 9110 15.5.5
-            Failure::Absent(_) => Self::new(StatusCode::NOT_FOUND, "absent").detail(detail),
+            Failure::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "absent").detail(detail),
             // RFC 9110 15.5.4: who it is is known, and that is not enough. No challenge: no other token would help
             Failure::Refused(_) => Self::new(StatusCode::FORBIDDEN, "no-right").detail(detail),
             Failure::ReasonRequired => Self::new(StatusCode::FORBIDDEN, "admin-reason-required")
@@ -49,14 +49,14 @@ fn reason(conflict: Conflict) -> &'static str {
     match conflict {
         Conflict::Order(OrderError::Shipped) => "order-shipped",
         Conflict::Order(OrderError::Cancelled) => "order-cancelled",
-        Conflict::Order(OrderError::SharedAlready) => "shared-already",
-        Conflict::Order(OrderError::SharedWithTooMany) => "shared-with-too-many",
+        Conflict::Order(OrderError::AlreadyShared) => "shared-already",
+        Conflict::Order(OrderError::TooManyCoOwners) => "shared-with-too-many",
         Conflict::Order(OrderError::NotShared) => "not-shared",
         Conflict::Product(ProductError::Withdrawn) => "product-withdrawn",
         Conflict::Product(ProductError::OutOfStock { .. }) => "out-of-stock",
         Conflict::Organisation(OrganisationError::TooDeep) => "organisation-too-deep",
-        Conflict::Organisation(OrganisationError::AcceptedAlready) => "accepted-already",
-        Conflict::MemberAlready => "member-already",
+        Conflict::Organisation(OrganisationError::AlreadyAccepted) => "accepted-already",
+        Conflict::AlreadyMember => "member-already",
     }
 }
 
@@ -69,18 +69,18 @@ impl From<Invalid> for Problem {
             Invalid::MediaType => Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type-unsupported")
                 .detail("the body must be application/json, and its Content-Type must say so"),
             // RFC 9110 15.5.21
-            Invalid::Fields(faults) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "fields-invalid")
-                .errors(faults.into_iter().map(FieldProblem::from).collect()),
+            Invalid::Fields(errors) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "fields-invalid")
+                .errors(errors.into_iter().map(FieldProblem::from).collect()),
         }
     }
 }
 
-impl From<Fault> for FieldProblem {
-    fn from(fault: Fault) -> Self {
-        let detail = fault.detail;
-        match fault.at {
-            At::Body(pointer) => Self { pointer: Some(pointer), detail, ..Self::default() },
-            At::Query(parameter) => Self { parameter: Some(parameter), detail, ..Self::default() },
+impl From<FieldError> for FieldProblem {
+    fn from(error: FieldError) -> Self {
+        let detail = error.detail;
+        match error.location {
+            FieldLocation::Body(pointer) => Self { pointer: Some(pointer), detail, ..Self::default() },
+            FieldLocation::Query(parameter) => Self { parameter: Some(parameter), detail, ..Self::default() },
         }
     }
 }

@@ -17,7 +17,7 @@ pub struct Metrics {
     registry: Arc<Registry>,
     requests: Family<Labels, Counter>,
     durations: Family<RouteLabels, Histogram>,
-    under_way: Gauge,
+    in_flight: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -37,7 +37,7 @@ impl Metrics {
     /// All at zero.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("backend");
-        let (requests, under_way) = (Family::default(), Gauge::default());
+        let (requests, in_flight) = (Family::default(), Gauge::default());
         // from 1 ms to about 8 s
         let durations: Family<_, Histogram> =
             Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 2.0, 14)));
@@ -48,16 +48,16 @@ impl Metrics {
             Unit::Seconds,
             durations.clone(),
         );
-        registry.register("http_requests_under_way", "Requests not answered yet", under_way.clone());
-        Self { registry: Arc::new(registry), requests, durations, under_way }
+        registry.register("http_requests_under_way", "Requests not answered yet", in_flight.clone());
+        Self { registry: Arc::new(registry), requests, durations, in_flight }
     }
 
-    pub(super) fn begun(&self) -> UnderWay {
-        self.under_way.inc();
-        UnderWay(self.under_way.clone())
+    pub(super) fn request_started(&self) -> InFlight {
+        self.in_flight.inc();
+        InFlight(self.in_flight.clone())
     }
 
-    pub(super) fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
+    pub(super) fn request_finished(&self, method: &str, route: &str, status: u16, took: Duration) {
         // methods are the client's to invent: a label must not be
         let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"].contains(&method);
         let (method, route) = (if known { method } else { "other" }.to_owned(), route.to_owned());
@@ -83,9 +83,9 @@ impl Default for Metrics {
 }
 
 /// A request, until it is answered or given up.
-pub(super) struct UnderWay(Gauge);
+pub(super) struct InFlight(Gauge);
 
-impl Drop for UnderWay {
+impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.dec();
     }

@@ -6,15 +6,14 @@ mod docs;
 pub mod error;
 mod extract;
 mod metrics;
-mod observe;
 mod openapi;
-pub mod operations;
 pub mod problem;
 mod resource;
 pub mod route;
 pub mod routes;
 mod state;
+mod telemetry;
 
-pub use app::app;
+pub use app::{app, operations_app};
 pub use metrics::Metrics;
-pub use state::{App, Limits, Shares};
+pub use state::{App, Limits, RequestQuota};

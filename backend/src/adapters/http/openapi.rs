@@ -12,13 +12,13 @@ use utoipa::openapi::{
 };
 
 use super::problem::Problem;
-use super::route::{Access, Answer, Route, Schemas, Takes, schema_of};
+use super::route::{Access, ParameterSet, Route, Schemas, Success, schema_of};
 
 /// The document.
 pub(super) fn document(routes: &[Route]) -> OpenApi {
     let mut schemas = Schemas::new();
     let problem = Content::new(Some(schema_of::<Problem>(&mut schemas)));
-    let documented = routes.iter().filter(|route| !matches!(route.answer, Answer::ForPeople));
+    let documented = routes.iter().filter(|route| !matches!(route.success, Success::Undocumented));
     let paths = documented.fold(PathsBuilder::new(), |paths, route| {
         paths.path(route.path, item(route, &problem, &mut schemas))
     });
@@ -54,8 +54,7 @@ fn item(route: &Route, problem: &Content, schemas: &mut Schemas) -> PathItem {
         .operation_id(Some(route.id))
         .summary(Some(route.summary))
         .tag(route.path.split('/').nth(1).unwrap_or_default());
-    for parameter in
-        path_parameters(route.path).chain(route.takes.iter().flat_map(|takes| takes.parameters()))
+    for parameter in path_parameters(route.path).chain(route.parameters.iter().flat_map(|set| set.document()))
     {
         operation = operation.parameter(parameter);
     }
@@ -75,23 +74,23 @@ fn item(route: &Route, problem: &Content, schemas: &mut Schemas) -> PathItem {
         operation = operation.response(status.as_str(), response);
     }
     operation = operation.security(match route.access {
-        Access::Principal => SecurityRequirement::new::<_, [&str; 0], &str>("token", []),
-        Access::Anybody => SecurityRequirement::default(),
+        Access::Authenticated => SecurityRequirement::new::<_, [&str; 0], &str>("token", []),
+        Access::Public => SecurityRequirement::default(),
     });
     PathItem::new(method, operation)
 }
 
 fn success(route: &Route, schemas: &mut Schemas) -> (StatusCode, Response) {
-    let (status, content) = match route.answer {
-        Answer::Shown(schema) => (StatusCode::OK, Some(schema(schemas))),
-        Answer::Created(schema) => (StatusCode::CREATED, Some(schema(schemas))),
-        Answer::Page(schema) => {
+    let (status, content) = match route.success {
+        Success::Ok(schema) => (StatusCode::OK, Some(schema(schemas))),
+        Success::Created(schema) => (StatusCode::CREATED, Some(schema(schemas))),
+        Success::Page(schema) => {
             let items = ArrayBuilder::new().items(schema(schemas));
             let page = ObjectBuilder::new().property("items", items).required("items");
             (StatusCode::OK, Some(page.into()))
         }
-        Answer::Nothing => (StatusCode::NO_CONTENT, None),
-        Answer::ForPeople => (StatusCode::OK, None),
+        Success::NoContent => (StatusCode::NO_CONTENT, None),
+        Success::Undocumented => (StatusCode::OK, None),
     };
     let mut response = ResponseBuilder::new().description(status.canonical_reason().unwrap_or_default());
     let mut header = |name, description| {
@@ -99,14 +98,19 @@ fn success(route: &Route, schemas: &mut Schemas) -> (StatusCode, Response) {
             HeaderBuilder::new().schema(Some(text_schema(None))).description(Some(description)).build();
         response = std::mem::take(&mut response).header(name, header);
     };
-    if let Answer::Created(_) = route.answer {
+    if let Success::Created(_) = route.success {
         header("Location", "Where it is");
     }
-    if let Answer::Page(_) = route.answer {
+    if let Success::Page(_) = route.success {
         header("Link", "The next page, `rel=\"next\"` (RFC 8288)");
     }
-    let versioned = [Takes::IfMatch, Takes::RequiredIfMatch, Takes::IfNoneMatch, Takes::IdempotencyKey];
-    if content.is_some() && route.takes.iter().any(|takes| versioned.contains(takes)) {
+    let versioned = [
+        ParameterSet::IfMatch,
+        ParameterSet::RequiredIfMatch,
+        ParameterSet::IfNoneMatch,
+        ParameterSet::IdempotencyKey,
+    ];
+    if content.is_some() && route.parameters.iter().any(|set| versioned.contains(set)) {
         header("ETag", "Its version (RFC 9110 8.8.3)");
     }
     if let Some(schema) = content {
@@ -122,21 +126,21 @@ fn refusals(route: &Route) -> Vec<u16> {
     statuses.extend([401, 429, 503]);
     if route.path.contains('{') {
         statuses.push(404);
-        if route.access == Access::Principal {
+        if route.access == Access::Authenticated {
             statuses.push(403);
         }
     }
     if route.body.is_some() {
         statuses.extend([400, 408, 413, 415, 422]);
     }
-    for takes in route.takes {
-        statuses.extend_from_slice(match takes {
-            Takes::Page | Takes::Search => &[422],
-            Takes::IfNoneMatch => &[],
-            Takes::IfMatch => &[412],
-            Takes::RequiredIfMatch => &[412, 428],
-            Takes::IdempotencyKey => &[400, 409],
-            Takes::AdminReason => &[400, 403],
+    for set in route.parameters {
+        statuses.extend_from_slice(match set {
+            ParameterSet::Page | ParameterSet::Search => &[422],
+            ParameterSet::IfNoneMatch => &[],
+            ParameterSet::IfMatch => &[412],
+            ParameterSet::RequiredIfMatch => &[412, 428],
+            ParameterSet::IdempotencyKey => &[400, 409],
+            ParameterSet::AdminReason => &[400, 403],
         });
     }
     statuses.sort_unstable();
@@ -156,8 +160,8 @@ fn path_parameters(path: &str) -> impl Iterator<Item = Parameter> {
     })
 }
 
-impl Takes {
-    fn parameters(self) -> Vec<Parameter> {
+impl ParameterSet {
+    fn document(self) -> Vec<Parameter> {
         let parameter = |name, place, required, description| {
             ParameterBuilder::new()
                 .name(name)

@@ -102,7 +102,7 @@ impl Problem {
 }
 
 impl IntoResponse for Problem {
-    /// The document also travels in the response's extensions: `observe::request_id` adds the request id to it.
+    /// The document also travels in the response's extensions: `telemetry::request_id` adds the request id to it.
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, axum::Json(&self)).into_response();

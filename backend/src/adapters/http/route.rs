@@ -20,9 +20,9 @@ pub struct Route {
     /// Whom it answers.
     pub access: Access,
     pub(super) body: Option<SchemaOf>,
-    pub(super) answer: Answer,
+    pub(super) success: Success,
     pub(super) refusals: &'static [u16],
-    pub(super) takes: &'static [Takes],
+    pub(super) parameters: &'static [ParameterSet],
     handler: fn() -> MethodRouter<App>,
 }
 
@@ -30,29 +30,29 @@ pub struct Route {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Everybody: the row is `public`.
-    Anybody,
+    Public,
     /// Whoever the gateway vouches for.
-    Principal,
+    Authenticated,
 }
 
 /// The shape of a success.
 #[derive(Clone, Copy)]
-pub(super) enum Answer {
+pub(super) enum Success {
     /// 200 and this.
-    Shown(SchemaOf),
+    Ok(SchemaOf),
     /// 200 and a page of these.
     Page(SchemaOf),
     /// 201, where it is, and this.
     Created(SchemaOf),
     /// 204.
-    Nothing,
+    NoContent,
     /// A page for people: no part of the document.
-    ForPeople,
+    Undocumented,
 }
 
 /// What an operation takes besides the path and the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Takes {
+pub(super) enum ParameterSet {
     /// `limit` and `after`.
     Page,
     /// `q`.
@@ -85,9 +85,9 @@ impl Route {
             summary,
             access,
             body: None,
-            answer: Answer::Nothing,
+            success: Success::NoContent,
             refusals: &[],
-            takes: &[],
+            parameters: &[],
             handler,
         }
     }
@@ -97,32 +97,32 @@ impl Route {
         self
     }
 
-    pub(super) const fn shown(mut self, schema: SchemaOf) -> Self {
-        self.answer = Answer::Shown(schema);
+    pub(super) const fn ok(mut self, schema: SchemaOf) -> Self {
+        self.success = Success::Ok(schema);
         self
     }
 
     pub(super) const fn page(mut self, schema: SchemaOf) -> Self {
-        self.answer = Answer::Page(schema);
+        self.success = Success::Page(schema);
         self
     }
 
     pub(super) const fn created(mut self, schema: SchemaOf) -> Self {
-        self.answer = Answer::Created(schema);
+        self.success = Success::Created(schema);
         self
     }
 
-    pub(super) const fn for_people(mut self) -> Self {
-        self.answer = Answer::ForPeople;
+    pub(super) const fn undocumented(mut self) -> Self {
+        self.success = Success::Undocumented;
         self
     }
 
-    pub(super) const fn takes(mut self, takes: &'static [Takes]) -> Self {
-        self.takes = takes;
+    pub(super) const fn parameters(mut self, parameters: &'static [ParameterSet]) -> Self {
+        self.parameters = parameters;
         self
     }
 
-    pub(super) const fn refuses(mut self, statuses: &'static [u16]) -> Self {
+    pub(super) const fn refusals(mut self, statuses: &'static [u16]) -> Self {
         self.refusals = statuses;
         self
     }

@@ -16,111 +16,115 @@ use super::resource::orders::{self, OrderBody, OrderJson};
 use super::resource::organisations::{self, InvitationBody, OrganisationBody, OrganisationJson};
 use super::resource::people::{self, MeJson, PersonBody};
 use super::resource::products::{self, NewProductBody, ProductBody, ProductJson};
-use super::route::Access::{Anybody, Principal};
-use super::route::Takes::{AdminReason, IdempotencyKey, IfMatch, IfNoneMatch, Page, RequiredIfMatch, Search};
+use super::route::Access::{Authenticated, Public};
+use super::route::ParameterSet::{
+    AdminReason, IdempotencyKey, IfMatch, IfNoneMatch, Page, RequiredIfMatch, Search,
+};
 use super::route::{Route, any_object, schema_of};
 
 /// Everything that the service offers.
 pub static ROUTES: &[Route] = &[
-    Route::new("POST", "/orders", "place_order", "Place an order", Principal, || post(orders::place))
+    Route::new("POST", "/orders", "place_order", "Place an order", Authenticated, || post(orders::place))
         .body(schema_of::<OrderBody>)
         .created(schema_of::<OrderJson>)
-        .takes(&[IdempotencyKey])
-        .refuses(&[409]),
+        .parameters(&[IdempotencyKey])
+        .refusals(&[409]),
     Route::new(
         "GET",
         "/orders",
         "list_orders",
         "See the orders that are one's own or shared with one",
-        Principal,
+        Authenticated,
         || get(orders::list),
     )
     .page(schema_of::<OrderJson>)
-    .takes(&[Page, AdminReason]),
-    Route::new("GET", "/orders/{order_id}", "read_order", "See an order", Principal, || get(orders::read))
-        .shown(schema_of::<OrderJson>)
-        .takes(&[IfNoneMatch, AdminReason]),
+    .parameters(&[Page, AdminReason]),
+    Route::new("GET", "/orders/{order_id}", "read_order", "See an order", Authenticated, || {
+        get(orders::read)
+    })
+    .ok(schema_of::<OrderJson>)
+    .parameters(&[IfNoneMatch, AdminReason]),
     Route::new(
         "POST",
         "/orders/{order_id}/cancellation",
         "cancel_order",
         "Cancel an order",
-        Principal,
+        Authenticated,
         || post(orders::cancel),
     )
-    .shown(schema_of::<OrderJson>)
-    .takes(&[IfMatch, AdminReason])
-    .refuses(&[409]),
+    .ok(schema_of::<OrderJson>)
+    .parameters(&[IfMatch, AdminReason])
+    .refusals(&[409]),
     Route::new(
         "POST",
         "/orders/{order_id}/shipment",
         "ship_order",
         "Ship what one sells of an order",
-        Principal,
+        Authenticated,
         || post(orders::ship),
     )
-    .shown(schema_of::<OrderJson>)
-    .takes(&[IfMatch, AdminReason])
-    .refuses(&[409]),
+    .ok(schema_of::<OrderJson>)
+    .parameters(&[IfMatch, AdminReason])
+    .refusals(&[409]),
     Route::new(
         "POST",
         "/orders/{order_id}/co-owners",
         "share_order",
         "Share an order with somebody",
-        Principal,
+        Authenticated,
         || post(orders::share),
     )
     .body(schema_of::<PersonBody>)
     .created(schema_of::<OrderJson>)
-    .takes(&[IfMatch])
-    .refuses(&[409]),
+    .parameters(&[IfMatch])
+    .refusals(&[409]),
     Route::new(
         "DELETE",
         "/orders/{order_id}/co-owners/{co_owner_id}",
         "unshare_order",
         "Share an order with somebody no more",
-        Principal,
+        Authenticated,
         || delete(orders::unshare),
     )
-    .shown(schema_of::<OrderJson>)
-    .takes(&[IfMatch]),
-    Route::new("GET", "/products", "list_products", "See and search the products", Anybody, || {
+    .ok(schema_of::<OrderJson>)
+    .parameters(&[IfMatch]),
+    Route::new("GET", "/products", "list_products", "See and search the products", Public, || {
         get(products::list)
     })
     .page(schema_of::<ProductJson>)
-    .takes(&[Page, Search]),
-    Route::new("POST", "/products", "add_product", "Offer a product", Principal, || post(products::add))
+    .parameters(&[Page, Search]),
+    Route::new("POST", "/products", "add_product", "Offer a product", Authenticated, || post(products::add))
         .body(schema_of::<NewProductBody>)
         .created(schema_of::<ProductJson>)
-        .refuses(&[403]),
-    Route::new("GET", "/products/{product_id}", "read_product", "See a product", Anybody, || {
+        .refusals(&[403]),
+    Route::new("GET", "/products/{product_id}", "read_product", "See a product", Public, || {
         get(products::read)
     })
-    .shown(schema_of::<ProductJson>)
-    .takes(&[IfNoneMatch]),
-    Route::new("PUT", "/products/{product_id}", "update_product", "Change a product", Principal, || {
+    .ok(schema_of::<ProductJson>)
+    .parameters(&[IfNoneMatch]),
+    Route::new("PUT", "/products/{product_id}", "update_product", "Change a product", Authenticated, || {
         put(products::update)
     })
     .body(schema_of::<ProductBody>)
-    .shown(schema_of::<ProductJson>)
-    .takes(&[RequiredIfMatch, AdminReason])
-    .refuses(&[409]),
+    .ok(schema_of::<ProductJson>)
+    .parameters(&[RequiredIfMatch, AdminReason])
+    .refusals(&[409]),
     Route::new(
         "DELETE",
         "/products/{product_id}",
         "withdraw_product",
         "Offer a product no more",
-        Principal,
+        Authenticated,
         || delete(products::withdraw),
     )
-    .takes(&[RequiredIfMatch, AdminReason])
-    .refuses(&[409]),
+    .parameters(&[RequiredIfMatch, AdminReason])
+    .refusals(&[409]),
     Route::new(
         "POST",
         "/delegations",
         "grant_delegation",
         "Let somebody act on one's orders for a while",
-        Principal,
+        Authenticated,
         || post(delegations::grant),
     )
     .body(schema_of::<DelegationBody>)
@@ -130,30 +134,30 @@ pub static ROUTES: &[Route] = &[
         "/delegations",
         "list_delegations",
         "See the delegations that one granted or was granted",
-        Principal,
+        Authenticated,
         || get(delegations::list),
     )
     .page(schema_of::<DelegationJson>)
-    .takes(&[Page]),
+    .parameters(&[Page]),
     Route::new(
         "GET",
         "/delegations/{delegation_id}",
         "read_delegation",
         "See a delegation",
-        Principal,
+        Authenticated,
         || get(delegations::read),
     )
-    .shown(schema_of::<DelegationJson>),
+    .ok(schema_of::<DelegationJson>),
     Route::new(
         "DELETE",
         "/delegations/{delegation_id}",
         "revoke_delegation",
         "End a delegation",
-        Principal,
+        Authenticated,
         || delete(delegations::revoke),
     ),
-    Route::new("POST", "/organisations", "found_organisation", "Found a company", Principal, || {
-        post(organisations::found)
+    Route::new("POST", "/organisations", "create_organisation", "Found a company", Authenticated, || {
+        post(organisations::create)
     })
     .body(schema_of::<OrganisationBody>)
     .created(schema_of::<OrganisationJson>),
@@ -162,85 +166,83 @@ pub static ROUTES: &[Route] = &[
         "/organisations/{organisation_id}",
         "read_organisation",
         "See a company or department",
-        Principal,
+        Authenticated,
         || get(organisations::read),
     )
-    .shown(schema_of::<OrganisationJson>),
+    .ok(schema_of::<OrganisationJson>),
     Route::new(
         "POST",
         "/organisations/{organisation_id}/departments",
         "add_department",
         "Add a department",
-        Principal,
+        Authenticated,
         || post(organisations::add),
     )
     .body(schema_of::<OrganisationBody>)
     .created(schema_of::<OrganisationJson>)
-    .refuses(&[409]),
+    .refusals(&[409]),
     Route::new(
         "GET",
         "/organisations/{organisation_id}/members",
         "read_members",
         "See who belongs to a company or department",
-        Principal,
+        Authenticated,
         || get(organisations::members),
     )
     .page(schema_of::<MembershipJson>)
-    .takes(&[Page]),
+    .parameters(&[Page]),
     Route::new(
         "POST",
         "/organisations/{organisation_id}/members",
         "invite_member",
         "Offer somebody a place in a company or department",
-        Principal,
+        Authenticated,
         || post(organisations::invite),
     )
     .body(schema_of::<InvitationBody>)
     .created(schema_of::<MembershipJson>)
-    .refuses(&[409]),
+    .refusals(&[409]),
     Route::new(
         "GET",
         "/memberships",
         "list_memberships",
         "See where one belongs or is invited",
-        Principal,
+        Authenticated,
         || get(memberships::list),
     )
     .page(schema_of::<OwnMembershipJson>)
-    .takes(&[Page]),
+    .parameters(&[Page]),
     Route::new(
         "POST",
         "/memberships/{membership_id}/acceptance",
         "accept_membership",
         "Take the place that one was offered",
-        Principal,
+        Authenticated,
         || post(memberships::accept),
     )
-    .shown(schema_of::<MembershipJson>)
-    .refuses(&[409]),
+    .ok(schema_of::<MembershipJson>)
+    .refusals(&[409]),
     Route::new(
         "DELETE",
         "/memberships/{membership_id}",
         "end_membership",
         "Leave, decline, or make somebody leave",
-        Principal,
+        Authenticated,
         || delete(memberships::end),
     ),
-    Route::new("GET", "/audit", "read_audit", "See what admins did by the bypass", Principal, || {
+    Route::new("GET", "/audit", "read_audit", "See what admins did by the bypass", Authenticated, || {
         get(audit::list)
     })
     .page(schema_of::<AuditRecordJson>)
-    .takes(&[Page]),
-    Route::new("GET", "/me", "read_me", "See who one is", Principal, || get(people::read))
-        .shown(schema_of::<MeJson>),
-    Route::new("GET", "/openapi.json", "read_openapi", "See this document", Anybody, || get(serve_openapi))
-        .shown(any_object),
-    Route::new("GET", "/docs", "read_docs", "Read and try the document", Anybody, || get(docs::page))
-        .for_people(),
-    Route::new("GET", "/docs/{file}", "read_docs_file", "Get a file of the page", Anybody, || {
-        get(docs::file)
-    })
-    .for_people(),
+    .parameters(&[Page]),
+    Route::new("GET", "/me", "read_me", "See who one is", Authenticated, || get(people::read))
+        .ok(schema_of::<MeJson>),
+    Route::new("GET", "/openapi.json", "read_openapi", "See this document", Public, || get(serve_openapi))
+        .ok(any_object),
+    Route::new("GET", "/docs", "read_docs", "Read and try the document", Public, || get(docs::page))
+        .undocumented(),
+    Route::new("GET", "/docs/{file}", "read_docs_file", "Get a file of the page", Public, || get(docs::file))
+        .undocumented(),
 ];
 
 /// The OpenAPI document as it is served and written: JSON with line breaks, for people and for diffs.

@@ -41,7 +41,7 @@ pub struct Limits {
     /// How many requests may be handled at once.
     pub concurrency: Arc<Semaphore>,
     /// How many requests of one caller may be in progress, from the start of their bodies.
-    pub shares: Shares,
+    pub quota: RequestQuota,
 }
 
 impl FromRef<App> for AssertionVerifier {
@@ -59,20 +59,20 @@ impl FromRef<App> for Shop {
 /// Requests in progress by caller, so that one caller cannot hold all of them. Holds an entry only for callers with a request
 /// in progress. Clones share their counts.
 #[derive(Clone, Debug)]
-pub struct Shares {
+pub struct RequestQuota {
     in_progress: Arc<Mutex<HashMap<Option<PrincipalId>, usize>>>,
     per_principal: usize,
     anonymous: usize,
 }
 
-impl Shares {
+impl RequestQuota {
     /// At most `per_principal` requests for each principal, and `anonymous` for all callers without one together.
     pub fn new(per_principal: usize, anonymous: usize) -> Self {
         Self { in_progress: Arc::default(), per_principal, anonymous }
     }
 
     /// One more request of this caller, or `None` if the caller has its share.
-    pub(super) fn take(&self, caller: Option<&PrincipalId>) -> Option<Share> {
+    pub(super) fn take(&self, caller: Option<&PrincipalId>) -> Option<QuotaSlot> {
         let limit = if caller.is_some() { self.per_principal } else { self.anonymous };
         let mut in_progress = self.in_progress.lock().unwrap_or_else(PoisonError::into_inner);
         let count = in_progress.entry(caller.cloned()).or_default();
@@ -80,17 +80,17 @@ impl Shares {
             return None;
         }
         *count += 1;
-        Some(Share { in_progress: Arc::clone(&self.in_progress), caller: caller.cloned() })
+        Some(QuotaSlot { in_progress: Arc::clone(&self.in_progress), caller: caller.cloned() })
     }
 }
 
 /// One request in progress, until it is dropped.
-pub(super) struct Share {
+pub(super) struct QuotaSlot {
     in_progress: Arc<Mutex<HashMap<Option<PrincipalId>, usize>>>,
     caller: Option<PrincipalId>,
 }
 
-impl Drop for Share {
+impl Drop for QuotaSlot {
     fn drop(&mut self) {
         let mut in_progress = self.in_progress.lock().unwrap_or_else(PoisonError::into_inner);
         if let Entry::Occupied(mut count) = in_progress.entry(self.caller.take()) {

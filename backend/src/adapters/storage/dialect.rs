@@ -10,11 +10,11 @@ pub(super) struct Dialect {
     /// The schema.
     pub(super) migrations: &'static Migrator,
     /// What each new connection is told first.
-    pub(super) greeting: &'static [&'static str],
+    pub(super) on_connect: &'static [&'static str],
     /// What a connection that only reads is told besides.
-    pub(super) reader_greeting: &'static [&'static str],
+    pub(super) on_connect_read_only: &'static [&'static str],
     /// How many connections may write at the same time, unless the operator says otherwise.
-    pub(super) writers: u32,
+    pub(super) max_writers: u32,
     /// Begins a transaction that sees one state of things, and writes nothing.
     pub(super) begin_read: &'static str,
     /// Begins a transaction that writes.
@@ -26,7 +26,7 @@ pub(super) struct Dialect {
     /// The constraint that was hit.
     pub(super) constraint: fn(&dyn DatabaseError) -> Option<Constraint>,
     /// Whether the same may succeed later.
-    pub(super) passes: fn(&dyn DatabaseError) -> bool,
+    pub(super) is_transient: fn(&dyn DatabaseError) -> bool,
 }
 
 impl Dialect {
@@ -34,7 +34,7 @@ impl Dialect {
         match &error {
             sqlx::Error::Database(database) => match (self.constraint)(&**database) {
                 Some(constraint) => StoreError::Constraint(constraint),
-                None if (self.passes)(&**database) => StoreError::Unavailable(error.into()),
+                None if (self.is_transient)(&**database) => StoreError::Unavailable(error.into()),
                 None => StoreError::Broken(error.into()),
             },
             sqlx::Error::Io(_)
@@ -51,7 +51,7 @@ static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 pub(super) static SQLITE: Dialect = Dialect {
     migrations: &SQLITE_MIGRATIONS,
-    greeting: &[
+    on_connect: &[
         // readers go on while one writes
         "PRAGMA journal_mode = WAL",
         // a commit is on the disk when it returns
@@ -60,33 +60,33 @@ pub(super) static SQLITE: Dialect = Dialect {
         // of another process, such as a backup
         "PRAGMA busy_timeout = 3000",
     ],
-    reader_greeting: &["PRAGMA query_only = ON"],
-    writers: 1,
+    on_connect_read_only: &["PRAGMA query_only = ON"],
+    max_writers: 1,
     begin_read: "BEGIN",
     begin_write: "BEGIN IMMEDIATE",
     locks_rows: false,
     try_lock: None,
     constraint: sqlite_constraint,
-    passes: sqlite_passes,
+    is_transient: sqlite_is_transient,
 };
 
 /// A `CHECK` is reported by its name, a `UNIQUE` by its columns.
 fn sqlite_constraint(error: &dyn DatabaseError) -> Option<Constraint> {
     let (_, what) = error.message().split_once(" constraint failed: ")?;
     match what {
-        "products_stock_not_negative" => Some(Constraint::StockNegative),
+        "products_stock_not_negative" => Some(Constraint::NegativeStock),
         "memberships.organisation_id, memberships.issuer, memberships.subject" => {
-            Some(Constraint::MemberTwice)
+            Some(Constraint::DuplicateMember)
         }
-        "co_owners.order_id, co_owners.issuer, co_owners.subject" => Some(Constraint::CoOwnerTwice),
+        "co_owners.order_id, co_owners.issuer, co_owners.subject" => Some(Constraint::DuplicateCoOwner),
         "idempotency_keys.issuer, idempotency_keys.subject, idempotency_keys.method, idempotency_keys.route, \
-         idempotency_keys.key" => Some(Constraint::KeyTwice),
+         idempotency_keys.key" => Some(Constraint::DuplicateKey),
         _ => None,
     }
 }
 
 /// By the primary result code, which is the low byte of the extended one (<https://sqlite.org/rescode.html>).
-fn sqlite_passes(error: &dyn DatabaseError) -> bool {
+fn sqlite_is_transient(error: &dyn DatabaseError) -> bool {
     const BUSY: i32 = 5;
     const LOCKED: i32 = 6;
     const READONLY: i32 = 8;
@@ -101,34 +101,34 @@ static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 pub(super) static POSTGRES: Dialect = Dialect {
     migrations: &POSTGRES_MIGRATIONS,
-    greeting: &[
+    on_connect: &[
         "SET lock_timeout = '3s'",
         "SET statement_timeout = '5s'",
         "SET idle_in_transaction_session_timeout = '15s'",
     ],
-    reader_greeting: &[],
-    writers: 16,
+    on_connect_read_only: &[],
+    max_writers: 16,
     begin_read: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     begin_write: "BEGIN",
     locks_rows: true,
     try_lock: Some("SELECT pg_try_advisory_xact_lock($1) AS taken"),
     constraint: postgres_constraint,
-    passes: postgres_passes,
+    is_transient: postgres_is_transient,
 };
 
 fn postgres_constraint(error: &dyn DatabaseError) -> Option<Constraint> {
     match error.constraint()? {
-        "products_stock_not_negative" => Some(Constraint::StockNegative),
-        "memberships_once" => Some(Constraint::MemberTwice),
-        "co_owners_once" => Some(Constraint::CoOwnerTwice),
-        "idempotency_keys_once" => Some(Constraint::KeyTwice),
+        "products_stock_not_negative" => Some(Constraint::NegativeStock),
+        "memberships_once" => Some(Constraint::DuplicateMember),
+        "co_owners_once" => Some(Constraint::DuplicateCoOwner),
+        "idempotency_keys_once" => Some(Constraint::DuplicateKey),
         _ => None,
     }
 }
 
 /// By the class of the SQLSTATE (PostgreSQL documentation, appendix A): the connection, resources, an operator's
 /// intervention; and the locks, deadlocks and serialization failures among the rest.
-fn postgres_passes(error: &dyn DatabaseError) -> bool {
+fn postgres_is_transient(error: &dyn DatabaseError) -> bool {
     let Some(code) = error.code() else { return false };
     ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class))
         || ["40001", "40P01", "55P03", "25P03"].contains(&&*code)

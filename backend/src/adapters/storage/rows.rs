@@ -25,7 +25,7 @@ where
     column::<Option<String>>(row, name)?.map(|id| id.parse().map_err(broken)).transpose()
 }
 
-pub(super) fn who(row: &AnyRow, issuer: &str, subject: &str) -> Result<PrincipalId, StoreError> {
+pub(super) fn principal_id(row: &AnyRow, issuer: &str, subject: &str) -> Result<PrincipalId, StoreError> {
     Ok(PrincipalId::new(column::<&str>(row, issuer)?, column::<&str>(row, subject)?))
 }
 
@@ -63,18 +63,18 @@ pub(super) const SCOPES: [(Scope, &str); 2] =
     [(Scope::Reading, "reading"), (Scope::Everything, "everything")];
 
 /// The word for a value.
-pub(super) fn word<T: PartialEq>(words: &[(T, &'static str)], value: &T) -> &'static str {
+pub(super) fn encode<T: PartialEq>(words: &[(T, &'static str)], value: &T) -> &'static str {
     words.iter().find(|(v, _)| v == value).map_or("", |(_, word)| word)
 }
 
 /// The value of a word.
-pub(super) fn value<T: Copy>(words: &[(T, &str)], word: &str) -> Result<T, StoreError> {
+pub(super) fn decode<T: Copy>(words: &[(T, &str)], word: &str) -> Result<T, StoreError> {
     let found = words.iter().find(|(_, w)| *w == word);
     found.map(|(value, _)| *value).ok_or_else(|| broken(format!("`{word}` is not one of the words for it")))
 }
 
 /// Before which id a page begins. Lists go backwards: the latest first.
-pub(super) fn before<Id: ToString>(page: &Page<Id>) -> String {
+pub(super) fn upper_bound<Id: ToString>(page: &Page<Id>) -> String {
     // `~` sorts after every hexadecimal digit
     page.after.as_ref().map_or_else(|| "~".to_owned(), ToString::to_string)
 }

@@ -17,7 +17,7 @@ use crate::application::ports::{IdempotencyKey, Store, StoreError, Transaction};
 /// How long a request waits for a connection before it is told to come back later.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How many may read at the same time.
-const READERS: u32 = 8;
+const MAX_READERS: u32 = 8;
 
 /// SQLite or PostgreSQL.
 pub struct SqlStore {
@@ -25,7 +25,7 @@ pub struct SqlStore {
     url: String,
     readers: AnyPool,
     writers: AnyPool,
-    claims: Claims,
+    active_keys: ActiveKeys,
 }
 
 /// Why there is no storage.
@@ -47,7 +47,7 @@ pub enum OpenError {
 
 impl OpenError {
     /// Whether the same may succeed later.
-    pub fn may_pass(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         matches!(self, Self::Migration(MigrateError::Execute(_)))
     }
 }
@@ -69,13 +69,13 @@ impl SqlStore {
             Some(("postgres" | "postgresql", _)) => (&POSTGRES, url.to_owned()),
             _ => return Err(OpenError::Scheme),
         };
-        let pool = |size, greetings: [&'static [&'static str]; 2]| {
+        let pool = |size, statements: [&'static [&'static str]; 2]| {
             AnyPoolOptions::new()
                 .max_connections(size)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
                 .after_connect(move |connection, _| {
                     Box::pin(async move {
-                        for statement in greetings.into_iter().flatten() {
+                        for statement in statements.into_iter().flatten() {
                             connection.execute(*statement).await?;
                         }
                         Ok(())
@@ -84,9 +84,9 @@ impl SqlStore {
                 .connect_lazy(&url)
                 .map_err(OpenError::Url)
         };
-        let readers = pool(READERS, [dialect.greeting, dialect.reader_greeting])?;
-        let writers = pool(dialect.writers, [dialect.greeting, &[]])?;
-        Ok(Self { dialect, url, readers, writers, claims: Claims::default() })
+        let readers = pool(MAX_READERS, [dialect.on_connect, dialect.on_connect_read_only])?;
+        let writers = pool(dialect.max_writers, [dialect.on_connect, &[]])?;
+        Ok(Self { dialect, url, readers, writers, active_keys: ActiveKeys::default() })
     }
 
     /// Brings the schema up to date. Several may try at the same time.
@@ -112,10 +112,10 @@ impl SqlStore {
         pool: &AnyPool,
         statement: &'static str,
         writes: bool,
-        claim: Option<Claim>,
+        active_key: Option<ActiveKey>,
     ) -> Result<SqlTransaction, StoreError> {
         let tx = pool.begin_with(statement).await.map_err(|error| self.dialect.error(error))?;
-        Ok(SqlTransaction::new(tx, self.dialect, writes, claim))
+        Ok(SqlTransaction::new(tx, self.dialect, writes, active_key))
     }
 }
 
@@ -129,12 +129,15 @@ impl Store for SqlStore {
         Ok(Box::new(self.begin(&self.writers, self.dialect.begin_write, true, None).await?))
     }
 
-    async fn write_alone(&self, key: &IdempotencyKey) -> Result<Option<Box<dyn Transaction>>, StoreError> {
+    async fn write_exclusive(
+        &self,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Box<dyn Transaction>>, StoreError> {
         // twins in this process are told apart here, those in other processes by the database
-        let Some(claim) = self.claims.take(key) else { return Ok(None) };
-        let mut tx = self.begin(&self.writers, self.dialect.begin_write, true, Some(claim)).await?;
+        let Some(active_key) = self.active_keys.take(key) else { return Ok(None) };
+        let mut tx = self.begin(&self.writers, self.dialect.begin_write, true, Some(active_key)).await?;
         if let Some(try_lock) = self.dialect.try_lock {
-            let row = tx.fetch_optional(sqlx::query(try_lock).bind(lock_number(key))).await?;
+            let row = tx.fetch_optional(sqlx::query(try_lock).bind(lock_id(key))).await?;
             let taken = row.map(|row| row.try_get("taken")).transpose();
             if taken.map_err(|error| self.dialect.error(error))? != Some(true) {
                 return Ok(None);
@@ -157,9 +160,9 @@ impl Store for SqlStore {
 }
 
 /// The number of the database's lock for a key. Two keys of one number would only be told to come back later.
-fn lock_number(key: &IdempotencyKey) -> i64 {
+fn lock_id(key: &IdempotencyKey) -> i64 {
     let mut hash = Sha256::new();
-    for part in [key.who.issuer(), key.who.subject(), key.method, key.route, &key.key] {
+    for part in [key.principal.issuer(), key.principal.subject(), key.method, key.route, &key.key] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
@@ -169,23 +172,23 @@ fn lock_number(key: &IdempotencyKey) -> i64 {
 
 /// The keys that are being worked on in this process.
 #[derive(Clone, Default)]
-struct Claims(Arc<Mutex<HashSet<IdempotencyKey>>>);
+struct ActiveKeys(Arc<Mutex<HashSet<IdempotencyKey>>>);
 
 /// One of them, until it is dropped.
-pub(super) struct Claim {
+pub(super) struct ActiveKey {
     key: IdempotencyKey,
-    claims: Claims,
+    active_keys: ActiveKeys,
 }
 
-impl Claims {
-    fn take(&self, key: &IdempotencyKey) -> Option<Claim> {
+impl ActiveKeys {
+    fn take(&self, key: &IdempotencyKey) -> Option<ActiveKey> {
         let fresh = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
-        fresh.then(|| Claim { key: key.clone(), claims: self.clone() })
+        fresh.then(|| ActiveKey { key: key.clone(), active_keys: self.clone() })
     }
 }
 
-impl Drop for Claim {
+impl Drop for ActiveKey {
     fn drop(&mut self) {
-        self.claims.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        self.active_keys.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
     }
 }

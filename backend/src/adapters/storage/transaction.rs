@@ -6,7 +6,7 @@ use sqlx::query::Query;
 use sqlx::{Any, Row as _};
 
 use super::dialect::Dialect;
-use super::store::Claim;
+use super::store::ActiveKey;
 use crate::application::ports::{StoreError, Transaction};
 
 pub(super) type Statement = Query<'static, Any, AnyArguments>;
@@ -17,7 +17,7 @@ pub(super) struct SqlTransaction {
     dialect: &'static Dialect,
     writes: bool,
     /// Given back when the transaction has ended.
-    _claim: Option<Claim>,
+    _active_key: Option<ActiveKey>,
 }
 
 impl SqlTransaction {
@@ -25,9 +25,9 @@ impl SqlTransaction {
         tx: sqlx::Transaction<'static, Any>,
         dialect: &'static Dialect,
         writes: bool,
-        claim: Option<Claim>,
+        active_key: Option<ActiveKey>,
     ) -> Self {
-        Self { tx, dialect, writes, _claim: claim }
+        Self { tx, dialect, writes, _active_key: active_key }
     }
 
     /// How many rows it touched.
@@ -56,7 +56,7 @@ impl SqlTransaction {
     }
 
     /// Changes exactly one row, which must be the one that was loaded.
-    pub(super) async fn change_one(&mut self, statement: Statement) -> Result<(), StoreError> {
+    pub(super) async fn execute_one(&mut self, statement: Statement) -> Result<(), StoreError> {
         match self.execute(statement).await? {
             1 => Ok(()),
             _ => Err(StoreError::Stale),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use backend::application::ports::{MAX_SCANNED, Page, Store, Transaction};
 use backend::domain::order::Order;
 use backend::domain::organisation::{Membership, Organisation};
-use backend::domain::ownership::{Act, Permit, Warranted, decide};
+use backend::domain::ownership::{Action, Authorized, Permit, decide};
 use backend::domain::product::Product;
 use backend::domain::relations::Relations;
 use backend::domain::stock::Quantity;
@@ -24,20 +24,20 @@ type AnyStore = Arc<dyn Store>;
 
 const NOW: Timestamp = Timestamp(1_700_000_000_123);
 
-fn new_product(seller: &Person, name: &str, stock: u32) -> Warranted<Product> {
+fn new_product(seller: &Person, name: &str, stock: u32) -> Authorized<Product> {
     Product::offer(ProductId(Uuid::now_v7()), &seller.principal(), details(name, 250, stock))
 }
 
-fn new_order(customer: &Person, products: &[&Product]) -> Warranted<Order> {
+fn new_order(customer: &Person, products: &[&Product]) -> Authorized<Order> {
     let lines = products.iter().map(|product| product.sell(Quantity::new(2).unwrap()).unwrap().0);
     Order::place(OrderId(Uuid::now_v7()), &customer.principal(), lines.collect(), NOW).unwrap()
 }
 
-fn permit<A: Act>(on: A::On, who: &Person, relations: &Relations) -> Permit<A> {
+fn permit<A: Action>(on: A::Resource, who: &Person, relations: &Relations) -> Permit<A> {
     decide::<A>(on, &who.principal(), relations, NOW).unwrap()
 }
 
-fn own<A: Act>(on: A::On, who: &Person) -> Permit<A> {
+fn own<A: Action>(on: A::Resource, who: &Person) -> Permit<A> {
     permit(on, who, &Relations::default())
 }
 
@@ -49,7 +49,7 @@ async fn write(store: &AnyStore) -> Box<dyn Transaction> {
     store.write().await.unwrap()
 }
 
-async fn stored_product(store: &AnyStore, product: &Warranted<Product>) {
+async fn stored_product(store: &AnyStore, product: &Authorized<Product>) {
     let mut tx = write(store).await;
     tx.insert_product(product).await.unwrap();
     tx.commit().await.unwrap();
@@ -60,9 +60,9 @@ async fn founded(
     tx: &mut dyn Transaction,
     name: &str,
     manager: &Person,
-) -> (Warranted<Organisation>, Warranted<Membership>) {
+) -> (Authorized<Organisation>, Authorized<Membership>) {
     let (id, membership) = (OrganisationId(Uuid::now_v7()), MembershipId(Uuid::now_v7()));
-    let founded = Organisation::found(id, Text::new(name).unwrap(), &manager.principal(), membership, NOW);
+    let founded = Organisation::create(id, Text::new(name).unwrap(), &manager.principal(), membership, NOW);
     tx.insert_organisation(&founded.0).await.unwrap();
     tx.insert_membership(&founded.1).await.unwrap();
     founded

@@ -5,7 +5,7 @@ use std::time::Duration;
 use backend::domain::delegation::{Delegation, RevokeDelegation, Scope};
 use backend::domain::order::{AllOrders, ListAllOrders};
 use backend::domain::organisation::{AcceptMembership, AddDepartment, EndMembership, InviteMember, Role};
-use backend::domain::relations::Bond;
+use backend::domain::relations::Relationship;
 use backend::domain::values::{DelegationId, MembershipId, OrganisationId, Text};
 
 use crate::on_each_store;
@@ -95,7 +95,7 @@ async fn one_page_of_a_search_reads_a_bounded_number_of_products(store: AnyStore
         assert_eq!(found, [], "beyond what a page reads");
         let page = Page { after, limit: 100 };
         found = tx.products(Some("needle"), page).await.unwrap().iter().map(|product| product.id).collect();
-        after = tx.scanned_to(after).await.unwrap();
+        after = tx.last_scanned(after).await.unwrap();
         assert_eq!(after, expected);
     }
     assert_eq!(found, [ids[2 * bound]]);
@@ -106,51 +106,61 @@ async fn relations_are_what_is_on_record_and_accepted(store: AnyStore) {
     let mut tx = write(&store).await;
     let (company, _) = founded(&mut *tx, "Company", &sam).await;
     let id = company.id;
-    let posts = tx.relations(&sam.id(), Bond::Organisation(id)).await.unwrap();
+    let positions = tx.relations(&sam.id(), Relationship::Organisation(id)).await.unwrap();
     assert_eq!(
-        posts.posts.iter().map(|post| (post.role, post.above)).collect::<Vec<_>>(),
+        positions.positions.iter().map(|position| (position.role, position.levels_above)).collect::<Vec<_>>(),
         [(Role::Manager, 0)]
     );
-    let department = permit::<AddDepartment>((*company).clone(), &sam, &posts)
+    let department = permit::<AddDepartment>((*company).clone(), &sam, &positions)
         .add(OrganisationId(Uuid::now_v7()), Text::new("Department").unwrap())
         .unwrap();
     tx.insert_organisation(&department).await.unwrap();
-    let posts = tx.relations(&sam.id(), Bond::Organisation(department.id)).await.unwrap();
+    let positions = tx.relations(&sam.id(), Relationship::Organisation(department.id)).await.unwrap();
     assert_eq!(
-        posts.posts.iter().map(|post| (post.role, post.above)).collect::<Vec<_>>(),
+        positions.positions.iter().map(|position| (position.role, position.levels_above)).collect::<Vec<_>>(),
         [(Role::Manager, 1)]
     );
-    let invited = permit::<InviteMember>((*department).clone(), &sam, &posts).invite(
+    let invited = permit::<InviteMember>((*department).clone(), &sam, &positions).invite(
         MembershipId(Uuid::now_v7()),
         bob.id(),
         Role::Editor,
     );
     tx.insert_membership(&invited).await.unwrap();
-    assert_eq!(tx.relations(&sam.id(), Bond::Person(&bob.id())).await.unwrap(), Relations::default());
+    assert_eq!(tx.relations(&sam.id(), Relationship::Person(&bob.id())).await.unwrap(), Relations::default());
     assert_eq!(
-        tx.relations(&bob.id(), Bond::Organisation(department.id)).await.unwrap(),
+        tx.relations(&bob.id(), Relationship::Organisation(department.id)).await.unwrap(),
         Relations::default()
     );
     let accepted = own::<AcceptMembership>((*invited).clone(), &bob).accept(NOW).unwrap();
     tx.update_membership(&accepted).await.unwrap();
-    let above_bob = tx.relations(&sam.id(), Bond::Person(&bob.id())).await.unwrap();
-    let seen: Vec<_> = above_bob.posts.iter().map(|post| (post.role, post.above, post.theirs)).collect();
+    let above_bob = tx.relations(&sam.id(), Relationship::Person(&bob.id())).await.unwrap();
+    let seen: Vec<_> = above_bob
+        .positions
+        .iter()
+        .map(|position| (position.role, position.levels_above, position.person_role))
+        .collect();
     assert_eq!(seen, [(Role::Manager, 1, Some(Role::Editor))]);
     // downwards only: bob's place is below the company's
-    assert_eq!(tx.relations(&bob.id(), Bond::Organisation(id)).await.unwrap(), Relations::default());
-    assert_eq!(tx.relations(&bob.id(), Bond::Person(&sam.id())).await.unwrap(), Relations::default());
+    assert_eq!(tx.relations(&bob.id(), Relationship::Organisation(id)).await.unwrap(), Relations::default());
+    assert_eq!(tx.relations(&bob.id(), Relationship::Person(&sam.id())).await.unwrap(), Relations::default());
 
     let until = NOW.plus(Duration::from_hours(1));
     let id = DelegationId(Uuid::now_v7());
     let delegation =
         Delegation::grant(id, &bob.principal(), carol.id(), Scope::Everything, until, NOW).unwrap();
     tx.insert_delegation(&delegation).await.unwrap();
-    let granted = tx.relations(&carol.id(), Bond::Person(&bob.id())).await.unwrap();
+    let granted = tx.relations(&carol.id(), Relationship::Person(&bob.id())).await.unwrap();
     assert_eq!(granted.delegations, [(*delegation).clone()]);
-    assert_eq!(tx.relations(&bob.id(), Bond::Person(&carol.id())).await.unwrap(), Relations::default());
+    assert_eq!(
+        tx.relations(&bob.id(), Relationship::Person(&carol.id())).await.unwrap(),
+        Relations::default()
+    );
 
     tx.delete_delegation(&own::<RevokeDelegation>((*delegation).clone(), &bob)).await.unwrap();
     tx.delete_membership(&own::<EndMembership>((*accepted).clone(), &bob)).await.unwrap();
-    assert_eq!(tx.relations(&carol.id(), Bond::Person(&bob.id())).await.unwrap(), Relations::default());
-    assert_eq!(tx.relations(&sam.id(), Bond::Person(&bob.id())).await.unwrap(), Relations::default());
+    assert_eq!(
+        tx.relations(&carol.id(), Relationship::Person(&bob.id())).await.unwrap(),
+        Relations::default()
+    );
+    assert_eq!(tx.relations(&sam.id(), Relationship::Person(&bob.id())).await.unwrap(), Relations::default());
 }

@@ -7,7 +7,7 @@ use backend::domain::delegation::{Delegation, Scope};
 use backend::domain::order::{AddCoOwner, ShipOrder};
 use backend::domain::organisation::{AddDepartment, AddProduct, InviteMember, Role};
 use backend::domain::ownership::Operation;
-use backend::domain::relations::Bond;
+use backend::domain::relations::Relationship;
 use backend::domain::values::{AuditId, CoOwnerId, DelegationId, MembershipId, OrganisationId, Text};
 
 use crate::on_each_store;
@@ -24,19 +24,19 @@ async fn what_was_written_is_read_again_to_the_letter(store: AnyStore) {
     let tea = Product::offer(ProductId(Uuid::now_v7()), &sam.principal(), details);
     let mut tx = write(&store).await;
     let (company, manager) = founded(&mut *tx, "Löwe & Söhne", &sam).await;
-    let posts = tx.relations(&sam.id(), Bond::Organisation(company.id)).await.unwrap();
-    let team = permit::<AddDepartment>((*company).clone(), &sam, &posts)
+    let positions = tx.relations(&sam.id(), Relationship::Organisation(company.id)).await.unwrap();
+    let team = permit::<AddDepartment>((*company).clone(), &sam, &positions)
         .add(OrganisationId(Uuid::now_v7()), Text::new("Team").unwrap())
         .unwrap();
     tx.insert_organisation(&team).await.unwrap();
-    let invited = permit::<InviteMember>((*company).clone(), &sam, &posts).invite(
+    let invited = permit::<InviteMember>((*company).clone(), &sam, &positions).invite(
         MembershipId(Uuid::now_v7()),
         bob.id(),
         Role::Editor,
     );
     tx.insert_membership(&invited).await.unwrap();
     tx.insert_product(&tea).await.unwrap();
-    let cup = permit::<AddProduct>((*company).clone(), &sam, &posts)
+    let cup = permit::<AddProduct>((*company).clone(), &sam, &positions)
         .offer(ProductId(Uuid::now_v7()), crate::support::shop::details("Cup", 1, 10));
     tx.insert_product(&cup).await.unwrap();
     let order = new_order(&alice, &[&cup, &tea]);
@@ -60,7 +60,7 @@ async fn what_was_written_is_read_again_to_the_letter(store: AnyStore) {
     let record = AuditRecord {
         id: AuditId(Uuid::now_v7()),
         at: NOW,
-        who: bob.id(),
+        principal: bob.id(),
         operation: Operation::ReadOrder,
         resource: "order 1".to_owned(),
         outcome: Outcome::Rejected,

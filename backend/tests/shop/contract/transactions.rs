@@ -3,7 +3,7 @@
 use backend::application::ports::{Constraint, StoreError};
 use backend::domain::organisation::{InviteMember, Role};
 use backend::domain::product::UpdateProduct;
-use backend::domain::relations::Bond;
+use backend::domain::relations::Relationship;
 use backend::domain::values::MembershipId;
 
 use crate::on_each_store;
@@ -92,7 +92,7 @@ async fn a_stock_never_goes_below_zero(store: AnyStore) {
     let mut tx = write(&store).await;
     tx.change_stock(two).await.unwrap();
     let refused = tx.change_stock(two).await;
-    assert!(matches!(refused, Err(StoreError::Constraint(Constraint::StockNegative))), "{refused:?}");
+    assert!(matches!(refused, Err(StoreError::Constraint(Constraint::NegativeStock))), "{refused:?}");
     drop(tx);
     assert_eq!(store.read().await.unwrap().product(tea.id).await.unwrap().as_ref(), Some(&*tea));
 }
@@ -102,7 +102,7 @@ async fn somebody_has_one_place_in_a_node(store: AnyStore) {
     let mut tx = write(&store).await;
     let (company, _) = founded(&mut *tx, "Company", &sam).await;
     let id = company.id;
-    let relations = tx.relations(&sam.id(), Bond::Organisation(id)).await.unwrap();
+    let relations = tx.relations(&sam.id(), Relationship::Organisation(id)).await.unwrap();
     let invite = |who: &Person| {
         permit::<InviteMember>((*company).clone(), &sam, &relations).invite(
             MembershipId(Uuid::now_v7()),
@@ -114,5 +114,5 @@ async fn somebody_has_one_place_in_a_node(store: AnyStore) {
     // the same subject of another issuer is somebody else
     tx.insert_membership(&invite(&bob.clone().of("https://other.example"))).await.unwrap();
     let twice = tx.insert_membership(&invite(&bob)).await;
-    assert!(matches!(twice, Err(StoreError::Constraint(Constraint::MemberTwice))), "{twice:?}");
+    assert!(matches!(twice, Err(StoreError::Constraint(Constraint::DuplicateMember))), "{twice:?}");
 }

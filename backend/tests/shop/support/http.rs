@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use backend::adapters::clock::SystemClock;
-use backend::adapters::http::{App, Limits, Metrics, Shares, app};
+use backend::adapters::http::{App, Limits, Metrics, RequestQuota, app};
 use backend::application::ports::Store;
 use backend::application::{Settings, Shop};
 use backend::{ROUTES, Route};
@@ -40,7 +40,7 @@ pub fn state(store: Arc<dyn Store>, settings: Settings) -> App {
             bodies: Arc::new(Semaphore::new(1000)),
             time: Duration::from_secs(30),
             concurrency: Arc::new(Semaphore::new(1000)),
-            shares: Shares::new(1000, 1000),
+            quota: RequestQuota::new(1000, 1000),
         },
         subject_salt: None,
     }

@@ -12,16 +12,16 @@ use sha2::{Digest as _, Sha256};
 
 use crate::adapters::http::problem::Problem;
 use crate::adapters::http::state::App;
-use crate::application::failure::{Fault, Invalid};
+use crate::application::failure::{FieldError, Invalid};
 
 /// A JSON body that ought to be a `T`.
-pub(in super::super) struct Sent<T> {
+pub(in super::super) struct JsonBody<T> {
     bytes: Bytes,
     is_json: bool,
     kind: PhantomData<fn() -> T>,
 }
 
-impl<T> FromRequest<App> for Sent<T> {
+impl<T> FromRequest<App> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
@@ -36,16 +36,16 @@ impl<T> FromRequest<App> for Sent<T> {
     }
 }
 
-impl<T> Sent<T> {
+impl<T> JsonBody<T> {
     /// What tells this body from another.
     pub(in super::super) fn fingerprint(&self) -> String {
         format!("{:x}", Sha256::digest(&self.bytes))
     }
 }
 
-impl<T: DeserializeOwned> Sent<T> {
+impl<T: DeserializeOwned> JsonBody<T> {
     /// Reads it. Members that are not known are refused: nobody should believe that they did something.
-    pub(in super::super) fn read(&self) -> Result<T, Invalid> {
+    pub(in super::super) fn parse(&self) -> Result<T, Invalid> {
         if !self.is_json {
             return Err(Invalid::MediaType);
         }
@@ -53,11 +53,11 @@ impl<T: DeserializeOwned> Sent<T> {
         serde_json::from_slice::<serde::de::IgnoredAny>(&self.bytes)
             .map_err(|error| Invalid::Syntax { at: (error.line(), error.column()) })?;
         let mut json = serde_json::Deserializer::from_slice(&self.bytes);
-        serde_path_to_error::deserialize(&mut json).map_err(|error| fault(error.path(), error.inner()))
+        serde_path_to_error::deserialize(&mut json).map_err(|error| field_error(error.path(), error.inner()))
     }
 }
 
-fn fault(path: &serde_path_to_error::Path, error: &serde_json::Error) -> Invalid {
+fn field_error(path: &serde_path_to_error::Path, error: &serde_json::Error) -> Invalid {
     use serde_path_to_error::Segment;
     if !error.is_data() {
         return Invalid::Syntax { at: (error.line(), error.column()) };
@@ -73,27 +73,31 @@ fn fault(path: &serde_path_to_error::Path, error: &serde_json::Error) -> Invalid
     // a member that is missing or comes twice is named in the text alone; one that is not known, in the path already
     for (what, detail) in [("missing field", "is missing"), ("duplicate field", "comes twice")] {
         if let Some(member) = text.strip_prefix(what).and_then(|rest| rest.split('`').nth(1)) {
-            return Fault::body(format!("{pointer}/{member}"), &detail).alone();
+            return FieldError::body(format!("{pointer}/{member}"), &detail).into_invalid();
         }
     }
     if text.starts_with("unknown field") {
-        return Fault::body(pointer, &"must not be sent").alone();
+        return FieldError::body(pointer, &"must not be sent").into_invalid();
     }
-    Fault::body(pointer, &text).alone()
+    FieldError::body(pointer, &text).into_invalid()
 }
 
 /// Collects what is wrong with a body, so that the client learns all of it at once.
 #[derive(Default)]
-pub(in super::super) struct Faults(Vec<Fault>);
+pub(in super::super) struct FieldErrors(Vec<FieldError>);
 
-impl Faults {
+impl FieldErrors {
     /// The value, or one fault more.
-    pub(in super::super) fn take<T, E: ToString>(&mut self, pointer: &str, value: Result<T, E>) -> Option<T> {
-        value.map_err(|error| self.0.push(Fault::body(pointer, &error))).ok()
+    pub(in super::super) fn check<T, E: ToString>(
+        &mut self,
+        pointer: &str,
+        value: Result<T, E>,
+    ) -> Option<T> {
+        value.map_err(|error| self.0.push(FieldError::body(pointer, &error))).ok()
     }
 
-    /// What `make` makes of the values that were taken. It gives `None` only if one of them was a fault.
-    pub(in super::super) fn end<T>(self, value: Option<T>) -> Result<T, Invalid> {
+    /// What `make` makes of the values that were taken. It gives `None` only if one of them was an error.
+    pub(in super::super) fn finish<T>(self, value: Option<T>) -> Result<T, Invalid> {
         match value {
             Some(value) if self.0.is_empty() => Ok(value),
             _ => Err(Invalid::Fields(self.0)),

@@ -9,7 +9,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::adapters::http::problem::Problem;
-use crate::application::input::Precondition;
+use crate::application::Precondition;
 
 /// `If-None-Match` (RFC 9110 13.1.2): the versions that the client has.
 pub(in super::super) struct IfNoneMatch {
@@ -34,17 +34,17 @@ impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
 
 impl IfNoneMatch {
     /// What is shown, with its tag; or 304 if the client has it.
-    pub(in super::super) fn show(&self, current: i64, shown: impl IntoResponse) -> Response {
+    pub(in super::super) fn respond(&self, current: i64, shown: impl IntoResponse) -> Response {
         if self.any || self.versions.contains(&current) {
-            tagged(current, StatusCode::NOT_MODIFIED)
+            with_etag(current, StatusCode::NOT_MODIFIED)
         } else {
-            tagged(current, shown)
+            with_etag(current, shown)
         }
     }
 }
 
 /// With the tag of this version.
-pub(in super::super) fn tagged(version: i64, response: impl IntoResponse) -> Response {
+pub(in super::super) fn with_etag(version: i64, response: impl IntoResponse) -> Response {
     let mut response = response.into_response();
     if let Ok(tag) = HeaderValue::try_from(format!("\"{version}\"")) {
         response.headers_mut().insert(ETAG, tag);

@@ -13,13 +13,13 @@ use axum::response::{IntoResponse as _, Response};
 use portcullis_principal::Principal;
 use serde::de::DeserializeOwned;
 
-pub(super) use body::{Faults, Sent};
-pub(super) use headers::{IdempotencyHeader, IfNoneMatch, tagged};
-pub(super) use page::{PageQuery, page_before, page_of};
+pub(super) use body::{FieldErrors, JsonBody};
+pub(super) use headers::{IdempotencyHeader, IfNoneMatch, with_etag};
+pub(super) use page::{PageQuery, page_response, page_response_with_next};
 
-use super::observe::RequestId;
 use super::problem::Problem;
 use super::state::App;
+use super::telemetry::RequestId;
 use crate::application::Caller;
 use crate::application::failure::Failure;
 use crate::domain::values::Text;
@@ -50,12 +50,12 @@ fn reason(parts: &Parts) -> Result<Option<Text<500>>, String> {
 }
 
 /// The one identifier in the path.
-pub(super) struct Identifier<Id>(pub(super) Id);
+pub(super) struct PathId<Id>(pub(super) Id);
 
 /// The two identifiers in the path.
-pub(super) struct Identifiers<A, B>(pub(super) A, pub(super) B);
+pub(super) struct PathIds<A, B>(pub(super) A, pub(super) B);
 
-impl<Id: FromStr> FromRequestParts<App> for Identifier<Id> {
+impl<Id: FromStr> FromRequestParts<App> for PathId<Id> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
@@ -64,7 +64,7 @@ impl<Id: FromStr> FromRequestParts<App> for Identifier<Id> {
     }
 }
 
-impl<A: FromStr, B: FromStr> FromRequestParts<App> for Identifiers<A, B> {
+impl<A: FromStr, B: FromStr> FromRequestParts<App> for PathIds<A, B> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
@@ -82,5 +82,5 @@ async fn path<T: DeserializeOwned + Send>(parts: &mut Parts, app: &App) -> Resul
 }
 
 fn absent() -> Problem {
-    Failure::Absent("thing").into()
+    Failure::NotFound("thing").into()
 }

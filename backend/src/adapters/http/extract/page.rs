@@ -12,7 +12,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 
-use crate::application::failure::{Fault, Invalid};
+use crate::application::failure::{FieldError, Invalid};
 use crate::application::ports::Page;
 use crate::domain::values::Text;
 
@@ -46,26 +46,26 @@ impl<S: Sync, Id> FromRequestParts<S> for PageQuery<Id> {
 impl<Id: FromStr> PageQuery<Id> {
     /// Which page.
     pub(in super::super) fn page(&self) -> Result<Page<Id>, Invalid> {
-        let mut faults = Vec::new();
+        let mut errors = Vec::new();
         let limit = match self.raw.limit.as_deref().map(str::parse) {
             None => DEFAULT_LIMIT,
             Some(Ok(limit @ 1..=MAX_LIMIT)) => limit,
             Some(_) => {
-                faults.push(Fault::query("limit", &format!("must be a number from 1 to {MAX_LIMIT}")));
+                errors.push(FieldError::query("limit", &format!("must be a number from 1 to {MAX_LIMIT}")));
                 DEFAULT_LIMIT
             }
         };
         let after = self.raw.after.as_deref().map(str::parse).transpose().unwrap_or_else(|_| {
-            faults.push(Fault::query("after", &"must come from the link to the next page"));
+            errors.push(FieldError::query("after", &"must come from the link to the next page"));
             None
         });
-        if faults.is_empty() { Ok(Page { after, limit }) } else { Err(Invalid::Fields(faults)) }
+        if errors.is_empty() { Ok(Page { after, limit }) } else { Err(Invalid::Fields(errors)) }
     }
 
     /// What is searched for.
     pub(in super::super) fn search(&self) -> Result<Option<Text<200>>, Invalid> {
         let search = self.raw.q.as_deref().filter(|q| !q.is_empty()).map(Text::new).transpose();
-        search.map_err(|error| Fault::query("q", &error).alone())
+        search.map_err(|error| FieldError::query("q", &error).into_invalid())
     }
 }
 
@@ -76,18 +76,18 @@ struct Items<T> {
 }
 
 /// Shows a page, with a link to the next one (RFC 8288) unless this is clearly the last.
-pub(in super::super) fn page_of<Id, T: Serialize>(
+pub(in super::super) fn page_response<Id, T: Serialize>(
     query: &PageQuery<Id>,
     limit: u32,
     last: Option<String>,
     items: Vec<T>,
 ) -> Response {
     let full = u32::try_from(items.len()).is_ok_and(|length| length >= limit);
-    page_before(query, limit, last.filter(|_| full), items)
+    page_response_with_next(query, limit, last.filter(|_| full), items)
 }
 
 /// Shows a page, with a link to the one that begins after `next`, if there is one.
-pub(in super::super) fn page_before<Id, T: Serialize>(
+pub(in super::super) fn page_response_with_next<Id, T: Serialize>(
     query: &PageQuery<Id>,
     limit: u32,
     next: Option<String>,

@@ -5,9 +5,9 @@ use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::format_time;
 use super::people::PersonJson;
-use super::shown_time;
-use crate::adapters::http::extract::{PageQuery, page_of};
+use crate::adapters::http::extract::{PageQuery, page_response};
 use crate::adapters::http::problem::Problem;
 use crate::application::audit::read_audit;
 use crate::application::{Caller, Shop};
@@ -49,8 +49,8 @@ impl From<&AuditRecord> for AuditRecordJson {
     fn from(record: &AuditRecord) -> Self {
         Self {
             id: record.id.to_string(),
-            at: shown_time(record.at),
-            who: (&record.who).into(),
+            at: format_time(record.at),
+            who: (&record.principal).into(),
             operation: record.operation.id(),
             resource: record.resource.clone(),
             outcome: match record.outcome {
@@ -72,5 +72,5 @@ pub(in super::super) async fn list(
     let page = query.page()?;
     let records = read_audit(&shop, &caller, page).await?;
     let items: Vec<_> = records.iter().map(AuditRecordJson::from).collect();
-    Ok(page_of(&query, page.limit, records.last().map(|record| record.id.to_string()), items))
+    Ok(page_response(&query, page.limit, records.last().map(|record| record.id.to_string()), items))
 }

@@ -7,10 +7,10 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::format_time;
 use super::organisations::OrganisationJson;
 use super::people::PersonJson;
-use super::shown_time;
-use crate::adapters::http::extract::{Identifier, PageQuery, page_of};
+use crate::adapters::http::extract::{PageQuery, PathId, page_response};
 use crate::adapters::http::problem::Problem;
 use crate::application::memberships::{accept_membership, end_membership, list_memberships};
 use crate::application::{Caller, Shop};
@@ -77,7 +77,7 @@ impl From<&Membership> for MembershipJson {
                 Role::Editor => RoleJson::Editor,
                 Role::Manager => RoleJson::Manager,
             },
-            accepted_at: membership.accepted_at.map(shown_time),
+            accepted_at: membership.accepted_at.map(format_time),
         }
     }
 }
@@ -95,14 +95,14 @@ pub(in super::super) async fn list(
         organisation: organisation.into(),
     });
     let last = memberships.last().map(|(membership, _)| membership.id.to_string());
-    Ok(page_of(&query, page.limit, last, items.collect::<Vec<_>>()))
+    Ok(page_response(&query, page.limit, last, items.collect::<Vec<_>>()))
 }
 
 /// `POST /memberships/{membership_id}/acceptance`
 pub(in super::super) async fn accept(
     caller: Caller,
     State(shop): State<Shop>,
-    Identifier(id): Identifier<MembershipId>,
+    PathId(id): PathId<MembershipId>,
 ) -> Result<Json<MembershipJson>, Problem> {
     Ok(Json((&accept_membership(&shop, &caller, id).await?).into()))
 }
@@ -111,7 +111,7 @@ pub(in super::super) async fn accept(
 pub(in super::super) async fn end(
     caller: Caller,
     State(shop): State<Shop>,
-    Identifier(id): Identifier<MembershipId>,
+    PathId(id): PathId<MembershipId>,
 ) -> Result<StatusCode, Problem> {
     end_membership(&shop, &caller, id).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -13,7 +13,7 @@ use jiff::Timestamp as Instant;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::extract::Faults;
+use super::extract::FieldErrors;
 use crate::domain::product::MAX_CENTS;
 use crate::domain::values::{Currency, Money, Timestamp};
 
@@ -36,23 +36,23 @@ impl From<Money> for MoneyJson {
 }
 
 impl MoneyJson {
-    fn meaning(&self, pointer: &str, faults: &mut Faults) -> Option<Money> {
+    fn validate(&self, pointer: &str, errors: &mut FieldErrors) -> Option<Money> {
         let cents = (1..=MAX_CENTS).contains(&self.cents).then_some(self.cents);
         let cents = cents.ok_or_else(|| format!("must be a number from 1 to {MAX_CENTS}"));
-        let cents = faults.take(&format!("{pointer}/cents"), cents);
-        let currency = faults.take(&format!("{pointer}/currency"), Currency::new(&self.currency));
+        let cents = errors.check(&format!("{pointer}/cents"), cents);
+        let currency = errors.check(&format!("{pointer}/currency"), Currency::new(&self.currency));
         Some(Money { cents: cents?, currency: currency? })
     }
 }
 
 /// A time as it is shown (RFC 3339).
-fn shown_time(time: Timestamp) -> String {
+fn format_time(time: Timestamp) -> String {
     // beyond the year 9999 there is no RFC 3339
     Instant::from_millisecond(time.0).unwrap_or(Instant::MAX).to_string()
 }
 
 /// A time that a client wrote, to the millisecond.
-fn read_time(text: &str) -> Result<Timestamp, &'static str> {
+fn parse_time(text: &str) -> Result<Timestamp, &'static str> {
     let instant: Instant = text.parse().map_err(|_| "must be a time such as 2027-01-31T12:00:00Z")?;
     Ok(Timestamp(instant.as_millisecond()))
 }

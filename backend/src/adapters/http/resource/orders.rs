@@ -9,19 +9,19 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::people::PersonBody;
-use super::{MoneyJson, shown_time};
+use super::{MoneyJson, format_time};
 use crate::adapters::http::extract::{
-    Faults, IdempotencyHeader, Identifier, Identifiers, IfNoneMatch, PageQuery, Sent, page_of, tagged,
+    FieldErrors, IdempotencyHeader, IfNoneMatch, JsonBody, PageQuery, PathId, PathIds, page_response,
+    with_etag,
 };
 use crate::adapters::http::problem::Problem;
-use crate::application::failure::{Failure, Fault, Invalid};
-use crate::application::input::Precondition;
+use crate::application::failure::{Failure, FieldError, Invalid};
 use crate::application::orders::{
-    Repeatable, Wish, cancel_order, list_orders, place_order, read_order, share_order, ship_order,
+    Idempotency, OrderItem, cancel_order, list_orders, place_order, read_order, share_order, ship_order,
     unshare_order,
 };
 use crate::application::ports::IdempotencyKey;
-use crate::application::{Caller, Shop};
+use crate::application::{Caller, Precondition, Shop};
 use crate::domain::order::{MAX_LINES, Order, OrderState};
 use crate::domain::stock::{MAX_QUANTITY, Quantity};
 use crate::domain::values::{CoOwnerId, OrderId, ProductId};
@@ -47,21 +47,23 @@ struct LineBody {
 }
 
 impl OrderBody {
-    fn meaning(self) -> Result<Vec<Wish>, Invalid> {
+    fn validate(self) -> Result<Vec<OrderItem>, Invalid> {
         if self.lines.is_empty() || self.lines.len() > MAX_LINES {
-            return Err(Fault::body("/lines", &format!("must have 1 to {MAX_LINES} lines")).alone());
+            return Err(
+                FieldError::body("/lines", &format!("must have 1 to {MAX_LINES} lines")).into_invalid()
+            );
         }
-        let mut faults = Faults::default();
-        let wishes = self.lines.into_iter().enumerate().map(|(n, line)| {
+        let mut errors = FieldErrors::default();
+        let items = self.lines.into_iter().enumerate().map(|(n, line)| {
             let product = line.product_id.parse::<ProductId>().map_err(|_| "must be the id of a product");
-            let product = faults.take(&format!("/lines/{n}/product_id"), product);
+            let product = errors.check(&format!("/lines/{n}/product_id"), product);
             let quantity =
                 Quantity::new(line.quantity).ok_or_else(|| format!("must be from 1 to {MAX_QUANTITY}"));
-            let quantity = faults.take(&format!("/lines/{n}/quantity"), quantity);
-            Some(Wish { product: product?, quantity: quantity? })
+            let quantity = errors.check(&format!("/lines/{n}/quantity"), quantity);
+            Some(OrderItem { product: product?, quantity: quantity? })
         });
-        let wishes: Vec<_> = wishes.collect();
-        faults.end(wishes.into_iter().collect())
+        let items: Vec<_> = items.collect();
+        errors.finish(items.into_iter().collect())
     }
 }
 
@@ -140,12 +142,12 @@ impl TryFrom<&Order> for OrderJson {
             seller_issuer: line.seller.issuer().to_owned(),
             quantity: line.quantity.get(),
             price: line.price.into(),
-            shipped_at: line.shipped_at.map(shown_time),
+            shipped_at: line.shipped_at.map(format_time),
         });
         let co_owners = order.co_owners.iter().map(|co_owner| CoOwnerJson {
             id: co_owner.id.to_string(),
-            issuer: co_owner.who.issuer().to_owned(),
-            subject: co_owner.who.subject().to_owned(),
+            issuer: co_owner.principal.issuer().to_owned(),
+            subject: co_owner.principal.subject().to_owned(),
         });
         // an order whose lines have no sum cannot have been placed
         let total = order.total().map_err(|error| {
@@ -162,8 +164,8 @@ impl TryFrom<&Order> for OrderJson {
                 OrderState::Shipped => OrderStateJson::Shipped,
                 OrderState::Cancelled => OrderStateJson::Cancelled,
             },
-            placed_at: shown_time(order.placed_at),
-            cancelled_at: order.cancelled_at.map(shown_time),
+            placed_at: format_time(order.placed_at),
+            cancelled_at: order.cancelled_at.map(format_time),
             lines: lines.collect(),
             total: total.into(),
             co_owners: co_owners.collect(),
@@ -171,12 +173,12 @@ impl TryFrom<&Order> for OrderJson {
     }
 }
 
-fn shown(order: &Order) -> Result<Response, Problem> {
-    Ok(tagged(order.version, Json(OrderJson::try_from(order)?)))
+fn order_response(order: &Order) -> Result<Response, Problem> {
+    Ok(with_etag(order.version, Json(OrderJson::try_from(order)?)))
 }
 
 fn created(location: String, order: &Order) -> Result<Response, Problem> {
-    Ok((StatusCode::CREATED, [(LOCATION, location)], shown(order)?).into_response())
+    Ok((StatusCode::CREATED, [(LOCATION, location)], order_response(order)?).into_response())
 }
 
 /// `POST /orders`
@@ -184,13 +186,18 @@ pub(in super::super) async fn place(
     caller: Caller,
     State(shop): State<Shop>,
     IdempotencyHeader(key): IdempotencyHeader,
-    sent: Sent<OrderBody>,
+    body: JsonBody<OrderBody>,
 ) -> Result<Response, Problem> {
-    let repeatable = key.map(|key| Repeatable {
-        key: IdempotencyKey { who: caller.principal.id().clone(), method: "POST", route: "/orders", key },
-        fingerprint: sent.fingerprint(),
+    let idempotency = key.map(|key| Idempotency {
+        key: IdempotencyKey {
+            principal: caller.principal.id().clone(),
+            method: "POST",
+            route: "/orders",
+            key,
+        },
+        fingerprint: body.fingerprint(),
     });
-    let order = place_order(&shop, &caller, repeatable, || sent.read()?.meaning()).await?;
+    let order = place_order(&shop, &caller, idempotency, || body.parse()?.validate()).await?;
     created(format!("/orders/{}", order.id), &order)
 }
 
@@ -203,55 +210,55 @@ pub(in super::super) async fn list(
     let page = query.page()?;
     let orders = list_orders(&shop, &caller, page).await?;
     let items = orders.iter().map(OrderJson::try_from).collect::<Result<_, _>>()?;
-    Ok(page_of(&query, page.limit, orders.last().map(|order| order.id.to_string()), items))
+    Ok(page_response(&query, page.limit, orders.last().map(|order| order.id.to_string()), items))
 }
 
 /// `GET /orders/{order_id}`
 pub(in super::super) async fn read(
     caller: Caller,
     State(shop): State<Shop>,
-    Identifier(id): Identifier<OrderId>,
+    PathId(id): PathId<OrderId>,
     if_none_match: IfNoneMatch,
 ) -> Result<Response, Problem> {
     let order = read_order(&shop, &caller, id).await?;
-    Ok(if_none_match.show(order.version, Json(OrderJson::try_from(&order)?)))
+    Ok(if_none_match.respond(order.version, Json(OrderJson::try_from(&order)?)))
 }
 
 /// `POST /orders/{order_id}/cancellation`
 pub(in super::super) async fn cancel(
     caller: Caller,
     State(shop): State<Shop>,
-    Identifier(id): Identifier<OrderId>,
+    PathId(id): PathId<OrderId>,
     precondition: Precondition,
 ) -> Result<Response, Problem> {
-    shown(&cancel_order(&shop, &caller, id, precondition).await?)
+    order_response(&cancel_order(&shop, &caller, id, precondition).await?)
 }
 
 /// `POST /orders/{order_id}/shipment`
 pub(in super::super) async fn ship(
     caller: Caller,
     State(shop): State<Shop>,
-    Identifier(id): Identifier<OrderId>,
+    PathId(id): PathId<OrderId>,
     precondition: Precondition,
 ) -> Result<Response, Problem> {
-    shown(&ship_order(&shop, &caller, id, precondition).await?)
+    order_response(&ship_order(&shop, &caller, id, precondition).await?)
 }
 
 /// `POST /orders/{order_id}/co-owners`
 pub(in super::super) async fn share(
     caller: Caller,
     State(shop): State<Shop>,
-    Identifier(id): Identifier<OrderId>,
+    PathId(id): PathId<OrderId>,
     precondition: Precondition,
-    sent: Sent<PersonBody>,
+    body: JsonBody<PersonBody>,
 ) -> Result<Response, Problem> {
     let input = || {
-        let mut faults = Faults::default();
-        let who = sent.read()?.meaning("", &caller.principal, &mut faults);
-        faults.end(who)
+        let mut errors = FieldErrors::default();
+        let who = body.parse()?.validate("", &caller.principal, &mut errors);
+        errors.finish(who)
     };
     let order = share_order(&shop, &caller, id, precondition, input).await?;
-    let share = order.co_owners.last().ok_or(Failure::Absent("co-owner"))?.id;
+    let share = order.co_owners.last().ok_or(Failure::NotFound("co-owner"))?.id;
     created(format!("/orders/{id}/co-owners/{share}"), &order)
 }
 
@@ -259,8 +266,8 @@ pub(in super::super) async fn share(
 pub(in super::super) async fn unshare(
     caller: Caller,
     State(shop): State<Shop>,
-    Identifiers(id, share): Identifiers<OrderId, CoOwnerId>,
+    PathIds(id, share): PathIds<OrderId, CoOwnerId>,
     precondition: Precondition,
 ) -> Result<Response, Problem> {
-    shown(&unshare_order(&shop, &caller, id, share, precondition).await?)
+    order_response(&unshare_order(&shop, &caller, id, share, precondition).await?)
 }

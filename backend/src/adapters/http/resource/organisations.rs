@@ -11,11 +11,11 @@ use utoipa::ToSchema;
 
 use super::memberships::{MembershipJson, RoleJson};
 use super::people::PersonBody;
-use crate::adapters::http::extract::{Faults, Identifier, PageQuery, Sent, page_of};
+use crate::adapters::http::extract::{FieldErrors, JsonBody, PageQuery, PathId, page_response};
 use crate::adapters::http::problem::Problem;
-use crate::application::failure::{Fault, Invalid};
+use crate::application::failure::{FieldError, Invalid};
 use crate::application::memberships::{Invitation, invite_member, read_members};
-use crate::application::organisations::{add_department, found_organisation, read_organisation};
+use crate::application::organisations::{add_department, create_organisation, read_organisation};
 use crate::application::{Caller, Shop};
 use crate::domain::organisation::Organisation;
 use crate::domain::values::{MembershipId, OrganisationId, Text};
@@ -29,8 +29,8 @@ pub(in super::super) struct OrganisationBody {
 }
 
 impl OrganisationBody {
-    fn meaning(self) -> Result<Text<200>, Invalid> {
-        Text::new(self.name).map_err(|error| Fault::body("/name", &error).alone())
+    fn validate(self) -> Result<Text<200>, Invalid> {
+        Text::new(self.name).map_err(|error| FieldError::body("/name", &error).into_invalid())
     }
 }
 
@@ -45,10 +45,10 @@ pub(in super::super) struct InvitationBody {
 }
 
 impl InvitationBody {
-    fn meaning(self, caller: &Principal) -> Result<Invitation, Invalid> {
-        let mut faults = Faults::default();
-        let member = self.member.meaning("/member", caller, &mut faults);
-        faults.end(member.map(|member| Invitation { member, role: self.role.into() }))
+    fn validate(self, caller: &Principal) -> Result<Invitation, Invalid> {
+        let mut errors = FieldErrors::default();
+        let member = self.member.validate("/member", caller, &mut errors);
+        errors.finish(member.map(|member| Invitation { member, role: self.role.into() }))
     }
 }
 
@@ -81,19 +81,19 @@ fn created(organisation: &Organisation) -> Response {
 }
 
 /// `POST /organisations`
-pub(in super::super) async fn found(
+pub(in super::super) async fn create(
     caller: Caller,
     State(shop): State<Shop>,
-    sent: Sent<OrganisationBody>,
+    body: JsonBody<OrganisationBody>,
 ) -> Result<Response, Problem> {
-    Ok(created(&found_organisation(&shop, &caller, || sent.read()?.meaning()).await?))
+    Ok(created(&create_organisation(&shop, &caller, || body.parse()?.validate()).await?))
 }
 
 /// `GET /organisations/{organisation_id}`
 pub(in super::super) async fn read(
     caller: Caller,
     State(shop): State<Shop>,
-    Identifier(id): Identifier<OrganisationId>,
+    PathId(id): PathId<OrganisationId>,
 ) -> Result<Json<OrganisationJson>, Problem> {
     Ok(Json((&read_organisation(&shop, &caller, id).await?).into()))
 }
@@ -102,32 +102,32 @@ pub(in super::super) async fn read(
 pub(in super::super) async fn add(
     caller: Caller,
     State(shop): State<Shop>,
-    Identifier(id): Identifier<OrganisationId>,
-    sent: Sent<OrganisationBody>,
+    PathId(id): PathId<OrganisationId>,
+    body: JsonBody<OrganisationBody>,
 ) -> Result<Response, Problem> {
-    Ok(created(&add_department(&shop, &caller, id, || sent.read()?.meaning()).await?))
+    Ok(created(&add_department(&shop, &caller, id, || body.parse()?.validate()).await?))
 }
 
 /// `GET /organisations/{organisation_id}/members`
 pub(in super::super) async fn members(
     caller: Caller,
     State(shop): State<Shop>,
-    Identifier(id): Identifier<OrganisationId>,
+    PathId(id): PathId<OrganisationId>,
     query: PageQuery<MembershipId>,
 ) -> Result<Response, Problem> {
     let members = read_members(&shop, &caller, id, || query.page()).await?;
     let items: Vec<_> = members.iter().map(MembershipJson::from).collect();
-    Ok(page_of(&query, query.page()?.limit, members.last().map(|member| member.id.to_string()), items))
+    Ok(page_response(&query, query.page()?.limit, members.last().map(|member| member.id.to_string()), items))
 }
 
 /// `POST /organisations/{organisation_id}/members`
 pub(in super::super) async fn invite(
     caller: Caller,
     State(shop): State<Shop>,
-    Identifier(id): Identifier<OrganisationId>,
-    sent: Sent<InvitationBody>,
+    PathId(id): PathId<OrganisationId>,
+    body: JsonBody<InvitationBody>,
 ) -> Result<Response, Problem> {
-    let membership = invite_member(&shop, &caller, id, || sent.read()?.meaning(&caller.principal)).await?;
+    let membership = invite_member(&shop, &caller, id, || body.parse()?.validate(&caller.principal)).await?;
     let location = format!("/memberships/{}", membership.id);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(MembershipJson::from(&membership))).into_response())
 }

@@ -5,7 +5,7 @@ use portcullis_principal::{Principal, PrincipalId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::adapters::http::extract::Faults;
+use crate::adapters::http::extract::FieldErrors;
 use crate::application::Caller;
 use crate::domain::values::Text;
 
@@ -36,15 +36,15 @@ pub(in super::super) struct PersonBody {
 
 impl PersonBody {
     /// Whom `caller` means.
-    pub(super) fn meaning(
+    pub(super) fn validate(
         self,
         pointer: &str,
         caller: &Principal,
-        faults: &mut Faults,
+        errors: &mut FieldErrors,
     ) -> Option<PrincipalId> {
         let issuer = self.issuer.unwrap_or_else(|| caller.issuer().to_owned());
-        let issuer = faults.take(&format!("{pointer}/issuer"), Text::<255>::new(issuer));
-        let subject = faults.take(&format!("{pointer}/subject"), Text::<255>::new(self.subject));
+        let issuer = errors.check(&format!("{pointer}/issuer"), Text::<255>::new(issuer));
+        let subject = errors.check(&format!("{pointer}/subject"), Text::<255>::new(self.subject));
         Some(PrincipalId::new(issuer?.as_str(), subject?.as_str()))
     }
 }

@@ -48,7 +48,7 @@ pub(super) async fn request_id(mut request: Request, next: Next) -> Response {
 
 /// Log lines within the request carry its id; a refusal is a line of its own. For the operators' port, whose successes are
 /// not logged: probes ask every few seconds.
-pub(super) async fn named_in_log(request: Request, next: Next) -> Response {
+pub(super) async fn log_refusals(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().map_or("", |id| id.0.as_str());
     let span = info_span!("operations", request_id = id);
     let response = next.run(request).instrument(span.clone()).await;
@@ -59,9 +59,9 @@ pub(super) async fn named_in_log(request: Request, next: Next) -> Response {
     response
 }
 
-pub(super) async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
-    let begun = Instant::now();
-    let _under_way = app.metrics.begun();
+pub(super) async fn log_and_count(State(app): State<App>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let _in_flight = app.metrics.request_started();
     let method = request.method().as_str().to_owned();
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let id = request.extensions().get::<RequestId>().map_or("", |id| id.0.as_str());
@@ -78,9 +78,9 @@ pub(super) async fn observe(State(app): State<App>, request: Request, next: Next
         decision = Empty,
     );
     let response = next.run(request).instrument(span.clone()).await;
-    let took = begun.elapsed();
+    let took = started.elapsed();
     let status = response.status().as_u16();
-    app.metrics.answered(&method, &route, status, took);
+    app.metrics.request_finished(&method, &route, status, took);
     let decision = match status {
         401 => "unauthenticated",
         403 => "refused",
@@ -96,14 +96,14 @@ pub(super) async fn observe(State(app): State<App>, request: Request, next: Next
     response
 }
 
-/// Says in the log who it is, hashed if so configured.
-pub(super) fn subject(app: &App, who: &PrincipalId) {
+/// Says in the log principal it is, hashed if so configured.
+pub(super) fn record_subject(app: &App, principal: &PrincipalId) {
     let span = Span::current();
     match &app.subject_salt {
-        None => span.record("subject", tracing::field::display(who)),
+        None => span.record("subject", tracing::field::display(principal)),
         Some(salt) => {
             let mut hash = Sha256::new();
-            for part in [salt, who.issuer(), who.subject()] {
+            for part in [salt, principal.issuer(), principal.subject()] {
                 hash.update((part.len() as u64).to_be_bytes());
                 hash.update(part);
             }

@@ -1,4 +1,4 @@
-//! The health check of an image that has no shell and no curl: the program asks the one that runs.
+//! Health check for an image without a shell or curl: the program queries the running instance.
 
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -8,12 +8,12 @@ use anyhow::{Context as _, ensure};
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Asks `/readyz` of the operators' port.
+/// Queries `/readyz` of the operations port.
 ///
 /// # Errors
-/// Nobody answers there, or the service is not ready.
+/// The port does not answer, or the service is not ready.
 pub fn check(mut operations: SocketAddr) -> anyhow::Result<()> {
-    // who listens on every address listens on this one
+    // a server that listens on all addresses also listens on the loopback address
     match operations.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => operations.set_ip(Ipv4Addr::LOCALHOST.into()),
         IpAddr::V6(ip) if ip.is_unspecified() => operations.set_ip(Ipv6Addr::LOCALHOST.into()),
@@ -24,7 +24,7 @@ pub fn check(mut operations: SocketAddr) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The first line of the answer.
+/// Returns the status line of the response.
 fn status(address: SocketAddr) -> std::io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;

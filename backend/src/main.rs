@@ -1,4 +1,4 @@
-//! Wiring only: settings to adapters, adapters to the application, the application to the network.
+//! Wires settings to adapters, adapters to use cases, and use cases to the network.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ async fn main() -> ExitCode {
     match run_command(Cli::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // one line: what could not be done, and why
+            // one line: what failed, and why
             eprintln!("backend: {error:#}");
             ExitCode::FAILURE
         }
@@ -49,11 +49,12 @@ async fn run_command(Cli { command, settings }: Cli) -> anyhow::Result<()> {
     }
 }
 
-/// JSON lines on the standard output, `RUST_LOG` says how many.
+/// Initializes logging: JSON lines on standard output, filtered by `RUST_LOG`.
 fn init_logging() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
     tracing_subscriber::fmt().json().flatten_event(true).with_span_list(false).with_env_filter(filter).init();
-    // a panic is a line like any other. What it says may hold what a client sent: where it was is enough
+    // logs a panic as one JSON line. The panic's message may contain client data, so only its
+    // location is logged
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!(at = panic.location().map(tracing::field::display), "panicked");
     }));
@@ -96,7 +97,7 @@ async fn run_server(settings: Settings) -> anyhow::Result<()> {
     tracing::info!("stopping");
     shutdown.cancel();
     service.await?;
-    // the operators see the service until its end
+    // the operations port stays open until the service port has closed
     operations_shutdown.cancel();
     operators.await?;
     store.close().await;
@@ -110,13 +111,13 @@ fn verifier(settings: &Settings) -> anyhow::Result<AssertionVerifier> {
         (Some(file), _) => AssertionVerifier::from_jwks_file(file, issuer, audience)?,
         (None, Some(jwks)) => AssertionVerifier::from_jwks(jwks, issuer, audience)?,
         (None, None) => anyhow::bail!(
-            "the gateway's public keys are missing: set --gateway-jwks-file or --gateway-jwks (`portcullis keygen` makes them)"
+            "the gateway's public keys are missing: set --gateway-jwks-file or --gateway-jwks (`portcullis keygen` creates them)"
         ),
     };
     Ok(verifier.with_header(&settings.assertion_header))
 }
 
-/// The database with its schema up to date. One that does not answer yet is waited for.
+/// Opens the database and migrates its schema. Retries a database that does not answer yet.
 async fn open_store(settings: &Settings) -> anyhow::Result<SqlStore> {
     let store = SqlStore::open(&settings.database_url)?;
     let started = Instant::now();

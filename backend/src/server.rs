@@ -1,4 +1,4 @@
-//! Listens, and answers until it is told to stop: then what was begun is finished, and nothing new is taken on.
+//! HTTP server with graceful shutdown: it stops accepting, then finishes the requests in progress.
 
 use std::io;
 use std::time::Duration;
@@ -11,21 +11,22 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-/// How long a client may take to send the head of a request.
+/// Time limit for a client to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long to wait when no connection can be accepted: the process has no file descriptors left.
+/// Pause after a failed `accept`, which usually means that no file descriptors are left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What one server may take on.
+/// Limits of one server.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerLimits {
-    /// The largest head of a request, in bytes.
+    /// Maximum size of a request head, in bytes.
     pub head: usize,
-    /// How long what was begun may go on once it is told to stop.
+    /// Time limit for the requests in progress after the shutdown signal.
     pub grace: Duration,
 }
 
-/// Serves HTTP/1.1 and HTTP/2 (prior knowledge) until `shutdown`, and then for at most the grace.
+/// Serves HTTP/1.1 and HTTP/2 (prior knowledge) until `shutdown`, then waits at most
+/// [`ServerLimits::grace`] for the requests in progress.
 pub async fn serve(listener: TcpListener, app: Router, limits: ServerLimits, shutdown: CancellationToken) {
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(limits.head);
@@ -43,28 +44,30 @@ pub async fn serve(listener: TcpListener, app: Router, limits: ServerLimits, shu
                 let connection =
                     builder.serve_connection_with_upgrades(with_nodelay(stream), service).into_owned();
                 let connection = connections.watch(connection);
-                // a client that goes away or talks nonsense is its own affair
+                // a client that disconnects or breaks the protocol is not an error of the service
                 tokio::spawn(async move {
-                    connection.await.map_err(|error| tracing::debug!(error, "a connection broke"))
+                    connection
+                        .await
+                        .map_err(|error| tracing::debug!(error, "connection closed with an error"))
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "no connection can be accepted");
+                tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
     drop(listener);
     if tokio::time::timeout(limits.grace, connections.shutdown()).await.is_err() {
-        tracing::warn!("what was begun took longer than the grace and is cut off");
+        tracing::warn!("requests in progress exceeded the grace period and are aborted");
     }
 }
 
 fn with_nodelay(stream: TcpStream) -> TokioIo<TcpStream> {
-    // answers are small: none should wait for another packet
+    // responses are small: none should wait for another packet
     let no_delay: io::Result<()> = stream.set_nodelay(true);
     if let Err(error) = no_delay {
-        tracing::debug!(%error, "TCP_NODELAY cannot be set");
+        tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     TokioIo::new(stream)
 }

@@ -1,11 +1,11 @@
-//! The machine's clock.
+//! System clock.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::application::ports::Clock;
 use crate::domain::values::Timestamp;
 
-/// The wall clock of the machine.
+/// Wall clock of the machine.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock;
 

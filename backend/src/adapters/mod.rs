@@ -1,4 +1,4 @@
-//! What touches the world: HTTP on one side, the database on the other, the clock.
+//! Adapters: HTTP, the database, and the clock.
 
 pub mod clock;
 pub mod http;

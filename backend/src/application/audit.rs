@@ -1,4 +1,5 @@
-//! Use cases of audit records.
+//! Use cases of audit records. The role table decides who is an auditor; audit records have no
+//! owner.
 
 use super::failure::Failure;
 use super::ports::Page;
@@ -6,7 +7,7 @@ use super::session::{Caller, Session, Shop};
 use crate::domain::audit::AuditRecord;
 use crate::domain::values::AuditId;
 
-/// The records, the latest first.
+/// Lists the audit records, newest first.
 ///
 /// # Errors
 /// See [`Failure`].

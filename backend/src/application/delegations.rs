@@ -1,4 +1,5 @@
-//! Use cases of delegations.
+//! Use cases of delegations: a grantor lets a delegate act on the grantor's orders for a limited
+//! time.
 
 use portcullis_principal::PrincipalId;
 use uuid::Uuid;
@@ -9,18 +10,18 @@ use super::session::{Caller, Input, Session, Shop};
 use crate::domain::delegation::{Delegation, DelegationError, ReadDelegation, RevokeDelegation, Scope};
 use crate::domain::values::{DelegationId, Timestamp};
 
-/// Whom, how and until when.
+/// Parameters of a new delegation.
 #[derive(Clone, Debug)]
 pub struct NewDelegation {
-    /// Whom.
+    /// Who may act.
     pub delegate: PrincipalId,
-    /// How.
+    /// On what the delegate may act.
     pub scope: Scope,
-    /// Until just before.
+    /// First instant at which the delegation is no longer active.
     pub until: Timestamp,
 }
 
-/// Grants the delegation.
+/// Grants a delegation.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -45,7 +46,7 @@ pub async fn grant_delegation(
     session.commit(delegation.into_inner()).await
 }
 
-/// The caller's delegations, ended ones included, the latest first.
+/// Lists the delegations that the caller granted or received, newest first, including expired ones.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -59,7 +60,7 @@ pub async fn list_delegations(
     session.commit(delegations).await
 }
 
-/// The delegation, to its two sides.
+/// Returns a delegation to its grantor or its delegate.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -70,7 +71,7 @@ pub async fn read_delegation(shop: &Shop, caller: &Caller, id: DelegationId) -> 
     session.commit(permit.into_inner()).await
 }
 
-/// Revokes the delegation.
+/// Revokes a delegation. It takes effect immediately.
 ///
 /// # Errors
 /// See [`Failure`].

@@ -11,16 +11,16 @@ use crate::domain::organisation::{
 };
 use crate::domain::values::{MembershipId, OrganisationId};
 
-/// Whom, as what.
+/// Parameters of an invitation.
 #[derive(Clone, Debug)]
 pub struct Invitation {
-    /// Whom.
+    /// Who is invited.
     pub member: PrincipalId,
-    /// As what.
+    /// The role that the invitation offers.
     pub role: Role,
 }
 
-/// Invites them. The place counts for nothing until they accept.
+/// Invites a person to an organisation. The membership has no effect until the person accepts it.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -39,7 +39,7 @@ pub async fn invite_member(
     session.commit(membership.into_inner()).await
 }
 
-/// The node's members, invited ones included, to its managers.
+/// Lists the members of an organisation, including invited persons. Only its managers may.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -56,7 +56,7 @@ pub async fn read_members(
     session.commit(members).await
 }
 
-/// The caller's memberships, the latest first, with their nodes.
+/// Lists the caller's memberships and invitations with their organisations, newest first.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -70,7 +70,7 @@ pub async fn list_memberships(
     session.commit(memberships).await
 }
 
-/// Accepts the membership.
+/// Accepts an invitation.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -87,7 +87,7 @@ pub async fn accept_membership(
     session.commit(membership.into_inner()).await
 }
 
-/// Ends the membership, at once.
+/// Ends a membership or declines an invitation. It takes effect immediately.
 ///
 /// # Errors
 /// See [`Failure`].

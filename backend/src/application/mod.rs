@@ -1,4 +1,5 @@
-//! What the shop does: one file a noun. Each use case loads, asks [`session`] for a permit, does, records, commits.
+//! Use cases, one file per noun. Each loads a resource, gets a permit from its [`session`], changes
+//! the resource, records the use of the bypass, and commits.
 
 pub mod failure;
 pub mod ports;

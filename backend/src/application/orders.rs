@@ -13,28 +13,29 @@ use crate::domain::order::{
 use crate::domain::stock::{Quantity, StockChange};
 use crate::domain::values::{CoOwnerId, OrderId, ProductId};
 
-/// What is to be bought.
+/// One product of a new order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderItem {
-    /// Of what.
+    /// The product.
     pub product: ProductId,
-    /// How many.
+    /// Number of pieces.
     pub quantity: Quantity,
 }
 
-/// Under what the request may be sent again, and what tells its body from another.
+/// Idempotency key of a request, with the fingerprint of its body.
 #[derive(Clone, Debug)]
 pub struct Idempotency {
-    /// The key.
+    /// The idempotency key.
     pub key: IdempotencyKey,
-    /// Of the body.
+    /// Hash of the body.
     pub fingerprint: String,
 }
 
-/// Places the order, or gives the answer that was given under the same key.
+/// Places an order for the caller, or returns the order that a request with the same idempotency
+/// key placed. No ownership question arises: the caller is always the customer.
 ///
 /// # Errors
-/// See [`Failure`]. Stock that is not there is a conflict; a product that is not there, a fault of the body.
+/// See [`Failure`]. Insufficient stock is a conflict; an unknown product is a field error.
 pub async fn place_order(
     shop: &Shop,
     caller: &Caller,
@@ -66,7 +67,7 @@ pub async fn place_order(
     session.commit(order.into_inner()).await
 }
 
-/// The record of the first time, to those who may still see it.
+/// Returns the order of the first request as it was placed, if the caller may still read it.
 async fn replay(
     mut session: Session<'_>,
     record: &IdempotencyRecord,
@@ -80,8 +81,8 @@ async fn replay(
     session.commit(permit.into_inner().as_placed()).await
 }
 
-/// The lines in the order of the items. Products are loaded in the order of their ids, so that two buyers of the same
-/// things wait for each other in one direction only.
+/// Takes the items from stock. Returns the order lines in the order of the items. Products are
+/// loaded in the order of their ids, so that concurrent buyers cannot deadlock.
 async fn sell_items(
     session: &mut Session<'_>,
     items: &[OrderItem],
@@ -103,7 +104,8 @@ async fn sell_items(
     Ok((bought.into_iter().map(|(_, line, _)| line).collect(), taken))
 }
 
-/// The orders, the latest first.
+/// Lists the caller's orders and those shared with the caller, newest first. For an admin, lists
+/// all orders by the bypass.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -118,7 +120,7 @@ pub async fn list_orders(shop: &Shop, caller: &Caller, page: Page<OrderId>) -> R
     session.commit(orders).await
 }
 
-/// The order, to those who may see it.
+/// Returns an order.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -129,10 +131,10 @@ pub async fn read_order(shop: &Shop, caller: &Caller, id: OrderId) -> Result<Ord
     session.commit(permit.into_inner()).await
 }
 
-/// Cancels the order.
+/// Cancels an order and returns its pieces to stock.
 ///
 /// # Errors
-/// See [`Failure`]. Once anything of it is shipped it is a conflict.
+/// See [`Failure`]. An order of which any line was shipped is a conflict.
 pub async fn cancel_order(
     shop: &Shop,
     caller: &Caller,
@@ -146,7 +148,7 @@ pub async fn cancel_order(
         precondition.check(permit.resource().version).and_then(|()| Ok(permit.cancel(session.now)?));
     let (mut session, (order, mut back)) = session.record_rejection(outcome).await?;
     session.tx.update_order(&order).await?;
-    // in the order of their ids, as buyers take them
+    // in the order of their ids, as `sell_items` does, so that transactions cannot deadlock
     back.sort_by_key(|change: &StockChange| change.product());
     for change in back {
         session.tx.change_stock(change).await?;
@@ -154,7 +156,7 @@ pub async fn cancel_order(
     session.commit(order.into_inner()).await
 }
 
-/// Ships the caller's lines of the order.
+/// Ships the lines of an order that the caller sells.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -173,7 +175,7 @@ pub async fn ship_order(
     session.commit(order.into_inner()).await
 }
 
-/// Shares the order. The new co-owner is the last one.
+/// Shares an order. The new co-owner is the last in the list.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -193,10 +195,10 @@ pub async fn share_order(
     session.commit(order.into_inner()).await
 }
 
-/// Ends the share.
+/// Stops sharing an order with a co-owner.
 ///
 /// # Errors
-/// See [`Failure`]. A share that is not there is absent, as any other thing.
+/// See [`Failure`]. A share that does not exist is [`Failure::NotFound`].
 pub async fn unshare_order(
     shop: &Shop,
     caller: &Caller,

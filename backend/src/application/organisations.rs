@@ -7,7 +7,7 @@ use super::session::{Caller, Input, Session, Shop};
 use crate::domain::organisation::{AddDepartment, Organisation, ReadOrganisation};
 use crate::domain::values::{MembershipId, OrganisationId, Text};
 
-/// Founds the company.
+/// Creates an organisation. Any caller may; the caller becomes its manager.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -24,7 +24,7 @@ pub async fn create_organisation(
     session.commit(company.into_inner()).await
 }
 
-/// The node, to those who belong to it or above.
+/// Returns an organisation to the members of it or of an organisation above it.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -39,7 +39,7 @@ pub async fn read_organisation(
     session.commit(permit.into_inner()).await
 }
 
-/// Adds the department. Whoever manages the node above manages it too.
+/// Adds a department. The managers of the organisations above also manage the department.
 ///
 /// # Errors
 /// See [`Failure`].

@@ -1,4 +1,4 @@
-//! Use cases of products.
+//! Use cases of products. Anyone may list and read them.
 
 use uuid::Uuid;
 
@@ -10,8 +10,9 @@ use crate::domain::ownership::Permit;
 use crate::domain::product::{Product, ProductDetails, UpdateProduct, WithdrawProduct};
 use crate::domain::values::{OrganisationId, ProductId};
 
-/// The products on offer, the latest first, and the product after which the next page begins, if there may be one. A page
-/// may hold fewer products than its limit and still have a next one: one page reads a bounded number of products.
+/// Lists or searches products that are not withdrawn, newest first. Returns them with the id after
+/// which the next page begins, if there may be a next page. A page scans a bounded number of
+/// products, so it may hold fewer than its limit and still have a next page.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -31,7 +32,7 @@ pub async fn list_products(
     Ok((products, next))
 }
 
-/// The product, as long as it is on offer.
+/// Returns a product that is not withdrawn.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -42,19 +43,19 @@ pub async fn read_product(shop: &Shop, id: ProductId) -> Result<Product, Failure
     product.ok_or(Failure::NotFound("product"))
 }
 
-/// What is to be offered, and by whom if not by oneself.
+/// Parameters of a new product.
 #[derive(Clone, Debug)]
 pub struct NewProduct {
-    /// In whose name.
+    /// The organisation that the product belongs to; none for a product of the caller alone.
     pub organisation: Option<OrganisationId>,
-    /// What.
+    /// Name, description, price and stock.
     pub details: ProductDetails,
 }
 
-/// Offers the product.
+/// Adds a product. With an organisation, the caller must be one of its editors.
 ///
 /// # Errors
-/// See [`Failure`]. An organisation that is not there is a fault of the body.
+/// See [`Failure`]. An unknown organisation is a field error.
 pub async fn add_product(
     shop: &Shop,
     caller: &Caller,
@@ -66,7 +67,7 @@ pub async fn add_product(
     let product = match organisation {
         None => Product::offer(id, &caller.principal, details),
         Some(organisation) => match permit(&mut session, organisation).await {
-            // it is named in the body, not in the path
+            // the organisation is named in the body, so its absence is not a 404
             Err(Failure::NotFound(_)) => {
                 return Err(FieldError::body("/organisation_id", &"must be an organisation of the shop")
                     .into_invalid()
@@ -84,10 +85,10 @@ async fn permit(session: &mut Session<'_>, id: OrganisationId) -> Result<Permit<
     session.authorize::<AddProduct>(organisation).await
 }
 
-/// Replaces what is said about the product.
+/// Replaces the details of a product.
 ///
 /// # Errors
-/// See [`Failure`]. The precondition is required: stock is part of what is replaced.
+/// See [`Failure`]. The precondition is required, because the stock is among the details.
 pub async fn update_product(
     shop: &Shop,
     caller: &Caller,
@@ -104,7 +105,7 @@ pub async fn update_product(
     session.commit(product.into_inner()).await
 }
 
-/// Withdraws the product.
+/// Withdraws a product.
 ///
 /// # Errors
 /// See [`Failure`]. The precondition is required.

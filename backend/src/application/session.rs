@@ -1,5 +1,6 @@
-//! The door of every use case: a transaction, and the permits that are given out in it. The only caller of
-//! [`ownership::decide`], and the one place where the admin's bypass is put on record.
+//! The session that each use case runs in: one transaction and the permits that it issues. This is
+//! the only caller of [`ownership::decide`], and the only place that records the use of the admin
+//! bypass.
 
 use std::sync::Arc;
 
@@ -13,51 +14,51 @@ use crate::domain::ownership::{self, ADMIN_ROLE, Action, Permit, Resource as _};
 use crate::domain::values::{AuditId, Text, Timestamp};
 use uuid::Uuid;
 
-/// What every use case works with.
+/// Dependencies of the use cases.
 #[derive(Clone)]
 pub struct Shop {
-    /// Where everything is kept.
+    /// Persistent storage.
     pub store: Arc<dyn Store>,
-    /// What time it is.
+    /// Wall clock.
     pub clock: Arc<dyn Clock>,
-    /// What the operator chose.
+    /// Settings of the operator.
     pub settings: Settings,
 }
 
-/// What the operator chose.
+/// Settings of the operator.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
-    /// The admin's bypass needs a reason.
+    /// The admin bypass requires a reason.
     pub admin_reason_required: bool,
-    /// What is another's seems to be absent.
+    /// A resource to which the caller has no right is reported as absent.
     pub hide_existence: bool,
 }
 
-/// Who asks.
+/// The caller of a use case.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// Who it is.
+    /// The authenticated principal.
     pub principal: Principal,
-    /// Why, if they are an admin and said so.
+    /// The reason that an admin gave for using the bypass.
     pub reason: Option<Text<500>>,
-    /// The request, as the logs call it.
+    /// Id of the request, as in the log.
     pub request_id: Option<String>,
 }
 
 impl Caller {
-    /// Whether the bypass is open to them.
+    /// Returns whether the caller may use the bypass.
     pub(super) fn is_admin(&self) -> bool {
         self.principal.roles().iter().any(|role| role == ADMIN_ROLE)
     }
 }
 
-/// One use case at work: a transaction, and what the permits in it are decided by.
+/// One run of a use case: its transaction, and the inputs of its ownership decisions.
 pub(super) struct Session<'a> {
     pub(super) tx: Box<dyn Transaction>,
     pub(super) caller: &'a Caller,
     pub(super) now: Timestamp,
     shop: &'a Shop,
-    /// What goes on record when the use case ends, however it ends.
+    /// Audit records to insert when the use case ends.
     audit_records: Vec<AuditRecord>,
 }
 
@@ -66,18 +67,19 @@ impl<'a> Session<'a> {
         Self { tx, caller, now: shop.clock.now(), shop, audit_records: Vec::new() }
     }
 
-    /// For use cases that only look. An admin's look may be recorded, so it writes.
+    /// Begins a session that reads. For an admin it can also write, because reading by the bypass
+    /// is recorded.
     pub(super) async fn read(shop: &'a Shop, caller: &'a Caller) -> Result<Self, Failure> {
         let tx = if caller.is_admin() { shop.store.write().await? } else { shop.store.read().await? };
         Ok(Self::new(shop, caller, tx))
     }
 
-    /// For use cases that change something.
+    /// Begins a session that changes something.
     pub(super) async fn write(shop: &'a Shop, caller: &'a Caller) -> Result<Self, Failure> {
         Ok(Self::new(shop, caller, shop.store.write().await?))
     }
 
-    /// For use cases that must not be done twice under this key.
+    /// Begins a session that must not run twice under the same key.
     pub(super) async fn write_exclusive(
         shop: &'a Shop,
         caller: &'a Caller,
@@ -87,7 +89,7 @@ impl<'a> Session<'a> {
         Ok(Self::new(shop, caller, tx))
     }
 
-    /// May the caller do `A` to this?
+    /// Decides whether the caller may perform `A` on the resource.
     pub(super) async fn authorize<A: Action>(&mut self, resource: A::Resource) -> Result<Permit<A>, Failure> {
         let (span, kind, name) = (Span::current(), resource.kind(), resource.name());
         span.record("operation", A::OPERATION.id());
@@ -119,8 +121,9 @@ impl<'a> Session<'a> {
         Ok(permit)
     }
 
-    /// Goes on if what was permitted can be done. If not, nothing has been written yet but what goes on record: what an
-    /// admin learns from a rejection is learned by the bypass too.
+    /// Continues if the permitted change succeeded. Otherwise records a rejected use of the bypass,
+    /// because the rejection also tells an admin something about the resource. Nothing else may
+    /// have been written before.
     pub(super) async fn record_rejection<T>(
         mut self,
         outcome: Result<T, Failure>,
@@ -137,7 +140,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Ends the use case. The bypass is recorded in the same transaction: no record, no deed, and nothing to show for it.
+    /// Inserts the audit records and commits. If an audit record cannot be written, the transaction
+    /// is rolled back and the result is not returned.
     pub(super) async fn commit<T>(mut self, outcome: T) -> Result<T, Failure> {
         for record in &self.audit_records {
             self.tx.record(record).await?;
@@ -147,24 +151,26 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Reads what was sent.
+/// Input that has not been read yet. A use case reads it only after the ownership decision, so that
+/// a caller without a right learns nothing from validation errors.
 pub trait Input<T>: FnOnce() -> Result<T, Invalid> + Send {}
 
 impl<T, F: FnOnce() -> Result<T, Invalid> + Send> Input<T> for F {}
 
-/// Which versions the change is meant for.
+/// Versions that a change expects (RFC 9110 13.1.1, `If-Match`). Checked only after the ownership
+/// decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Precondition {
-    /// The caller did not say.
+    /// The request has no precondition.
     None,
-    /// Any, as long as there is one: `*`.
+    /// Any version: `*`.
     Any,
-    /// One of these. Empty if none of what was sent can be a version of anything.
+    /// One of these versions. Empty if the header holds no valid entity tag.
     Versions(Vec<i64>),
 }
 
 impl Precondition {
-    /// For what can be changed without having been seen.
+    /// Checks an optional precondition.
     pub(super) fn check(&self, version: i64) -> Result<(), Failure> {
         match self {
             Self::Versions(seen) if !seen.contains(&version) => Err(Failure::PreconditionFailed),
@@ -172,7 +178,8 @@ impl Precondition {
         }
     }
 
-    /// For what is replaced whole: whoever has not seen it would undo another's change.
+    /// Checks a required precondition. A replacement without one could overwrite a concurrent
+    /// change.
     pub(super) fn require(&self, version: i64) -> Result<(), Failure> {
         match self {
             Self::None => Err(Failure::PreconditionRequired),

@@ -1,4 +1,4 @@
-//! A delegation: somebody lets another act on all of their orders, for a while.
+//! Delegations: a grantor lets a delegate act on all of the grantor's orders for a limited time.
 
 use std::time::Duration;
 
@@ -10,28 +10,28 @@ use super::values::{DelegationId, Timestamp};
 
 pub use super::relations::{Delegation, Scope};
 
-/// The longest that a delegation may last.
+/// Maximum duration of a delegation.
 pub const MAX_DURATION: Duration = Duration::from_hours(366 * 24);
 
-/// Why there is no such delegation.
+/// Reason why a delegation cannot be granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DelegationError {
-    /// It would be over.
+    /// The end is not in the future.
     #[error("must be in the future")]
     Expired,
-    /// It would last too long.
-    #[error("must be at most a year away")]
+    /// The end is more than [`MAX_DURATION`] away.
+    #[error("must be at most 366 days from now")]
     TooLong,
-    /// Nobody is their own delegate.
-    #[error("must be somebody else")]
+    /// The delegate is the grantor.
+    #[error("must not be the caller")]
     SelfDelegation,
 }
 
 impl Delegation {
-    /// The caller lets `delegate` act on the caller's orders.
+    /// Creates a delegation from the caller to `delegate`.
     ///
     /// # Errors
-    /// If it would be over, last too long, or be for oneself.
+    /// If the end is not in the future or is too far away, or the delegate is the grantor.
     pub fn grant(
         id: DelegationId,
         grantor: &Principal,

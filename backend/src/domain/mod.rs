@@ -1,4 +1,5 @@
-//! What the shop is about: orders, products, who may touch them. Pure: no serde, no SQL, no HTTP, no clock.
+//! Domain model: orders, products, organisations, and who may access them. Pure: no serde, SQL,
+//! HTTP or clock.
 
 pub mod audit;
 pub mod delegation;

@@ -1,4 +1,4 @@
-//! Organisations: trees of nodes (a company, its departments), and who belongs to which node as what.
+//! Organisations: trees of companies and departments, and their members.
 
 use portcullis_principal::{Principal, PrincipalId};
 
@@ -8,51 +8,52 @@ use super::values::{MembershipId, OrganisationId, Text, Timestamp};
 
 pub use super::relations::Role;
 
-/// How deep a tree can be.
+/// Maximum depth of an organisation tree.
 pub const MAX_DEPTH: u32 = 16;
 
-/// One node of a tree.
+/// A company, or a department below another organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Organisation {
-    /// Its name for machines.
+    /// Identifier of the organisation.
     pub id: OrganisationId,
-    /// What it is called.
+    /// Name of the organisation.
     pub name: Text<200>,
-    /// The node above it; `None` for a company.
+    /// The organisation above; `None` for a company.
     pub parent: Option<OrganisationId>,
-    /// How many nodes are above it.
+    /// Number of organisations above.
     pub depth: u32,
 }
 
-/// Somebody's place in a node. A manager offers it, and it counts once the member has accepted: nobody's orders are laid
-/// open by being named.
+/// Membership of a person in an organisation. A manager invites the person; the membership has no
+/// effect until the person accepts, so that nobody gains access to a person's orders by inviting
+/// them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Membership {
-    /// Its name for machines.
+    /// Identifier of the membership.
     pub id: MembershipId,
-    /// In which node.
+    /// The organisation.
     pub organisation: OrganisationId,
-    /// Whose.
+    /// The member.
     pub member: PrincipalId,
-    /// As what.
+    /// Role of the member.
     pub role: Role,
-    /// Since when it counts.
+    /// Time of the acceptance; `None` for an invitation.
     pub accepted_at: Option<Timestamp>,
 }
 
-/// Why an organisation cannot be so.
+/// Reason why an organisation or membership cannot be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OrganisationError {
-    /// More than [`MAX_DEPTH`].
-    #[error("the organisation has too many levels")]
+    /// The tree would be deeper than [`MAX_DEPTH`].
+    #[error("the organisation tree has the maximum depth of {MAX_DEPTH}")]
     TooDeep,
-    /// Once is enough.
-    #[error("the membership has been accepted")]
+    /// The invitation has already been accepted.
+    #[error("the membership has already been accepted")]
     AlreadyAccepted,
 }
 
 impl Organisation {
-    /// A company of the caller's, and the caller as its manager.
+    /// Creates a company, with the caller as its manager.
     pub fn create(
         id: OrganisationId,
         name: Text<200>,
@@ -73,7 +74,7 @@ impl Organisation {
 }
 
 impl Permit<AddDepartment> {
-    /// A node below this one.
+    /// Adds a department below the organisation.
     ///
     /// # Errors
     /// If the tree would be too deep.
@@ -90,7 +91,7 @@ impl Permit<AddDepartment> {
 }
 
 impl Permit<InviteMember> {
-    /// Offers somebody a place in the node.
+    /// Invites a person.
     pub fn invite(self, id: MembershipId, member: PrincipalId, role: Role) -> Authorized<Membership> {
         self.make(|organisation, _| Membership {
             id,
@@ -103,10 +104,10 @@ impl Permit<InviteMember> {
 }
 
 impl Permit<AcceptMembership> {
-    /// Takes the place that was offered.
+    /// Accepts the invitation.
     ///
     /// # Errors
-    /// If it has been taken.
+    /// If it has already been accepted.
     pub fn accept(self, now: Timestamp) -> Result<Authorized<Membership>, OrganisationError> {
         self.change(|membership| match membership.accepted_at.replace(now) {
             None => Ok(()),

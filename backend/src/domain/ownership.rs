@@ -1,10 +1,12 @@
-//! Level 3, in one place: may this principal do this to that aggregate, and by what right?
+//! Ownership (level 3): may this principal perform this operation on this resource, and by which
+//! right?
 //!
-//! [`decide`] is the only way to a [`Permit`], and a permit the only way to an [`Authorized`] change, which is all that the
-//! storage writes. So a use case that forgot the question does not compile. The permit holds the very aggregate that was
-//! asked about, so it cannot be used on another.
+//! [`decide`] is the only source of a [`Permit`], and only a permit yields an [`Authorized`]
+//! change, which is all that the storage writes. A use case that skips the decision therefore does
+//! not compile. A permit owns the resource that it was issued for, so it cannot be used for
+//! another.
 //!
-//! A permit cannot be made by hand:
+//! A permit cannot be constructed elsewhere:
 //!
 //! ```compile_fail,E0451
 //! # use backend::domain::{order::{CancelOrder, Order}, ownership::{Permit, Right}};
@@ -14,7 +16,7 @@
 //! }
 //! ```
 //!
-//! nor be used for something else:
+//! it cannot be used for another operation:
 //!
 //! ```compile_fail,E0599
 //! # use backend::domain::{order::ReadOrder, ownership::Permit, values::Timestamp};
@@ -23,7 +25,7 @@
 //! }
 //! ```
 //!
-//! and an order that no permit has changed is not written:
+//! and the storage does not accept an order that was changed without a permit:
 //!
 //! ```compile_fail,E0308
 //! # use backend::application::ports::{StoreError, Transaction};
@@ -41,10 +43,11 @@ use portcullis_principal::{Principal, PrincipalId};
 use super::relations::{Relations, Relationship, Role, Scope};
 use super::values::{OrganisationId, Timestamp};
 
-/// The role of those who may do what they have no right to, deliberately and on the record.
+/// The role that may use the admin bypass: access without a right, which is recorded in the audit
+/// log.
 pub const ADMIN_ROLE: &str = "admin";
 
-/// The proof that the caller may do `A` to this very aggregate, and by what right.
+/// Proof that the caller may perform `A` on this resource, with the right that allows it.
 #[derive(Debug)]
 pub struct Permit<A: Action> {
     resource: A::Resource,
@@ -52,19 +55,20 @@ pub struct Permit<A: Action> {
     right: Right,
 }
 
-/// The caller has no right that is good for the operation.
+/// The caller has no right that allows the operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no right to {}", .0.id())]
+#[error("no right allows {}", .0.id())]
 pub struct Refused(pub Operation);
 
-/// What a permit, or the caller's own making, brought forth: all that the storage writes.
+/// Result of a permitted change, or a new resource of the caller: all that the storage writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorized<T>(T);
 
-/// Decides. The plainest right that is good for it wins; the bypass comes last, so an admin's own things are not audited.
+/// Decides whether the caller may perform `A`. The first right that allows it is used. The bypass
+/// comes last, so an admin's access to own resources is not audited.
 ///
 /// # Errors
-/// If there is no such right.
+/// If no right allows the operation.
 pub fn decide<A: Action>(
     resource: A::Resource,
     caller: &Principal,
@@ -80,27 +84,27 @@ pub fn decide<A: Action>(
 }
 
 impl<A: Action> Permit<A> {
-    /// The aggregate.
+    /// Returns the resource.
     pub fn resource(&self) -> &A::Resource {
         &self.resource
     }
 
-    /// Who may.
+    /// Returns the caller.
     pub fn principal(&self) -> &PrincipalId {
         &self.principal
     }
 
-    /// By what right.
+    /// Returns the right that allows the operation.
     pub fn right(&self) -> Right {
         self.right
     }
 
-    /// The aggregate, for those who only read it, or remove it whole.
+    /// Returns the resource, to read or delete it.
     pub fn into_inner(self) -> A::Resource {
         self.resource
     }
 
-    /// Changes the aggregate. For the domain's own files, which know the rules of the change.
+    /// Changes the resource. Only the domain, which knows the rules of each change, may call this.
     pub(super) fn change<E>(
         mut self,
         change: impl FnOnce(&mut A::Resource) -> Result<(), E>,
@@ -109,19 +113,19 @@ impl<A: Action> Permit<A> {
         Ok(Authorized(self.resource))
     }
 
-    /// Makes something new on the strength of it.
+    /// Creates a resource that depends on the permitted one.
     pub(super) fn make<T>(self, make: impl FnOnce(&A::Resource, &PrincipalId) -> T) -> Authorized<T> {
         Authorized(make(&self.resource, &self.principal))
     }
 }
 
 impl<T> Authorized<T> {
-    /// What somebody makes for themselves needs no permit.
+    /// Wraps a new resource of the caller, which needs no permit.
     pub(super) fn own(new: T) -> Self {
         Self(new)
     }
 
-    /// The thing, once it is written.
+    /// Returns the value after it was stored.
     pub fn into_inner(self) -> T {
         self.0
     }
@@ -135,30 +139,31 @@ impl<T> Deref for Authorized<T> {
     }
 }
 
-/// What can be somebody's.
+/// Resource to which principals have rights.
 pub trait Resource {
-    /// What such things are called.
+    /// Kind of resource, such as `order`.
     fn kind(&self) -> &'static str;
 
-    /// What audit records call it.
+    /// Name of the resource in audit records.
     fn name(&self) -> String;
 
-    /// Whose [`Relations`] matter.
+    /// The other side of the [`Relations`] that the decision needs.
     fn relationship(&self) -> Relationship<'_>;
 
-    /// The rights that `who` has by itself, the plainest first. What they are good for is the [`Operation`]'s affair.
+    /// Returns the rights that `principal` has to the resource, the most direct first.
+    /// [`Operation::allows`] decides what each right allows.
     fn rights(&self, principal: &PrincipalId, relations: &Relations, now: Timestamp) -> Vec<Right>;
 }
 
-/// An operation as a type.
+/// Operation as a type.
 pub trait Action {
-    /// On what.
+    /// The type of resource that the operation applies to.
     type Resource: Resource;
-    /// The same as a value.
+    /// The operation as a value.
     const OPERATION: Operation;
 }
 
-/// Declares operations as types, beside the aggregate that they are done to.
+/// Declares the operations on one type of resource as types.
 macro_rules! actions {
     ($resource:ty: $($name:ident),+ $(,)?) => { $(
         #[doc = concat!("[`Operation::", stringify!($name), "`](crate::domain::ownership::Operation::", stringify!($name), ")")]
@@ -175,15 +180,16 @@ pub(super) use actions;
 
 macro_rules! operations {
     ($( $(#[$doc:meta])+ $name:ident = $id:literal; )+) => {
-        /// Everything that is done to something of somebody's.
+        /// Operation on a resource.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Operation { $( $(#[$doc])+ $name, )+ }
 
         impl Operation {
-            /// All of them.
+            /// All operations.
             pub const ALL: &'static [Self] = &[ $(Self::$name,)+ ];
 
-            /// The name in logs, audit records and the golden matrix.
+            /// Returns the name of the operation in logs, audit records and the snapshot of the
+            /// permission matrix.
             pub const fn id(self) -> &'static str {
                 match self { $(Self::$name => $id,)+ }
             }
@@ -192,44 +198,45 @@ macro_rules! operations {
 }
 
 operations! {
-    /// See an order.
+    /// Read an order.
     ReadOrder = "read-order";
-    /// See everybody's orders.
+    /// List the orders of all customers.
     ListAllOrders = "list-all-orders";
     /// Cancel an order.
     CancelOrder = "cancel-order";
-    /// Send an order's goods on their way.
+    /// Ship order lines.
     ShipOrder = "ship-order";
-    /// Share an order with somebody.
+    /// Share an order with a co-owner.
     AddCoOwner = "add-co-owner";
-    /// Share an order with somebody no more.
+    /// Stop sharing an order with a co-owner.
     RemoveCoOwner = "remove-co-owner";
-    /// Offer a product in the name of an organisation.
+    /// Add a product that belongs to an organisation.
     AddProduct = "add-product";
-    /// Change what is said about a product.
+    /// Change the details of a product.
     UpdateProduct = "update-product";
-    /// Offer a product no more.
+    /// Withdraw a product.
     WithdrawProduct = "withdraw-product";
-    /// See a delegation.
+    /// Read a delegation.
     ReadDelegation = "read-delegation";
-    /// End a delegation.
+    /// Revoke a delegation.
     RevokeDelegation = "revoke-delegation";
-    /// See a node of an organisation.
+    /// Read an organisation.
     ReadOrganisation = "read-organisation";
-    /// Put a node below a node.
+    /// Add a department below an organisation.
     AddDepartment = "add-department";
-    /// See who belongs to a node.
+    /// List the members of an organisation.
     ReadMembers = "read-members";
-    /// Offer somebody a place in a node.
+    /// Invite a person to an organisation.
     InviteMember = "invite-member";
-    /// Take the place that was offered.
+    /// Accept an invitation.
     AcceptMembership = "accept-membership";
-    /// Leave, or be made to leave.
+    /// End a membership or decline an invitation.
     EndMembership = "end-membership";
 }
 
 impl Operation {
-    /// The whole table: what each right is good for. The golden matrix shows it row by row.
+    /// Permission matrix: returns whether the right allows the operation. A snapshot test shows the
+    /// matrix row by row.
     pub fn allows(self, right: &Right) -> bool {
         use Right::{AdminBypass, CoOwner, Delegate, OrganisationRole, Owner, Seller};
         let manager = matches!(right, OrganisationRole { role: Role::Manager, .. });
@@ -241,7 +248,8 @@ impl Operation {
             }
             Self::ListAllOrders => matches!(right, AdminBypass),
             Self::ShipOrder => matches!(right, Seller | AdminBypass),
-            // the bypass can make nobody a co-owner, delegate or member: it could not be undone by ending it
+            // the bypass does not allow these: a co-owner, delegate or member would keep the access
+            // that the bypass gave
             Self::AddCoOwner | Self::RemoveCoOwner | Self::RevokeDelegation | Self::AcceptMembership => {
                 matches!(right, Owner)
             }
@@ -255,35 +263,35 @@ impl Operation {
     }
 }
 
-/// By what somebody may do something.
+/// Right to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Right {
-    /// It is theirs.
+    /// The principal owns the resource.
     Owner,
-    /// The owner shares this one with them.
+    /// The owner shares the resource with the principal.
     CoOwner,
-    /// The owner lets them act on all of the owner's orders.
+    /// The owner lets the principal act on all of the owner's orders.
     Delegate {
-        /// How.
+        /// What the delegate may do.
         scope: Scope,
-        /// Until just before.
+        /// First instant at which the delegation is no longer active.
         until: Timestamp,
     },
-    /// What they are in an organisation.
+    /// The principal has a role in an organisation.
     OrganisationRole {
-        /// In this node, which is the thing's or above it.
+        /// The organisation, which is that of the resource or above it.
         organisation: OrganisationId,
-        /// As this.
+        /// The role.
         role: Role,
     },
-    /// They sell what was ordered.
+    /// The principal sells a line of the order.
     Seller,
-    /// None, but they are an admin: on the record.
+    /// No right, but the admin role. Every use is audited.
     AdminBypass,
 }
 
 impl Right {
-    /// The name in logs and in the golden matrix.
+    /// Returns the name of the right in logs and in the snapshot of the permission matrix.
     pub fn id(&self) -> &'static str {
         match self {
             Self::Owner => "owner",
@@ -298,7 +306,7 @@ impl Right {
         }
     }
 
-    /// Whether it must be audited.
+    /// Returns whether the use of the right must be audited.
     pub fn is_bypass(&self) -> bool {
         matches!(self, Self::AdminBypass)
     }

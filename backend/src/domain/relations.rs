@@ -1,81 +1,83 @@
-//! Facts on record between people, from which rights follow.
+//! Facts from which rights follow: delegations, and positions in organisations.
 
 use portcullis_principal::PrincipalId;
 
 use super::values::{DelegationId, OrganisationId, Timestamp};
 
-/// What is on record between the caller and an aggregate's [`Relationship`]. Facts only: what follows from them is decided here.
+/// Facts between the caller and the other side of a resource's [`Relationship`]. The resource
+/// derives the caller's rights from them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Relations {
-    /// The delegations that the relationship's person granted to the caller, ended ones included.
+    /// Delegations from the person to the caller, including expired ones.
     pub delegations: Vec<Delegation>,
-    /// The caller's accepted memberships at or above the relationship's nodes.
+    /// The caller's accepted memberships at or above the organisations of the other side.
     pub positions: Vec<Position>,
 }
 
-/// An accepted membership of the caller's, seen from a node at or below it.
+/// An accepted membership of the caller, as seen from an organisation at or below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// Where the caller is a member.
+    /// The organisation of which the caller is a member.
     pub organisation: OrganisationId,
-    /// As what.
+    /// Role of the caller.
     pub role: Role,
-    /// How many levels above the other node: 0 for the very node.
+    /// Number of levels between the two organisations: 0 if they are the same.
     pub levels_above: u32,
-    /// What the relationship's person is in the other node, if the relationship is to a person.
+    /// Role of the person in the lower organisation, if the relationship is to a person.
     pub person_role: Option<Role>,
 }
 
-/// To whom or what an aggregate ties people besides its owner.
+/// The person or organisation through which principals other than the owner have rights to a
+/// resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Relationship<'a> {
-    /// To nobody.
+    /// No other principal has rights.
     None,
-    /// To those whom this person let act, and to the managers above.
+    /// The person's delegates, and the managers above the person, have rights.
     Person(&'a PrincipalId),
-    /// To those who have a role in this node or above.
+    /// The members of this organisation and of those above it have rights.
     Organisation(OrganisationId),
 }
 
-/// A delegation. It is over at `until`, to the millisecond, or when it is revoked, which removes it.
+/// A delegation. It ends at `until`, to the millisecond, or when it is revoked, which deletes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delegation {
-    /// Its name for machines.
+    /// Identifier of the delegation.
     pub id: DelegationId,
-    /// Whose orders: its owner.
+    /// The grantor: the owner of the delegation and of the orders.
     pub grantor: PrincipalId,
-    /// Who may act on them.
+    /// The person who may act on the orders.
     pub delegate: PrincipalId,
-    /// How.
+    /// What the delegate may do.
     pub scope: Scope,
-    /// Since when.
+    /// Time of the grant.
     pub granted_at: Timestamp,
-    /// Until just before.
+    /// First instant at which the delegation is no longer active.
     pub until: Timestamp,
 }
 
-/// For what.
+/// What a delegate may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
-    /// For reading only.
+    /// Read orders.
     Reading,
-    /// For everything that acts on an order, but not for sharing it further.
+    /// Everything that acts on an order, except sharing it.
     Everything,
 }
 
-/// What somebody is in a node, and by that in every node below it.
+/// Role of a member in an organisation and in every organisation below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
-    /// Belongs to it.
+    /// Belongs to the organisation.
     Member,
     /// Edits its products.
     Editor,
-    /// Edits its products, reads the orders of everybody below, and says who belongs to it.
+    /// Edits its products, reads the orders of everyone below, and manages its members.
     Manager,
 }
 
 impl Delegation {
-    /// Whether it holds at this time.
+    /// Returns whether the delegation is active at this time.
     pub fn is_active(&self, now: Timestamp) -> bool {
         now < self.until
     }

@@ -1,29 +1,29 @@
-//! Pieces of a product: what orders and products share.
+//! Quantities and stock changes, which orders and products share.
 
 use std::num::NonZeroU32;
 
 use super::values::ProductId;
 
-/// How many pieces of one product one order can have.
+/// Maximum number of pieces of one product in one order.
 pub const MAX_QUANTITY: u32 = 10_000;
 
-/// A number of pieces: 1 to [`MAX_QUANTITY`].
+/// Number of pieces: 1 to [`MAX_QUANTITY`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Quantity(NonZeroU32);
 
 impl Quantity {
-    /// `None` if there is no such quantity.
+    /// Returns `None` if the number is out of range.
     pub fn new(pieces: u32) -> Option<Self> {
         NonZeroU32::new(pieces).filter(|pieces| pieces.get() <= MAX_QUANTITY).map(Self)
     }
 
-    /// The number.
+    /// Returns the number.
     pub fn get(self) -> u32 {
         self.0.get()
     }
 }
 
-/// Pieces taken from a stock, or put back. Only a sale or a cancellation makes one.
+/// Change of a product's stock. Only a sale or a cancellation creates one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StockChange {
     product: ProductId,
@@ -39,12 +39,12 @@ impl StockChange {
         Self { product, amount: quantity.get().into() }
     }
 
-    /// Whose stock.
+    /// Returns the product.
     pub fn product(self) -> ProductId {
         self.product
     }
 
-    /// How many pieces: negative if they were taken.
+    /// Returns the number of pieces: negative for a sale.
     pub fn amount(self) -> i64 {
         self.amount
     }

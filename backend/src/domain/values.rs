@@ -1,4 +1,4 @@
-//! Values: identifiers, times, texts and money.
+//! Value types: identifiers, timestamps, texts and money.
 
 use std::fmt;
 use std::str::FromStr;
@@ -29,19 +29,19 @@ macro_rules! ids {
 }
 
 ids! {
-    /// Names an order.
+    /// Identifier of an order.
     OrderId;
-    /// Names a product.
+    /// Identifier of a product.
     ProductId;
-    /// Names the share that makes somebody a co-owner of one order.
+    /// Identifier of the share of one order with one co-owner.
     CoOwnerId;
-    /// Names a delegation.
+    /// Identifier of a delegation.
     DelegationId;
-    /// Names a node of an organisation's tree.
+    /// Identifier of an organisation.
     OrganisationId;
-    /// Names somebody's membership in one node.
+    /// Identifier of a membership.
     MembershipId;
-    /// Names an audit record.
+    /// Identifier of an audit record.
     AuditId;
 }
 
@@ -50,36 +50,37 @@ ids! {
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// This time, later by `by`.
+    /// Returns the time that is later by `by`.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
     }
 }
 
-/// A text of 1 to `MAX` characters, with no control character but line breaks and tabs, and not only white space.
+/// Text of 1 to `MAX` characters that is not blank and has no control characters other than line
+/// breaks and tabs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Text<const MAX: usize>(String);
 
-/// Why a text is refused.
+/// Reason why a text is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
-    /// Nothing but white space.
-    #[error("must not be empty")]
+    /// The text is blank.
+    #[error("must not be blank")]
     Empty,
-    /// More than `MAX` characters.
+    /// The text has more than `MAX` characters.
     #[error("must have at most {0} characters")]
     TooLong(usize),
-    /// A control character, which would garble whatever shows it.
-    #[error("must not have control characters")]
+    /// The text has a control character, which could garble a display.
+    #[error("must not contain control characters")]
     Control,
 }
 
 impl<const MAX: usize> Text<MAX> {
-    /// Takes the text as it is.
+    /// Validates a text.
     ///
     /// # Errors
-    /// If it is empty, too long, or has control characters.
+    /// If the text is blank, too long, or has control characters.
     pub fn new(text: impl Into<String>) -> Result<Self, TextError> {
         let text = text.into();
         if text.trim().is_empty() {
@@ -93,23 +94,23 @@ impl<const MAX: usize> Text<MAX> {
         }
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// An ISO 4217 code: three capital letters.
+/// ISO 4217 currency code: three capital letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Currency([u8; 3]);
 
-/// A text that is no currency code.
+/// The text is not a currency code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a currency code of three capital letters, such as EUR")]
 pub struct CurrencyError;
 
 impl Currency {
-    /// Reads a code.
+    /// Parses a currency code.
     ///
     /// # Errors
     /// If it is not three capital letters.
@@ -127,40 +128,40 @@ impl fmt::Display for Currency {
     }
 }
 
-/// An amount.
+/// Amount of money in whole cents, so nothing is ever rounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Money {
-    /// Whole cents, or whatever the hundredth of the currency is called.
+    /// Hundredths of the currency's unit.
     pub cents: i64,
-    /// Of this currency.
+    /// The currency.
     pub currency: Currency,
 }
 
-/// Amounts that do not add up to one.
+/// Reason why amounts cannot be added or multiplied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
-    /// Euro and dollars have no sum.
-    #[error("has prices in several currencies")]
+    /// The currencies differ.
+    #[error("must have prices in one currency")]
     MixedCurrencies,
-    /// More money than there is.
-    #[error("comes to more than can be counted")]
+    /// The result does not fit in an `i64`.
+    #[error("must have a smaller total")]
     Overflow,
 }
 
 impl Money {
-    /// This amount `times` over.
+    /// Returns this amount multiplied by `times`.
     ///
     /// # Errors
-    /// If it is more than can be counted.
+    /// If the result is too large.
     pub fn times(self, times: u32) -> Result<Self, MoneyError> {
         let cents = self.cents.checked_mul(times.into()).ok_or(MoneyError::Overflow)?;
         Ok(Self { cents, ..self })
     }
 
-    /// The sum of the two.
+    /// Returns the sum.
     ///
     /// # Errors
-    /// If the currencies differ, or it is more than can be counted.
+    /// If the currencies differ, or the result is too large.
     pub fn plus(self, other: Self) -> Result<Self, MoneyError> {
         if self.currency != other.currency {
             return Err(MoneyError::MixedCurrencies);

@@ -1,12 +1,15 @@
-//! Admission: what a request passes before its handler runs. In this order:
+//! Admission control: the checks before the handler of a route runs, in this order:
 //!
-//! 1. authentication (401), before anything of the body is read;
-//! 2. the caller's share of the requests in progress (429; 503 for callers without a token, who share one);
-//! 3. the body, which is read within a size (413) and a total time (408), at most [`Limits::bodies`] at once (503);
-//! 4. a place among the requests that are handled (503), and a time limit on the handler (503).
+//! 1. authentication (401), before any of the body is read;
+//! 2. the caller's quota of requests in progress (429; 503 for callers without a token, who share
+//!    one quota);
+//! 3. the body, with a maximum size (413), a time limit (408), and at most [`Limits::bodies`] being
+//!    read at the same time (503);
+//! 4. the maximum concurrency of handlers (503) and their time limit (503).
 //!
-//! A body that arrives slowly or never therefore takes nothing that a request without a body needs. The memory of bodies is
-//! at most ([`Limits::bodies`] + [`Limits::concurrency`]) x [`Limits::body`].
+//! So a body that arrives slowly or never occupies nothing that a request without a body needs. The
+//! bodies take at most ([`Limits::bodies`] + [`Limits::concurrency`]) x [`Limits::body`] bytes of
+//! memory.
 
 use std::time::Duration;
 
@@ -24,17 +27,17 @@ use super::route::{Access, Route};
 use super::state::{App, Limits};
 use super::telemetry;
 
-/// How much of a body that is too large is read before the answer.
+/// Number of bytes that are read of a body that is too large, before the response.
 const MAX_DRAINED: usize = 4 << 20;
 
-/// What admission to one route needs to know.
+/// State of the admission control of one route.
 #[derive(Clone)]
 pub(super) struct Admission {
     pub(super) app: App,
     pub(super) route: &'static Route,
 }
 
-/// Admits a request to its route's handler, or refuses it.
+/// Runs the handler of the route, or rejects the request.
 pub(super) async fn admit(
     State(Admission { app, route }): State<Admission>,
     request: Request,
@@ -58,7 +61,7 @@ pub(super) async fn admit(
     let _slot = limits.quota.take(caller).ok_or_else(|| match caller {
         // RFC 6585 4
         Some(_) => Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-in-progress")
-            .detail("the caller has too many requests in progress; wait for some of them to end")
+            .detail("the caller has too many requests in progress: wait until one has ended")
             .retry_after(1)
             .into_response(),
         None => too_busy(),
@@ -75,7 +78,7 @@ pub(super) async fn admit(
     Ok(run_bounded(&limits.concurrency, limits.time, Request::from_parts(parts, body), next).await)
 }
 
-/// Runs what follows, if there is a place, for at most this time.
+/// Runs the handler within the concurrency and time limits.
 pub(super) async fn run_bounded(
     places: &Semaphore,
     time: Duration,
@@ -83,7 +86,8 @@ pub(super) async fn run_bounded(
     next: Next,
 ) -> Response {
     let Ok(_place) = places.try_acquire() else { return too_busy() };
-    // a transaction that is cut off here is rolled back before its connection is used again, unless its COMMIT was sent already
+    // a transaction that the time limit cuts off is rolled back before its connection is used
+    // again, unless its COMMIT was already sent
     match tokio::time::timeout(time, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-slow").retry_after(1).into_response(),
@@ -94,7 +98,7 @@ fn too_busy() -> Response {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-busy").retry_after(1).into_response()
 }
 
-/// Reads the whole body.
+/// Reads the whole body within its time limit.
 async fn read_body(body: Body, limits: &Limits) -> Result<Body, Problem> {
     let limit = limits.body;
     match tokio::time::timeout(limits.body_time, read_limited(body, limit)).await {
@@ -110,17 +114,19 @@ async fn read_body(body: Body, limits: &Limits) -> Result<Body, Problem> {
     }
 }
 
-/// Why a body was not read.
+/// Reason why a body could not be read.
 enum BodyError {
     TooLarge,
     Incomplete,
 }
 
-/// The body, if it has at most `limit` bytes. A longer one is read to its end, up to [`MAX_DRAINED`], and dropped: a gateway that
-/// is still sending when the connection closes never sees the answer.
+/// Reads a body of at most `limit` bytes. A longer body is read and discarded, up to
+/// [`MAX_DRAINED`] more bytes: a gateway that is still sending when the connection closes never
+/// sees the response.
 async fn read_limited(mut body: Body, limit: usize) -> Result<Vec<u8>, BodyError> {
     let announced = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
-    // one allocation that never grows: frames may be a byte each, and each would keep its own buffer
+    // one allocation that never grows: frames may be one byte each, and each would keep its own
+    // buffer
     let mut bytes = Vec::with_capacity(announced.map_or(limit, |length| length.min(limit)));
     let mut read = 0;
     while let Some(frame) = body.frame().await {

@@ -1,4 +1,5 @@
-//! The application: the router, made of [`ROUTES`], and what stands before every handler.
+//! The two routers: the service, made of [`ROUTES`], and the operations port. Each has its
+//! middleware.
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use super::routes::ROUTES;
 use super::state::App;
 use super::telemetry;
 
-/// The service, to be served.
+/// Returns the router of the service.
 pub fn app(app: App) -> Router {
     ROUTES
         .iter()
@@ -29,7 +30,7 @@ pub fn app(app: App) -> Router {
         })
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(no_such_path)
-        // outermost last: everything is logged and counted, whatever ends it
+        // the outermost layer comes last, so that every response is logged and counted
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(app.clone(), telemetry::log_and_count))
         .layer(from_fn(telemetry::request_id))
@@ -45,7 +46,8 @@ async fn no_such_path() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "no-such-path")
 }
 
-/// Headers that keep a browser from taking a response for something else. A response that is a page sets its own policy.
+/// Sets headers that prevent content sniffing, framing and referrers. A response that is a page
+/// sets its own policy.
 async fn browser_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -56,15 +58,17 @@ async fn browser_headers(request: Request, next: Next) -> Response {
     response
 }
 
-/// The panic itself has been logged by its hook.
+/// Converts a panic, which the panic hook has logged, into a response.
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal").into_response()
 }
 
-/// How many readings of `/readyz` and `/metrics` may be in progress, as each costs a query or a document.
+/// Maximum number of concurrent `/readyz` and `/metrics` requests: each costs a query or a
+/// document.
 const PLACES: usize = 8;
 
-/// `/livez`, `/readyz` and `/metrics`. Nothing keeps `/livez` from answering: an orchestrator restarts what is not alive.
+/// Returns the router of the operations port: `/livez`, `/readyz` and `/metrics`. No limit applies
+/// to `/livez`, because an orchestrator restarts a process that does not answer it.
 pub fn operations_app(app: App) -> Router {
     let (places, time) = (Arc::new(Semaphore::new(PLACES)), app.limits.time);
     let guarded = from_fn(move |request: Request, next: Next| {
@@ -85,7 +89,8 @@ pub fn operations_app(app: App) -> Router {
         .with_state(app)
 }
 
-/// The database answers and has every migration; the keys are loaded, or there would be no verifier.
+/// Ready means that the database answers and has every migration. The keys are always loaded:
+/// without them the program does not start.
 async fn ready(State(app): State<App>) -> Response {
     match app.shop.store.ready().await {
         Ok(()) => ([(CONTENT_TYPE, "application/json")], r#"{"status":"ready"}"#).into_response(),
@@ -103,7 +108,7 @@ async fn metrics(State(app): State<App>) -> Response {
         Ok(text) => ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
             .into_response(),
         Err(error) => {
-            tracing::error!(%error, "the metrics cannot be written");
+            tracing::error!(%error, "cannot format the metrics");
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal").into_response()
         }
     }

@@ -1,4 +1,4 @@
-//! HTTP: requests to use cases, their outcomes to responses.
+//! HTTP adapter: requests become calls of use cases, their results become responses.
 
 mod admission;
 mod app;

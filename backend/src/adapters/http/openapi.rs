@@ -1,4 +1,4 @@
-//! The OpenAPI document, made of the list of routes and of the types that the handlers take in and show.
+//! OpenAPI document, made of the list of routes and the types of their requests and responses.
 
 use axum::http::StatusCode;
 use utoipa::openapi::header::HeaderBuilder;
@@ -14,7 +14,7 @@ use utoipa::openapi::{
 use super::problem::Problem;
 use super::route::{Access, ParameterSet, Route, Schemas, Success, schema_of};
 
-/// The document.
+/// Returns the document of these routes.
 pub(super) fn document(routes: &[Route]) -> OpenApi {
     let mut schemas = Schemas::new();
     let problem = Content::new(Some(schema_of::<Problem>(&mut schemas)));
@@ -23,7 +23,7 @@ pub(super) fn document(routes: &[Route]) -> OpenApi {
         paths.path(route.path, item(route, &problem, &mut schemas))
     });
     let token = Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(
-        "A token of a provider that the gateway knows. The gateway takes it; the service never sees it.",
+        "Token of a provider that the gateway trusts. The gateway verifies it and does not forward it.",
     ));
     let components = ComponentsBuilder::new()
         .schemas_from_iter(schemas)
@@ -34,8 +34,9 @@ pub(super) fn document(routes: &[Route]) -> OpenApi {
                 .title("Shop")
                 .version(env!("CARGO_PKG_VERSION"))
                 .description(Some(
-                    "Orders and products behind the Portcullis gateway. Who somebody is and which roles an endpoint needs is \
-                     decided there; whose an order or a product is, here. Every refusal is a problem document (RFC 9457).",
+                    "Orders and products behind the Portcullis gateway. The gateway authenticates callers and \
+                     checks their roles; this service decides who may access which order or product. Every error is \
+                     a problem document (RFC 9457).",
                 )),
         )
         .paths(paths)
@@ -99,10 +100,10 @@ fn success(route: &Route, schemas: &mut Schemas) -> (StatusCode, Response) {
         response = std::mem::take(&mut response).header(name, header);
     };
     if let Success::Created(_) = route.success {
-        header("Location", "Where it is");
+        header("Location", "Path of the created resource");
     }
     if let Success::Page(_) = route.success {
-        header("Link", "The next page, `rel=\"next\"` (RFC 8288)");
+        header("Link", "Link to the next page, `rel=\"next\"` (RFC 8288)");
     }
     let versioned = [
         ParameterSet::IfMatch,
@@ -111,7 +112,7 @@ fn success(route: &Route, schemas: &mut Schemas) -> (StatusCode, Response) {
         ParameterSet::IdempotencyKey,
     ];
     if content.is_some() && route.parameters.iter().any(|set| versioned.contains(set)) {
-        header("ETag", "Its version (RFC 9110 8.8.3)");
+        header("ETag", "Version of the resource (RFC 9110 8.8.3)");
     }
     if let Some(schema) = content {
         response = response.content("application/json", Content::new(Some(schema)));
@@ -119,10 +120,10 @@ fn success(route: &Route, schemas: &mut Schemas) -> (StatusCode, Response) {
     (status, response.build())
 }
 
-/// Every status that the operation can end in besides its success, once each.
+/// Returns every error status of the operation, once each.
 fn refusals(route: &Route) -> Vec<u16> {
     let mut statuses = route.refusals.to_vec();
-    // a bad assertion is refused even where none is needed
+    // an invalid assertion is rejected even on a public route
     statuses.extend([401, 429, 503]);
     if route.path.contains('{') {
         statuses.push(404);
@@ -179,36 +180,31 @@ impl ParameterSet {
                 let limit = ParameterBuilder::new()
                     .name("limit")
                     .parameter_in(query.clone())
-                    .description(Some("How many at most; 20 unless said otherwise"))
+                    .description(Some("Maximum number of items; the default is 20"))
                     .schema(Some(limit));
-                vec![limit.build(), parameter("after", query, false, "From the link to the next page")]
+                vec![limit.build(), parameter("after", query, false, "Cursor from the link to the next page")]
             }
-            Self::Search => vec![parameter("q", query, false, "Part of the name or the description")],
+            Self::Search => vec![parameter("q", query, false, "Text to search for in name and description")],
             Self::IfNoneMatch => vec![parameter(
                 "If-None-Match",
                 header,
                 false,
-                "The ETag that one has: 304 if it is the same",
+                "ETag of the cached version: 304 if it is current",
             )],
-            Self::IfMatch => vec![parameter("If-Match", header, false, "The ETag of what is to be changed")],
+            Self::IfMatch => vec![parameter("If-Match", header, false, "ETag of the version to change")],
             Self::RequiredIfMatch => {
-                vec![parameter("If-Match", header, true, "The ETag of what is to be changed")]
+                vec![parameter("If-Match", header, true, "ETag of the version to change")]
             }
             Self::IdempotencyKey => {
                 vec![parameter(
                     "Idempotency-Key",
                     header,
                     false,
-                    "One's own name for the request, to send it again safely",
+                    "Key chosen by the client, to repeat the request safely",
                 )]
             }
             Self::AdminReason => {
-                vec![parameter(
-                    "X-Admin-Reason",
-                    header,
-                    false,
-                    "Why an admin does what they have no right to",
-                )]
+                vec![parameter("X-Admin-Reason", header, false, "Reason why an admin uses the bypass")]
             }
         }
     }

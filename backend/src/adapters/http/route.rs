@@ -1,4 +1,4 @@
-//! One operation of the service, as data: how it is reached, what it takes and what it answers.
+//! Description of one operation: its method, path, parameters and responses.
 
 use axum::routing::MethodRouter;
 use utoipa::ToSchema;
@@ -9,15 +9,15 @@ use super::state::App;
 
 /// One operation.
 pub struct Route {
-    /// In capitals. `HEAD` comes with `GET`.
+    /// HTTP method. `GET` also serves `HEAD`.
     pub method: &'static str,
-    /// Its template: a row of the gateway's role table has the same.
+    /// Path template, as in the gateway's role table.
     pub path: &'static str,
-    /// Its name for programs.
+    /// Operation id.
     pub id: &'static str,
-    /// What it does.
+    /// Summary in the OpenAPI document.
     pub summary: &'static str,
-    /// Whom it answers.
+    /// Who may call the operation.
     pub access: Access,
     pub(super) body: Option<SchemaOf>,
     pub(super) success: Success,
@@ -26,31 +26,31 @@ pub struct Route {
     handler: fn() -> MethodRouter<App>,
 }
 
-/// Whom an operation answers.
+/// Who may call an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody: the row is `public`.
+    /// Anyone: its entry in the role table is `public`.
     Public,
-    /// Whoever the gateway vouches for.
+    /// Principals that the gateway authenticated.
     Authenticated,
 }
 
-/// The shape of a success.
+/// Success response.
 #[derive(Clone, Copy)]
 pub(super) enum Success {
-    /// 200 and this.
+    /// 200 with this body.
     Ok(SchemaOf),
-    /// 200 and a page of these.
+    /// 200 with a page of these.
     Page(SchemaOf),
-    /// 201, where it is, and this.
+    /// 201 with `Location` and this body.
     Created(SchemaOf),
     /// 204.
     NoContent,
-    /// A page for people: no part of the document.
+    /// 200 with a page or file that the OpenAPI document leaves out.
     Undocumented,
 }
 
-/// What an operation takes besides the path and the body.
+/// Parameters of an operation besides the path and the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ParameterSet {
     /// `limit` and `after`.
@@ -59,9 +59,9 @@ pub(super) enum ParameterSet {
     Search,
     /// `If-None-Match`.
     IfNoneMatch,
-    /// `If-Match`, if the client likes.
+    /// Optional `If-Match`.
     IfMatch,
-    /// `If-Match`, or 428.
+    /// Required `If-Match`: without it, 428.
     RequiredIfMatch,
     /// `Idempotency-Key`.
     IdempotencyKey,
@@ -132,13 +132,14 @@ impl Route {
     }
 }
 
-/// How a type is described: by a reference to it, and what it and its parts are put among the document's components.
+/// Returns a reference to the schema of a type, and adds the schema and its parts to the document's
+/// components.
 pub(super) type SchemaOf = fn(&mut Schemas) -> RefOr<Schema>;
 
-/// The document's components.
+/// Components of the document.
 pub(super) type Schemas = Vec<(String, RefOr<Schema>)>;
 
-/// Describes `T`.
+/// Schema of `T`.
 pub(super) fn schema_of<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
     let name = T::name().into_owned();
     T::schemas(schemas);
@@ -146,7 +147,7 @@ pub(super) fn schema_of<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
     RefOr::Ref(Ref::from_schema_name(name))
 }
 
-/// Describes anything.
+/// Schema of any object.
 pub(super) fn any_object(_: &mut Schemas) -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(Type::Object).into()
 }

@@ -1,5 +1,6 @@
-//! [`ROUTES`]: the one list of what the service offers. The router, the OpenAPI document and the endpoint walk are made of it.
-//! It says who is asked for a principal, never which roles one needs: that is the role table's affair, at the gateway.
+//! [`ROUTES`]: the list of operations. The router, the OpenAPI document and the endpoint tests are
+//! made of it. It says which operations need a principal; the gateway's role table says which roles
+//! they need.
 
 use std::sync::LazyLock;
 
@@ -22,7 +23,7 @@ use super::route::ParameterSet::{
 };
 use super::route::{Route, any_object, schema_of};
 
-/// Everything that the service offers.
+/// All operations of the service.
 pub static ROUTES: &[Route] = &[
     Route::new("POST", "/orders", "place_order", "Place an order", Authenticated, || post(orders::place))
         .body(schema_of::<OrderBody>)
@@ -33,13 +34,13 @@ pub static ROUTES: &[Route] = &[
         "GET",
         "/orders",
         "list_orders",
-        "See the orders that are one's own or shared with one",
+        "List the caller's orders and those shared with the caller",
         Authenticated,
         || get(orders::list),
     )
     .page(schema_of::<OrderJson>)
     .parameters(&[Page, AdminReason]),
-    Route::new("GET", "/orders/{order_id}", "read_order", "See an order", Authenticated, || {
+    Route::new("GET", "/orders/{order_id}", "read_order", "Get an order", Authenticated, || {
         get(orders::read)
     })
     .ok(schema_of::<OrderJson>)
@@ -59,7 +60,7 @@ pub static ROUTES: &[Route] = &[
         "POST",
         "/orders/{order_id}/shipment",
         "ship_order",
-        "Ship what one sells of an order",
+        "Ship the lines of an order that the caller sells",
         Authenticated,
         || post(orders::ship),
     )
@@ -70,7 +71,7 @@ pub static ROUTES: &[Route] = &[
         "POST",
         "/orders/{order_id}/co-owners",
         "share_order",
-        "Share an order with somebody",
+        "Share an order",
         Authenticated,
         || post(orders::share),
     )
@@ -82,22 +83,22 @@ pub static ROUTES: &[Route] = &[
         "DELETE",
         "/orders/{order_id}/co-owners/{co_owner_id}",
         "unshare_order",
-        "Share an order with somebody no more",
+        "Stop sharing an order",
         Authenticated,
         || delete(orders::unshare),
     )
     .ok(schema_of::<OrderJson>)
     .parameters(&[IfMatch]),
-    Route::new("GET", "/products", "list_products", "See and search the products", Public, || {
+    Route::new("GET", "/products", "list_products", "List and search products", Public, || {
         get(products::list)
     })
     .page(schema_of::<ProductJson>)
     .parameters(&[Page, Search]),
-    Route::new("POST", "/products", "add_product", "Offer a product", Authenticated, || post(products::add))
+    Route::new("POST", "/products", "add_product", "Add a product", Authenticated, || post(products::add))
         .body(schema_of::<NewProductBody>)
         .created(schema_of::<ProductJson>)
         .refusals(&[403]),
-    Route::new("GET", "/products/{product_id}", "read_product", "See a product", Public, || {
+    Route::new("GET", "/products/{product_id}", "read_product", "Get a product", Public, || {
         get(products::read)
     })
     .ok(schema_of::<ProductJson>)
@@ -113,7 +114,7 @@ pub static ROUTES: &[Route] = &[
         "DELETE",
         "/products/{product_id}",
         "withdraw_product",
-        "Offer a product no more",
+        "Withdraw a product",
         Authenticated,
         || delete(products::withdraw),
     )
@@ -123,7 +124,7 @@ pub static ROUTES: &[Route] = &[
         "POST",
         "/delegations",
         "grant_delegation",
-        "Let somebody act on one's orders for a while",
+        "Grant a delegation for the caller's orders",
         Authenticated,
         || post(delegations::grant),
     )
@@ -133,7 +134,7 @@ pub static ROUTES: &[Route] = &[
         "GET",
         "/delegations",
         "list_delegations",
-        "See the delegations that one granted or was granted",
+        "List the delegations that the caller granted or received",
         Authenticated,
         || get(delegations::list),
     )
@@ -143,7 +144,7 @@ pub static ROUTES: &[Route] = &[
         "GET",
         "/delegations/{delegation_id}",
         "read_delegation",
-        "See a delegation",
+        "Get a delegation",
         Authenticated,
         || get(delegations::read),
     )
@@ -152,11 +153,11 @@ pub static ROUTES: &[Route] = &[
         "DELETE",
         "/delegations/{delegation_id}",
         "revoke_delegation",
-        "End a delegation",
+        "Revoke a delegation",
         Authenticated,
         || delete(delegations::revoke),
     ),
-    Route::new("POST", "/organisations", "create_organisation", "Found a company", Authenticated, || {
+    Route::new("POST", "/organisations", "create_organisation", "Create a company", Authenticated, || {
         post(organisations::create)
     })
     .body(schema_of::<OrganisationBody>)
@@ -165,7 +166,7 @@ pub static ROUTES: &[Route] = &[
         "GET",
         "/organisations/{organisation_id}",
         "read_organisation",
-        "See a company or department",
+        "Get a company or department",
         Authenticated,
         || get(organisations::read),
     )
@@ -185,7 +186,7 @@ pub static ROUTES: &[Route] = &[
         "GET",
         "/organisations/{organisation_id}/members",
         "read_members",
-        "See who belongs to a company or department",
+        "List the members of a company or department",
         Authenticated,
         || get(organisations::members),
     )
@@ -195,7 +196,7 @@ pub static ROUTES: &[Route] = &[
         "POST",
         "/organisations/{organisation_id}/members",
         "invite_member",
-        "Offer somebody a place in a company or department",
+        "Invite a person to a company or department",
         Authenticated,
         || post(organisations::invite),
     )
@@ -206,7 +207,7 @@ pub static ROUTES: &[Route] = &[
         "GET",
         "/memberships",
         "list_memberships",
-        "See where one belongs or is invited",
+        "List the caller's memberships and invitations",
         Authenticated,
         || get(memberships::list),
     )
@@ -216,7 +217,7 @@ pub static ROUTES: &[Route] = &[
         "POST",
         "/memberships/{membership_id}/acceptance",
         "accept_membership",
-        "Take the place that one was offered",
+        "Accept an invitation",
         Authenticated,
         || post(memberships::accept),
     )
@@ -226,26 +227,28 @@ pub static ROUTES: &[Route] = &[
         "DELETE",
         "/memberships/{membership_id}",
         "end_membership",
-        "Leave, decline, or make somebody leave",
+        "End a membership or decline an invitation",
         Authenticated,
         || delete(memberships::end),
     ),
-    Route::new("GET", "/audit", "read_audit", "See what admins did by the bypass", Authenticated, || {
+    Route::new("GET", "/audit", "read_audit", "List the uses of the admin bypass", Authenticated, || {
         get(audit::list)
     })
     .page(schema_of::<AuditRecordJson>)
     .parameters(&[Page]),
-    Route::new("GET", "/me", "read_me", "See who one is", Authenticated, || get(people::read))
+    Route::new("GET", "/me", "read_me", "Get the current user", Authenticated, || get(people::read))
         .ok(schema_of::<MeJson>),
-    Route::new("GET", "/openapi.json", "read_openapi", "See this document", Public, || get(serve_openapi))
+    Route::new("GET", "/openapi.json", "read_openapi", "Get this document", Public, || get(serve_openapi))
         .ok(any_object),
-    Route::new("GET", "/docs", "read_docs", "Read and try the document", Public, || get(docs::page))
+    Route::new("GET", "/docs", "read_docs", "Get the Swagger UI page", Public, || get(docs::page))
         .undocumented(),
-    Route::new("GET", "/docs/{file}", "read_docs_file", "Get a file of the page", Public, || get(docs::file))
-        .undocumented(),
+    Route::new("GET", "/docs/{file}", "read_docs_file", "Get a file of the Swagger UI page", Public, || {
+        get(docs::file)
+    })
+    .undocumented(),
 ];
 
-/// The OpenAPI document as it is served and written: JSON with line breaks, for people and for diffs.
+/// OpenAPI document as JSON with line breaks, as it is served and committed.
 pub fn openapi_text() -> &'static str {
     static TEXT: LazyLock<String> = LazyLock::new(|| {
         let mut text = openapi::document(ROUTES).to_pretty_json().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What the handlers and the layers before them share.
+//! State that the handlers and the middleware share.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -12,35 +12,35 @@ use tokio::sync::Semaphore;
 use super::metrics::Metrics;
 use crate::application::Shop;
 
-/// What the handlers work with.
+/// State of the service.
 #[derive(Clone)]
 pub struct App {
-    /// The use cases' world.
+    /// Dependencies of the use cases.
     pub shop: Shop,
-    /// Who the callers are.
+    /// Verifier of the gateway's assertions.
     pub verifier: AssertionVerifier,
-    /// What is counted.
+    /// Metrics of the service.
     pub metrics: Metrics,
-    /// How much is taken on.
+    /// Limits on requests.
     pub limits: Limits,
-    /// With it, logs hold hashes of subjects instead of the subjects.
+    /// Salt: with it, the log contains hashes of subjects instead of subjects.
     pub subject_salt: Option<Arc<str>>,
 }
 
-/// How much is taken on. See `admission` for the order.
+/// Limits on requests. `admission` applies them.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// The largest body, in bytes.
+    /// Maximum size of a body, in bytes.
     pub body: usize,
-    /// How long a whole body may take to arrive.
+    /// Time limit for a whole body to arrive.
     pub body_time: Duration,
-    /// How many bodies may be read at once.
+    /// Permits to read a body.
     pub bodies: Arc<Semaphore>,
-    /// How long a handler may take.
+    /// Time limit of a handler.
     pub time: Duration,
-    /// How many requests may be handled at once.
+    /// Permits to run a handler.
     pub concurrency: Arc<Semaphore>,
-    /// How many requests of one caller may be in progress, from the start of their bodies.
+    /// Maximum number of requests in progress per caller, counted from the start of their bodies.
     pub quota: RequestQuota,
 }
 
@@ -56,8 +56,8 @@ impl FromRef<App> for Shop {
     }
 }
 
-/// Requests in progress by caller, so that one caller cannot hold all of them. Holds an entry only for callers with a request
-/// in progress. Clones share their counts.
+/// Number of requests in progress by caller, limited so that one caller cannot occupy the service.
+/// It has entries only for callers with a request in progress. Clones share their counts.
 #[derive(Clone, Debug)]
 pub struct RequestQuota {
     in_progress: Arc<Mutex<HashMap<Option<PrincipalId>, usize>>>,
@@ -66,12 +66,13 @@ pub struct RequestQuota {
 }
 
 impl RequestQuota {
-    /// At most `per_principal` requests for each principal, and `anonymous` for all callers without one together.
+    /// Creates a quota of `per_principal` requests for each principal, and of `anonymous` requests
+    /// for all callers without a principal together.
     pub fn new(per_principal: usize, anonymous: usize) -> Self {
         Self { in_progress: Arc::default(), per_principal, anonymous }
     }
 
-    /// One more request of this caller, or `None` if the caller has its share.
+    /// Counts one more request of the caller. Returns `None` if the quota is used up.
     pub(super) fn take(&self, caller: Option<&PrincipalId>) -> Option<QuotaSlot> {
         let limit = if caller.is_some() { self.per_principal } else { self.anonymous };
         let mut in_progress = self.in_progress.lock().unwrap_or_else(PoisonError::into_inner);
@@ -84,7 +85,7 @@ impl RequestQuota {
     }
 }
 
-/// One request in progress, until it is dropped.
+/// One request in progress. Dropping it returns it to the quota.
 pub(super) struct QuotaSlot {
     in_progress: Arc<Mutex<HashMap<Option<PrincipalId>, usize>>>,
     caller: Option<PrincipalId>,

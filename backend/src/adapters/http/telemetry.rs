@@ -1,4 +1,4 @@
-//! One log line and one count for every request. Never a token, an assertion, a body or a query.
+//! One log line and one count per request. Tokens, assertions, bodies and queries are never logged.
 
 use std::time::Instant;
 
@@ -18,12 +18,13 @@ use super::state::App;
 const REQUEST_ID: HeaderName = HeaderName::from_static(REQUEST_ID_HEADER);
 const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// What the logs call the request: the gateway's name for it, or one of our own.
+/// Id of a request in the log: the gateway's, or one of this service.
 #[derive(Clone, Debug)]
 pub(super) struct RequestId(pub(super) String);
 
-/// Gives the request its id: the gateway's, if it is well formed, else a new UUID. Everything inside sees this id only. It is
-/// sent back in the header `x-request-id` and in problem documents; the request's trace is sent back, too.
+/// Sets the id of the request: the gateway's if it is well formed, otherwise a new UUID. Inner
+/// layers see only this id. The response returns it in the header `x-request-id` and in problem
+/// documents, and returns a valid `traceparent`.
 pub(super) async fn request_id(mut request: Request, next: Next) -> Response {
     let sent = portcullis_principal::request_id(request.headers());
     let id = sent.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
@@ -46,8 +47,8 @@ pub(super) async fn request_id(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// Log lines within the request carry its id; a refusal is a line of its own. For the operators' port, whose successes are
-/// not logged: probes ask every few seconds.
+/// Adds the request id to log lines, and logs error responses. For the operations port, whose
+/// successful responses are not logged because probes are frequent.
 pub(super) async fn log_refusals(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().map_or("", |id| id.0.as_str());
     let span = info_span!("operations", request_id = id);
@@ -71,7 +72,7 @@ pub(super) async fn log_and_count(State(app): State<App>, request: Request, next
         trace_id = request.headers().get(TRACE_PARENT).and_then(trace_id),
         method,
         route,
-        // filled in by whoever finds out
+        // recorded by the layer that determines them
         subject = Empty,
         operation = Empty,
         right = Empty,
@@ -96,7 +97,7 @@ pub(super) async fn log_and_count(State(app): State<App>, request: Request, next
     response
 }
 
-/// Says in the log principal it is, hashed if so configured.
+/// Records the subject in the log span, as a hash if a salt is configured.
 pub(super) fn record_subject(app: &App, principal: &PrincipalId) {
     let span = Span::current();
     match &app.subject_salt {
@@ -112,7 +113,7 @@ pub(super) fn record_subject(app: &App, principal: &PrincipalId) {
     };
 }
 
-/// The trace of a `traceparent` (W3C Trace Context 3.2): `00-<32 hex>-<16 hex>-<2 hex>`.
+/// Parses the trace id of a `traceparent` (W3C Trace Context 3.2): `00-<32 hex>-<16 hex>-<2 hex>`.
 fn trace_id(header: &HeaderValue) -> Option<&str> {
     let parts: Vec<&str> = header.to_str().ok()?.split('-').collect();
     let hex = |part: &str, length| {

@@ -1,4 +1,4 @@
-//! Audit records. The schema refuses to change or remove one.
+//! Audit records. The schema rejects changes and deletions.
 
 use async_trait::async_trait;
 use sqlx::any::AnyRow;
@@ -47,7 +47,7 @@ fn read(row: &AnyRow) -> Result<AuditRecord, StoreError> {
         id: id(row, "id")?,
         at: time(row, "at")?,
         principal: principal_id(row, "issuer", "subject")?,
-        operation: *known.ok_or_else(|| broken(format!("`{operation}` is no operation")))?,
+        operation: *known.ok_or_else(|| broken(format!("`{operation}` is not an operation")))?,
         resource: column(row, "resource")?,
         outcome: decode(&OUTCOMES, column(row, "outcome")?)?,
         reason: optional_text(row, "reason")?,

@@ -1,4 +1,4 @@
-//! What a database has to say for itself. Everything else is the same SQL for all.
+//! Differences between the databases. All other SQL is the same for both.
 
 use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
@@ -9,23 +9,24 @@ use crate::application::ports::{Constraint, StoreError};
 pub(super) struct Dialect {
     /// The schema.
     pub(super) migrations: &'static Migrator,
-    /// What each new connection is told first.
+    /// Statements that each new connection executes.
     pub(super) on_connect: &'static [&'static str],
-    /// What a connection that only reads is told besides.
+    /// Further statements that each new read-only connection executes.
     pub(super) on_connect_read_only: &'static [&'static str],
-    /// How many connections may write at the same time, unless the operator says otherwise.
+    /// Maximum number of connections that write. SQLite has one, so writers queue and cannot
+    /// deadlock.
     pub(super) max_writers: u32,
-    /// Begins a transaction that sees one state of things, and writes nothing.
+    /// Begins a read-only transaction that sees one consistent snapshot.
     pub(super) begin_read: &'static str,
-    /// Begins a transaction that writes.
+    /// Begins a write transaction.
     pub(super) begin_write: &'static str,
-    /// Whether a row that is read must be locked by name, because other writers are at work.
+    /// Whether a row must be locked when it is loaded, because several writers run concurrently.
     pub(super) locks_rows: bool,
-    /// Takes the lock of that number until the end of the transaction, and says whether it could.
+    /// Statement that tries to take the lock of a number until the end of the transaction.
     pub(super) try_lock: Option<&'static str>,
-    /// The constraint that was hit.
+    /// Returns the constraint that was violated.
     pub(super) constraint: fn(&dyn DatabaseError) -> Option<Constraint>,
-    /// Whether the same may succeed later.
+    /// Returns whether the operation may succeed later.
     pub(super) is_transient: fn(&dyn DatabaseError) -> bool,
 }
 
@@ -52,12 +53,12 @@ static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 pub(super) static SQLITE: Dialect = Dialect {
     migrations: &SQLITE_MIGRATIONS,
     on_connect: &[
-        // readers go on while one writes
+        // readers do not wait for the writer
         "PRAGMA journal_mode = WAL",
-        // a commit is on the disk when it returns
+        // a commit is on disk when it returns
         "PRAGMA synchronous = FULL",
         "PRAGMA foreign_keys = ON",
-        // of another process, such as a backup
+        // wait for another process, such as a backup
         "PRAGMA busy_timeout = 3000",
     ],
     on_connect_read_only: &["PRAGMA query_only = ON"],
@@ -70,7 +71,7 @@ pub(super) static SQLITE: Dialect = Dialect {
     is_transient: sqlite_is_transient,
 };
 
-/// A `CHECK` is reported by its name, a `UNIQUE` by its columns.
+/// SQLite reports a `CHECK` by its name and a `UNIQUE` by its columns.
 fn sqlite_constraint(error: &dyn DatabaseError) -> Option<Constraint> {
     let (_, what) = error.message().split_once(" constraint failed: ")?;
     match what {
@@ -85,7 +86,8 @@ fn sqlite_constraint(error: &dyn DatabaseError) -> Option<Constraint> {
     }
 }
 
-/// By the primary result code, which is the low byte of the extended one (<https://sqlite.org/rescode.html>).
+/// By the primary result code: the low byte of the extended code
+/// (<https://sqlite.org/rescode.html>).
 fn sqlite_is_transient(error: &dyn DatabaseError) -> bool {
     const BUSY: i32 = 5;
     const LOCKED: i32 = 6;
@@ -126,8 +128,9 @@ fn postgres_constraint(error: &dyn DatabaseError) -> Option<Constraint> {
     }
 }
 
-/// By the class of the SQLSTATE (PostgreSQL documentation, appendix A): the connection, resources, an operator's
-/// intervention; and the locks, deadlocks and serialization failures among the rest.
+/// By SQLSTATE (PostgreSQL documentation, appendix A): the classes of connections, resources and
+/// operator intervention, and the codes of locks, deadlocks, serialization failures and idle
+/// timeouts.
 fn postgres_is_transient(error: &dyn DatabaseError) -> bool {
     let Some(code) = error.code() else { return false };
     ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class))

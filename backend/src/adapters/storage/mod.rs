@@ -1,5 +1,5 @@
-//! The storage: SQLite or PostgreSQL, by the database URL. Both speak the same SQL through sqlx's `Any` driver; what
-//! differs between them is said in [`dialect`], and nowhere else.
+//! SQL storage: SQLite or PostgreSQL, chosen by the database URL. Both run the same SQL through
+//! sqlx's `Any` driver; only [`dialect`] differs.
 
 mod audit;
 mod delegations;

@@ -1,4 +1,5 @@
-//! Orders, their lines and their co-owners.
+//! Orders with their lines and co-owners, and idempotency keys, which are kept as long as the
+//! orders.
 
 use std::collections::HashMap;
 
@@ -74,7 +75,7 @@ impl Orders for SqlTransaction {
         now: Timestamp,
         page: Page<OrderId>,
     ) -> Result<Vec<Order>, StoreError> {
-        // the rules of `ownership.rs` for reading, as a query; the contract suite holds the two against each other
+        // the rights that `Operation::ReadOrder` allows, as a query; tests check that both agree
         let statement = query(
             "WITH RECURSIVE below (node, depth) AS (
                  SELECT organisation_id, 0 FROM memberships
@@ -119,7 +120,7 @@ impl Orders for SqlTransaction {
 }
 
 impl SqlTransaction {
-    /// The orders of these rows, whole.
+    /// Loads the orders of these rows with their lines and co-owners.
     async fn orders(&mut self, statement: Statement) -> Result<Vec<Order>, StoreError> {
         let rows = self.fetch_all(statement).await?;
         let mut orders = rows.iter().map(read_order).collect::<Result<Vec<_>, _>>()?;
@@ -141,7 +142,7 @@ impl SqlTransaction {
 
     async fn parts(&mut self, select: &str, sort: &str, of: &[Order]) -> Result<Vec<AnyRow>, StoreError> {
         let ids: Vec<String> = (1..=of.len()).map(|n| format!("${n}")).collect();
-        // only numbers are put together here; the values are bound
+        // only placeholders are concatenated; the values are bound
         let statement = query(AssertSqlSafe(format!("{select} ({}) ORDER BY {sort}", ids.join(", "))));
         self.fetch_all(of.iter().fold(statement, |statement, order| statement.bind(order.id.to_string())))
             .await
@@ -185,7 +186,7 @@ fn index_of(indices: &HashMap<OrderId, usize>, row: &AnyRow) -> Result<usize, St
     indices
         .get(&id(row, "order_id")?)
         .copied()
-        .ok_or_else(|| broken("a part of an order that was not asked for"))
+        .ok_or_else(|| broken("a line or co-owner of an order that was not requested"))
 }
 
 fn read_order(row: &AnyRow) -> Result<Order, StoreError> {
@@ -204,7 +205,8 @@ fn read_line(row: &AnyRow) -> Result<OrderLine, StoreError> {
     Ok(OrderLine {
         product: id(row, "product_id")?,
         seller: principal_id(row, "seller_issuer", "seller_subject")?,
-        quantity: Quantity::new(count(row, "quantity")?).ok_or_else(|| broken("a quantity of none"))?,
+        quantity: Quantity::new(count(row, "quantity")?)
+            .ok_or_else(|| broken("the quantity is out of range"))?,
         price: money(row)?,
         shipped_at: optional_time(row, "shipped_at")?,
     })

@@ -114,7 +114,7 @@ impl Organisations for SqlTransaction {
             let membership = read_membership(&row)?;
             let statement =
                 query("SELECT * FROM organisations WHERE id = $1").bind(membership.organisation.to_string());
-            // a foreign key holds that it is there
+            // a foreign key ensures that the organisation exists
             if let Some(row) = self.fetch_optional(statement).await? {
                 memberships.push((membership, read_organisation(&row)?));
             }

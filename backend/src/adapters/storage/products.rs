@@ -78,7 +78,7 @@ impl Products for SqlTransaction {
     }
 }
 
-/// What contains this, taken by the letter: `%` and `_` are only themselves.
+/// Returns a `LIKE` pattern for texts that contain `search`. `%` and `_` are escaped.
 fn pattern(search: &str) -> String {
     let mut pattern = String::from("%");
     for c in search.to_ascii_lowercase().chars() {

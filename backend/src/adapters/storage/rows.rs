@@ -1,4 +1,4 @@
-//! Values between the domain and the columns.
+//! Conversions between domain values and columns.
 
 use std::str::FromStr;
 
@@ -62,18 +62,18 @@ pub(super) const ROLES: [(Role, &str); 3] =
 pub(super) const SCOPES: [(Scope, &str); 2] =
     [(Scope::Reading, "reading"), (Scope::Everything, "everything")];
 
-/// The word for a value.
+/// Returns the stored text of a value.
 pub(super) fn encode<T: PartialEq>(words: &[(T, &'static str)], value: &T) -> &'static str {
     words.iter().find(|(v, _)| v == value).map_or("", |(_, word)| word)
 }
 
-/// The value of a word.
+/// Parses the stored text of a value.
 pub(super) fn decode<T: Copy>(words: &[(T, &str)], word: &str) -> Result<T, StoreError> {
     let found = words.iter().find(|(_, w)| *w == word);
-    found.map(|(value, _)| *value).ok_or_else(|| broken(format!("`{word}` is not one of the words for it")))
+    found.map(|(value, _)| *value).ok_or_else(|| broken(format!("`{word}` is not an expected value")))
 }
 
-/// Before which id a page begins. Lists go backwards: the latest first.
+/// Returns the exclusive upper bound of a page's ids. Lists are sorted newest first.
 pub(super) fn upper_bound<Id: ToString>(page: &Page<Id>) -> String {
     // `~` sorts after every hexadecimal digit
     page.after.as_ref().map_or_else(|| "~".to_owned(), ToString::to_string)

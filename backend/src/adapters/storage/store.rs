@@ -1,4 +1,4 @@
-//! The store: connections, and the transactions that are begun on them.
+//! The store: connection pools and the transactions on them.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,12 +14,12 @@ use super::dialect::{Dialect, POSTGRES, SQLITE};
 use super::transaction::SqlTransaction;
 use crate::application::ports::{IdempotencyKey, Store, StoreError, Transaction};
 
-/// How long a request waits for a connection before it is told to come back later.
+/// Time limit for a request to get a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// How many may read at the same time.
+/// Maximum number of connections that only read.
 const MAX_READERS: u32 = 8;
 
-/// SQLite or PostgreSQL.
+/// SQLite or PostgreSQL database.
 pub struct SqlStore {
     dialect: &'static Dialect,
     url: String,
@@ -28,42 +28,44 @@ pub struct SqlStore {
     active_keys: ActiveKeys,
 }
 
-/// Why there is no storage.
+/// Reason why the database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// No such kind.
-    #[error("the database URL must begin with `sqlite:` or `postgres:`")]
+    /// The URL has an unknown scheme.
+    #[error("the scheme of the database URL must be `sqlite:` or `postgres:`")]
     Scheme,
-    /// A transaction must see what another committed, and each connection would have a memory of its own.
-    #[error("a SQLite database in memory cannot be used: name a file")]
+    /// Each connection would have a database of its own, so no transaction would see another's
+    /// commits.
+    #[error("a SQLite database in memory is not supported: name a file")]
     Memory,
-    /// Not one that the driver understands.
-    #[error("the database URL cannot be understood")]
+    /// The driver rejects the URL.
+    #[error("the database URL is not valid")]
     Url(#[source] sqlx::Error),
-    /// The schema could not be brought up to date.
+    /// A migration failed.
     #[error("the migrations could not be applied")]
     Migration(#[from] MigrateError),
 }
 
 impl OpenError {
-    /// Whether the same may succeed later.
+    /// Returns whether opening the database may succeed later.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Migration(MigrateError::Execute(_)))
     }
 }
 
 impl SqlStore {
-    /// Names the database. Connections are made when they are needed, so this succeeds while it is down.
+    /// Creates the connection pools. They connect lazily, so this succeeds while the database is
+    /// down.
     ///
     /// # Errors
-    /// If the URL is not one.
+    /// If the URL is not valid.
     pub fn open(url: &str) -> Result<Self, OpenError> {
         install_default_drivers();
         let (dialect, url) = match url.split_once(':') {
             Some(("sqlite", _)) if url.contains(":memory:") || url.contains("mode=memory") => {
                 return Err(OpenError::Memory);
             }
-            // a file that is not there yet is made
+            // `mode=rwc` creates a missing file
             Some(("sqlite", _)) if url.contains('?') => (&SQLITE, url.to_owned()),
             Some(("sqlite", _)) => (&SQLITE, format!("{url}?mode=rwc")),
             Some(("postgres" | "postgresql", _)) => (&POSTGRES, url.to_owned()),
@@ -89,19 +91,20 @@ impl SqlStore {
         Ok(Self { dialect, url, readers, writers, active_keys: ActiveKeys::default() })
     }
 
-    /// Brings the schema up to date. Several may try at the same time.
+    /// Migrates the schema. Several processes may do so concurrently.
     ///
     /// # Errors
-    /// If the database cannot be reached, or a migration fails or was changed after it was applied.
+    /// If the database is unreachable, or a migration fails or differs from the one that was
+    /// applied.
     pub async fn migrate(&self) -> Result<(), OpenError> {
-        // on a connection of its own, which no timeout of a request's cuts off
+        // on a connection of its own, to which no timeout of requests applies
         let mut connection = AnyConnection::connect(&self.url).await.map_err(MigrateError::from)?;
         self.dialect.migrations.run(&mut connection).await?;
         connection.close().await.map_err(MigrateError::from)?;
         Ok(())
     }
 
-    /// Ends the connections, once what is under way on them has ended.
+    /// Closes the connections when their transactions have ended.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writers.close().await;
@@ -133,7 +136,8 @@ impl Store for SqlStore {
         &self,
         key: &IdempotencyKey,
     ) -> Result<Option<Box<dyn Transaction>>, StoreError> {
-        // twins in this process are told apart here, those in other processes by the database
+        // the set detects concurrent requests in this process, the database those in other
+        // processes
         let Some(active_key) = self.active_keys.take(key) else { return Ok(None) };
         let mut tx = self.begin(&self.writers, self.dialect.begin_write, true, Some(active_key)).await?;
         if let Some(try_lock) = self.dialect.try_lock {
@@ -154,12 +158,13 @@ impl Store for SqlStore {
         if usize::try_from(applied) == Ok(self.dialect.migrations.iter().count()) {
             Ok(())
         } else {
-            Err(StoreError::Unavailable("migrations are missing, or newer than this program".into()))
+            Err(StoreError::Unavailable("the applied migrations are not those of this program".into()))
         }
     }
 }
 
-/// The number of the database's lock for a key. Two keys of one number would only be told to come back later.
+/// Returns the number of the database's lock for a key. If two keys collide, one of the requests
+/// gets a conflict and is retried.
 fn lock_id(key: &IdempotencyKey) -> i64 {
     let mut hash = Sha256::new();
     for part in [key.principal.issuer(), key.principal.subject(), key.method, key.route, &key.key] {
@@ -170,11 +175,11 @@ fn lock_id(key: &IdempotencyKey) -> i64 {
     digest.iter().take(8).fold(0, |number, byte| number << 8 | i64::from(*byte))
 }
 
-/// The keys that are being worked on in this process.
+/// The idempotency keys of requests in progress in this process.
 #[derive(Clone, Default)]
 struct ActiveKeys(Arc<Mutex<HashSet<IdempotencyKey>>>);
 
-/// One of them, until it is dropped.
+/// One key in progress. Dropping it releases the key.
 pub(super) struct ActiveKey {
     key: IdempotencyKey,
     active_keys: ActiveKeys,

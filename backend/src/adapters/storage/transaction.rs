@@ -1,4 +1,4 @@
-//! One transaction on either database, and the few ways in which the other files talk to it.
+//! Transaction on either database, and the helpers that run statements in it.
 
 use async_trait::async_trait;
 use sqlx::any::{AnyArguments, AnyRow};
@@ -11,12 +11,12 @@ use crate::application::ports::{StoreError, Transaction};
 
 pub(super) type Statement = Query<'static, Any, AnyArguments>;
 
-/// Rolled back if it is dropped.
+/// Transaction. Dropping it rolls it back.
 pub(super) struct SqlTransaction {
     tx: sqlx::Transaction<'static, Any>,
     dialect: &'static Dialect,
     writes: bool,
-    /// Given back when the transaction has ended.
+    /// released when the transaction has ended
     _active_key: Option<ActiveKey>,
 }
 
@@ -30,7 +30,7 @@ impl SqlTransaction {
         Self { tx, dialect, writes, _active_key: active_key }
     }
 
-    /// How many rows it touched.
+    /// Executes a statement. Returns the number of affected rows.
     pub(super) async fn execute(&mut self, statement: Statement) -> Result<u64, StoreError> {
         let done = statement.execute(&mut *self.tx).await;
         Ok(done.map_err(|error| self.dialect.error(error))?.rows_affected())
@@ -47,7 +47,8 @@ impl SqlTransaction {
         statement.fetch_all(&mut *self.tx).await.map_err(|error| self.dialect.error(error))
     }
 
-    /// Where other writers are at work, keeps what is about to be loaded from them. `statement` ends in `FOR UPDATE`.
+    /// Locks the row that is about to be loaded, if several writers run concurrently. `statement`
+    /// ends in `FOR UPDATE`.
     pub(super) async fn lock(&mut self, statement: &'static str, id: String) -> Result<(), StoreError> {
         if self.writes && self.dialect.locks_rows {
             self.fetch_optional(sqlx::query(statement).bind(id)).await?;
@@ -55,7 +56,7 @@ impl SqlTransaction {
         Ok(())
     }
 
-    /// Changes exactly one row, which must be the one that was loaded.
+    /// Changes exactly one row: the version that was loaded.
     pub(super) async fn execute_one(&mut self, statement: Statement) -> Result<(), StoreError> {
         match self.execute(statement).await? {
             1 => Ok(()),
@@ -72,7 +73,7 @@ impl Transaction for SqlTransaction {
     }
 }
 
-/// A column, by its name.
+/// Decodes a column.
 pub(super) fn column<'r, T>(row: &'r AnyRow, name: &str) -> Result<T, StoreError>
 where
     T: sqlx::Decode<'r, Any> + sqlx::Type<Any>,
@@ -80,7 +81,7 @@ where
     row.try_get(name).map_err(broken)
 }
 
-/// What is stored cannot be understood.
+/// Creates the error of stored data that cannot be read.
 pub(super) fn broken(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
     StoreError::Broken(error.into())
 }

@@ -1,5 +1,5 @@
-//! The body, taken in but not looked at: use cases read it once the right is decided. Admission has read it whole and within
-//! its bounds (see `admission`).
+//! JSON bodies. Admission control has read the body; a use case parses it after the ownership
+//! decision.
 
 use std::marker::PhantomData;
 
@@ -14,7 +14,7 @@ use crate::adapters::http::problem::Problem;
 use crate::adapters::http::state::App;
 use crate::application::failure::{FieldError, Invalid};
 
-/// A JSON body that ought to be a `T`.
+/// A body that should be the JSON form of a `T`.
 pub(in super::super) struct JsonBody<T> {
     bytes: Bytes,
     is_json: bool,
@@ -28,7 +28,7 @@ impl<T> FromRequest<App> for JsonBody<T> {
         let kind = request.headers().get(CONTENT_TYPE).map_or("", |kind| kind.to_str().unwrap_or_default());
         let kind = kind.split(';').next().unwrap_or_default().trim();
         let is_json = kind.eq_ignore_ascii_case("application/json");
-        // one frame: nothing is copied
+        // the body is one frame: nothing is copied
         let bytes = to_bytes(request.into_body(), app.limits.body)
             .await
             .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large"))?;
@@ -37,19 +37,19 @@ impl<T> FromRequest<App> for JsonBody<T> {
 }
 
 impl<T> JsonBody<T> {
-    /// What tells this body from another.
+    /// Returns a hash of the body.
     pub(in super::super) fn fingerprint(&self) -> String {
         format!("{:x}", Sha256::digest(&self.bytes))
     }
 }
 
 impl<T: DeserializeOwned> JsonBody<T> {
-    /// Reads it. Members that are not known are refused: nobody should believe that they did something.
+    /// Parses the body. Unknown fields are rejected, so that a misspelt field is not ignored.
     pub(in super::super) fn parse(&self) -> Result<T, Invalid> {
         if !self.is_json {
             return Err(Invalid::MediaType);
         }
-        // first whether it is one JSON text, then what it means
+        // checks the syntax first, then the schema
         serde_json::from_slice::<serde::de::IgnoredAny>(&self.bytes)
             .map_err(|error| Invalid::Syntax { at: (error.line(), error.column()) })?;
         let mut json = serde_json::Deserializer::from_slice(&self.bytes);
@@ -70,24 +70,24 @@ fn field_error(path: &serde_path_to_error::Path, error: &serde_json::Error) -> I
     });
     let text = error.to_string();
     let text = text.split(" at line ").next().unwrap_or_default();
-    // a member that is missing or comes twice is named in the text alone; one that is not known, in the path already
-    for (what, detail) in [("missing field", "is missing"), ("duplicate field", "comes twice")] {
+    // the text alone names a missing or duplicate field; the path already names an unknown one
+    for (what, detail) in [("missing field", "is missing"), ("duplicate field", "must not occur twice")] {
         if let Some(member) = text.strip_prefix(what).and_then(|rest| rest.split('`').nth(1)) {
             return FieldError::body(format!("{pointer}/{member}"), &detail).into_invalid();
         }
     }
     if text.starts_with("unknown field") {
-        return FieldError::body(pointer, &"must not be sent").into_invalid();
+        return FieldError::body(pointer, &"is not a known field").into_invalid();
     }
     FieldError::body(pointer, &text).into_invalid()
 }
 
-/// Collects what is wrong with a body, so that the client learns all of it at once.
+/// Collects the errors of a body, so that the client gets all of them at once.
 #[derive(Default)]
 pub(in super::super) struct FieldErrors(Vec<FieldError>);
 
 impl FieldErrors {
-    /// The value, or one fault more.
+    /// Returns the value, or records the error.
     pub(in super::super) fn check<T, E: ToString>(
         &mut self,
         pointer: &str,
@@ -96,7 +96,7 @@ impl FieldErrors {
         value.map_err(|error| self.0.push(FieldError::body(pointer, &error))).ok()
     }
 
-    /// What `make` makes of the values that were taken. It gives `None` only if one of them was an error.
+    /// Returns the value if there was no error. `None` is allowed only if an error was recorded.
     pub(in super::super) fn finish<T>(self, value: Option<T>) -> Result<T, Invalid> {
         match value {
             Some(value) if self.0.is_empty() => Ok(value),

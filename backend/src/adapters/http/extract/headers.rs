@@ -1,4 +1,5 @@
-//! Headers of a request and of a response that several resources have.
+//! Headers of conditional and repeatable requests: entity tags (RFC 9110 8.8.3), preconditions (RFC
+//! 9110 13.1), and `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header).
 
 use std::convert::Infallible;
 
@@ -11,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use crate::adapters::http::problem::Problem;
 use crate::application::Precondition;
 
-/// `If-None-Match` (RFC 9110 13.1.2): the versions that the client has.
+/// `If-None-Match` (RFC 9110 13.1.2): the versions that the client has cached.
 pub(in super::super) struct IfNoneMatch {
     any: bool,
     versions: Vec<i64>,
@@ -23,7 +24,7 @@ impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let lines = parts.headers.get_all(IF_NONE_MATCH).iter();
         let lines: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
-        // compared weakly (RFC 9110 13.1.2)
+        // weak comparison (RFC 9110 13.1.2)
         let versions = lines.iter().flat_map(|line| line.split(',')).filter_map(|tag| {
             let tag = tag.trim();
             version(tag.strip_prefix("W/").unwrap_or(tag))
@@ -33,7 +34,7 @@ impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
 }
 
 impl IfNoneMatch {
-    /// What is shown, with its tag; or 304 if the client has it.
+    /// Returns the response with its entity tag, or 304 if the client has this version.
     pub(in super::super) fn respond(&self, current: i64, shown: impl IntoResponse) -> Response {
         if self.any || self.versions.contains(&current) {
             with_etag(current, StatusCode::NOT_MODIFIED)
@@ -43,7 +44,7 @@ impl IfNoneMatch {
     }
 }
 
-/// With the tag of this version.
+/// Adds the entity tag of this version to a response.
 pub(in super::super) fn with_etag(version: i64, response: impl IntoResponse) -> Response {
     let mut response = response.into_response();
     if let Ok(tag) = HeaderValue::try_from(format!("\"{version}\"")) {
@@ -52,7 +53,7 @@ pub(in super::super) fn with_etag(version: i64, response: impl IntoResponse) -> 
     response
 }
 
-/// The versions in a list of strong tags.
+/// Parses a list of strong entity tags.
 fn versions(list: &str) -> impl Iterator<Item = i64> {
     list.split(',').filter_map(|tag| version(tag.trim()))
 }
@@ -70,7 +71,7 @@ impl<S: Sync> FromRequestParts<S> for Precondition {
             return Ok(Self::None);
         }
         let lines: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
-        // one that cannot be read matches nothing; a weak one never does (RFC 9110 8.8.3.2)
+        // an invalid tag matches nothing, nor does a weak one (RFC 9110 8.8.3.2)
         Ok(if lines == ["*"] {
             Self::Any
         } else {
@@ -81,7 +82,7 @@ impl<S: Sync> FromRequestParts<S> for Precondition {
 
 const NAME: &str = "idempotency-key";
 
-/// The key, if there is one: 1 to 255 visible ASCII characters, its quotes included if it has any.
+/// The key, if there is one: 1 to 255 visible ASCII characters. Quotes are part of the key.
 pub(in super::super) struct IdempotencyHeader(pub(in super::super) Option<String>);
 
 impl<S: Sync> FromRequestParts<S> for IdempotencyHeader {

@@ -1,4 +1,4 @@
-//! What the handlers ask of a request. Whoever asks for a [`Caller`] first learns nothing from a request without one.
+//! Extractors. A handler that extracts a [`Caller`] first reveals nothing to a request without one.
 
 mod body;
 mod headers;
@@ -31,7 +31,7 @@ impl FromRequestParts<App> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
         let principal = match parts.extensions.remove::<Principal>() {
-            // verified at admission
+            // verified by admission control
             Some(principal) => principal,
             None => <Principal as FromRequestParts<App>>::from_request_parts(parts, app)
                 .await
@@ -49,7 +49,7 @@ fn reason(parts: &Parts) -> Result<Option<Text<500>>, String> {
     Text::new(reason).map(Some).map_err(|error| error.to_string())
 }
 
-/// The one identifier in the path.
+/// The identifier in the path. An invalid identifier is reported as an absent resource (404).
 pub(super) struct PathId<Id>(pub(super) Id);
 
 /// The two identifiers in the path.

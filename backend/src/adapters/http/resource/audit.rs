@@ -1,4 +1,4 @@
-//! The audit records of the admins' bypass.
+//! Audit records of the admin bypass.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -14,30 +14,30 @@ use crate::application::{Caller, Shop};
 use crate::domain::audit::{AuditRecord, Outcome};
 use crate::domain::values::AuditId;
 
-/// Who did what by the bypass, to what, when and why.
+/// Record of one use of the admin bypass.
 #[derive(Serialize, ToSchema)]
 pub(in super::super) struct AuditRecordJson {
-    /// Its name for machines.
+    /// Identifier of the record.
     #[schema(format = "uuid")]
     id: String,
-    /// When.
+    /// Time of the operation.
     #[schema(format = "date-time")]
     at: String,
     /// The admin.
     who: PersonJson,
-    /// Which operation.
+    /// The operation.
     operation: &'static str,
-    /// On what.
+    /// Name of the resource.
     resource: String,
-    /// Whether it was done, or admitted and then found not to be possible.
+    /// Outcome of the operation.
     outcome: OutcomeJson,
-    /// Why, in the admin's words.
+    /// Reason that the admin gave.
     reason: Option<String>,
-    /// The request, as the logs call it.
+    /// Id of the request, as in the log.
     request_id: Option<String>,
 }
 
-/// What came of a bypass.
+/// `done`: the operation was performed. `rejected`: it was permitted but could not be performed.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 enum OutcomeJson {

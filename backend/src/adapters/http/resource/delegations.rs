@@ -21,20 +21,20 @@ use crate::application::{Caller, Shop};
 use crate::domain::delegation::{Delegation, Scope};
 use crate::domain::values::DelegationId;
 
-/// Whom the caller lets act on the caller's orders, how, and until when.
+/// A new delegation.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct DelegationBody {
-    /// Whom.
+    /// Who may act on the caller's orders.
     delegate: PersonBody,
-    /// How.
+    /// What the delegate may do.
     scope: ScopeJson,
-    /// Until just before: at most a year from now.
+    /// The time at which the delegation ends: at most 366 days from now.
     #[schema(format = "date-time")]
     until: String,
 }
 
-/// For reading, or for everything that acts on an order.
+/// `reading`: read orders. `everything`: everything that acts on an order, except sharing it.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 enum ScopeJson {
@@ -58,19 +58,19 @@ impl DelegationBody {
 /// A delegation.
 #[derive(Serialize, ToSchema)]
 pub(in super::super) struct DelegationJson {
-    /// Its name for machines.
+    /// Identifier of the delegation.
     #[schema(format = "uuid")]
     id: String,
-    /// Whose orders.
+    /// The owner of the orders.
     grantor: PersonJson,
     /// Who may act on them.
     delegate: PersonJson,
-    /// How.
+    /// What the delegate may do.
     scope: ScopeJson,
-    /// Since when.
+    /// Time of the grant.
     #[schema(format = "date-time")]
     granted_at: String,
-    /// Until just before.
+    /// The time at which the delegation ends.
     #[schema(format = "date-time")]
     until: String,
 }

@@ -1,4 +1,4 @@
-//! Memberships: one's own places in organisations.
+//! Memberships of the caller in organisations.
 
 use axum::Json;
 use axum::extract::State;
@@ -17,15 +17,15 @@ use crate::application::{Caller, Shop};
 use crate::domain::organisation::{Membership, Role};
 use crate::domain::values::MembershipId;
 
-/// What somebody is in a node, and by that in every node below it.
+/// Role of a member in an organisation and in every organisation below it.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum RoleJson {
-    /// Belongs to it.
+    /// Belongs to the organisation.
     Member,
     /// Edits its products.
     Editor,
-    /// Edits its products, reads the orders of everybody below, and says who belongs to it.
+    /// Edits its products, reads the orders of everyone below, and manages its members.
     Manager,
 }
 
@@ -39,30 +39,30 @@ impl From<RoleJson> for Role {
     }
 }
 
-/// Somebody's place in a node.
+/// A membership in an organisation, or an invitation.
 #[derive(Serialize, ToSchema)]
 pub(in super::super) struct MembershipJson {
-    /// Its name for machines.
+    /// Identifier of the membership.
     #[schema(format = "uuid")]
     id: String,
-    /// In which node.
+    /// The organisation.
     #[schema(format = "uuid")]
     organisation_id: String,
-    /// Whose.
+    /// The member.
     member: PersonJson,
-    /// As what.
+    /// Role of the member.
     role: RoleJson,
-    /// Since when it counts; an invitation counts for nothing.
+    /// Time of the acceptance; absent for an invitation, which has no effect.
     #[schema(format = "date-time")]
     accepted_at: Option<String>,
 }
 
-/// One's own place in a node, with the node.
+/// A membership of the caller, with its organisation.
 #[derive(Serialize, ToSchema)]
 pub(in super::super) struct OwnMembershipJson {
     #[serde(flatten)]
     membership: MembershipJson,
-    /// The node.
+    /// The organisation.
     organisation: OrganisationJson,
 }
 

@@ -1,5 +1,5 @@
-//! The resources as clients see them: a file each, its JSON and its handlers. A handler takes a request apart, calls one use
-//! case, and shows what came of it.
+//! JSON types and handlers, one file per kind of resource. A handler parses the request, calls one
+//! use case, and formats its result.
 
 pub(super) mod audit;
 pub(super) mod delegations;
@@ -24,7 +24,7 @@ struct MoneyJson {
     /// Whole cents.
     #[schema(example = 1999)]
     cents: i64,
-    /// An ISO 4217 code.
+    /// ISO 4217 currency code.
     #[schema(example = "EUR")]
     currency: String,
 }
@@ -45,13 +45,13 @@ impl MoneyJson {
     }
 }
 
-/// A time as it is shown (RFC 3339).
+/// Formats a time (RFC 3339).
 fn format_time(time: Timestamp) -> String {
-    // beyond the year 9999 there is no RFC 3339
+    // RFC 3339 ends with the year 9999
     Instant::from_millisecond(time.0).unwrap_or(Instant::MAX).to_string()
 }
 
-/// A time that a client wrote, to the millisecond.
+/// Parses a time (RFC 3339) to the millisecond.
 fn parse_time(text: &str) -> Result<Timestamp, &'static str> {
     let instant: Instant = text.parse().map_err(|_| "must be a time such as 2027-01-31T12:00:00Z")?;
     Ok(Timestamp(instant.as_millisecond()))

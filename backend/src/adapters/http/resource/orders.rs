@@ -26,11 +26,11 @@ use crate::domain::order::{MAX_LINES, Order, OrderState};
 use crate::domain::stock::{MAX_QUANTITY, Quantity};
 use crate::domain::values::{CoOwnerId, OrderId, ProductId};
 
-/// What is to be bought. There is no member for the customer: that is the caller.
+/// A new order. The customer is always the caller.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct OrderBody {
-    /// 1 to 100, each product once.
+    /// 1 to 100 lines with distinct products.
     lines: Vec<LineBody>,
 }
 
@@ -38,10 +38,10 @@ pub(in super::super) struct OrderBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct LineBody {
-    /// Of what.
+    /// The product.
     #[schema(format = "uuid")]
     product_id: String,
-    /// How many: 1 to 10000.
+    /// Number of pieces: 1 to 10000.
     #[schema(minimum = 1, maximum = 10_000)]
     quantity: u32,
 }
@@ -70,30 +70,30 @@ impl OrderBody {
 /// An order.
 #[derive(Serialize, ToSchema)]
 pub(in super::super) struct OrderJson {
-    /// Its name for machines.
+    /// Identifier of the order.
     #[schema(format = "uuid")]
     id: String,
-    /// Who placed it: the subject, within `customer_issuer`.
+    /// Subject of the customer, within `customer_issuer`.
     customer_id: String,
-    /// The provider that vouches for the customer.
+    /// Issuer of the customer.
     customer_issuer: String,
-    /// How far it is.
+    /// State of the order.
     state: OrderStateJson,
-    /// When it was placed.
+    /// Time of the order.
     #[schema(format = "date-time")]
     placed_at: String,
-    /// When it was cancelled.
+    /// Time of the cancellation.
     #[schema(format = "date-time")]
     cancelled_at: Option<String>,
-    /// What was bought.
+    /// The order lines.
     lines: Vec<LineJson>,
-    /// What it costs.
+    /// Total price.
     total: MoneyJson,
-    /// With whom it is shared.
+    /// The co-owners.
     co_owners: Vec<CoOwnerJson>,
 }
 
-/// How far an order is.
+/// State of an order.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 enum OrderStateJson {
@@ -106,29 +106,29 @@ enum OrderStateJson {
 /// Some pieces of one product.
 #[derive(Serialize, ToSchema)]
 struct LineJson {
-    /// Of what.
+    /// The product.
     product_id: String,
-    /// Who ships it: the subject, within `seller_issuer`.
+    /// Subject of the seller, who ships the line, within `seller_issuer`.
     seller_id: String,
-    /// The provider that vouches for the seller.
+    /// Issuer of the seller.
     seller_issuer: String,
-    /// How many.
+    /// Number of pieces.
     quantity: u32,
-    /// Of one piece, when it was bought.
+    /// Price of one piece when the order was placed.
     price: MoneyJson,
-    /// When it was sent on its way.
+    /// Time of the shipment.
     #[schema(format = "date-time")]
     shipped_at: Option<String>,
 }
 
-/// Somebody with whom the order is shared.
+/// A co-owner of the order.
 #[derive(Serialize, ToSchema)]
 struct CoOwnerJson {
-    /// Names the share.
+    /// Identifier of the share.
     id: String,
-    /// The provider that vouches for the subject.
+    /// Issuer of the co-owner.
     issuer: String,
-    /// The subject within that issuer.
+    /// Subject of the co-owner, within the issuer.
     subject: String,
 }
 
@@ -149,9 +149,9 @@ impl TryFrom<&Order> for OrderJson {
             issuer: co_owner.principal.issuer().to_owned(),
             subject: co_owner.principal.subject().to_owned(),
         });
-        // an order whose lines have no sum cannot have been placed
+        // an order without a total cannot have been placed
         let total = order.total().map_err(|error| {
-            tracing::error!(order = %order.id, %error, "a stored order has no total");
+            tracing::error!(order = %order.id, %error, "the total of a stored order cannot be computed");
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal")
         })?;
         Ok(Self {

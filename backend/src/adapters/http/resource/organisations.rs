@@ -1,4 +1,4 @@
-//! Organisations: the nodes of the trees, and who belongs to them.
+//! Organisations and their members.
 
 use axum::Json;
 use axum::extract::State;
@@ -24,7 +24,7 @@ use crate::domain::values::{MembershipId, OrganisationId, Text};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct OrganisationBody {
-    /// What it is to be called.
+    /// Name of the organisation.
     name: String,
 }
 
@@ -34,13 +34,13 @@ impl OrganisationBody {
     }
 }
 
-/// Whom to offer a place, and as what.
+/// An invitation.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct InvitationBody {
-    /// Whom.
+    /// Who is invited.
     member: PersonBody,
-    /// As what.
+    /// The role that the invitation offers.
     role: RoleJson,
 }
 
@@ -52,15 +52,15 @@ impl InvitationBody {
     }
 }
 
-/// A node of an organisation.
+/// A company or department.
 #[derive(Serialize, ToSchema)]
 pub(in super::super) struct OrganisationJson {
-    /// Its name for machines.
+    /// Identifier of the organisation.
     #[schema(format = "uuid")]
     id: String,
-    /// What it is called.
+    /// Name of the organisation.
     name: String,
-    /// The node above it; none for a company.
+    /// The organisation above; absent for a company.
     #[schema(format = "uuid")]
     parent_id: Option<String>,
 }

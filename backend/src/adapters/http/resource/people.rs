@@ -1,4 +1,4 @@
-//! People: as parts of other resources, and the caller.
+//! People, as parts of other resources, and the current user.
 
 use axum::Json;
 use portcullis_principal::{Principal, PrincipalId};
@@ -9,12 +9,12 @@ use crate::adapters::http::extract::FieldErrors;
 use crate::application::Caller;
 use crate::domain::values::Text;
 
-/// Somebody, by issuer and subject together.
+/// A person, identified by issuer and subject together.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(in super::super) struct PersonJson {
-    /// The provider that vouches for the subject.
+    /// Issuer of the subject.
     issuer: String,
-    /// The subject within that issuer.
+    /// Subject within the issuer.
     subject: String,
 }
 
@@ -24,18 +24,18 @@ impl From<&PrincipalId> for PersonJson {
     }
 }
 
-/// Somebody, as a client names them.
+/// A person in a request.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct PersonBody {
-    /// The provider that vouches for the subject; the caller's own if it is left out.
+    /// Issuer of the subject; by default that of the caller.
     issuer: Option<String>,
-    /// The subject within that issuer.
+    /// Subject within the issuer.
     subject: String,
 }
 
 impl PersonBody {
-    /// Whom `caller` means.
+    /// Validates the person; the default issuer is that of `caller`.
     pub(super) fn validate(
         self,
         pointer: &str,
@@ -49,14 +49,14 @@ impl PersonBody {
     }
 }
 
-/// The principal that the gateway vouches for.
+/// The current user, as authenticated by the gateway.
 #[derive(Serialize, ToSchema)]
 pub(in super::super) struct MeJson {
-    /// The provider that vouches for the subject.
+    /// Issuer of the subject.
     issuer: String,
-    /// The subject within that issuer.
+    /// Subject within the issuer.
     subject: String,
-    /// The plain list that the gateway's policy made of the token's claims.
+    /// Roles that the gateway's policy derives from the token's claims.
     roles: Vec<String>,
     /// The `jti` of the client's token.
     token_id: Option<String>,

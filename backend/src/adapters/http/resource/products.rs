@@ -21,35 +21,35 @@ use crate::application::{Caller, Precondition, Shop};
 use crate::domain::product::{MAX_STOCK, Product, ProductDetails};
 use crate::domain::values::{ProductId, Text};
 
-/// What is to be offered. There is no member for the seller: that is the caller.
+/// A new product. The seller is always the caller.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct NewProductBody {
-    /// The organisation that it is to belong to, in which the caller is an editor.
+    /// The organisation that the product belongs to; the caller must be one of its editors.
     #[schema(format = "uuid")]
     organisation_id: Option<String>,
-    /// What it is called.
+    /// Name of the product.
     name: String,
-    /// What there is to know about it.
+    /// Description of the product.
     description: Option<String>,
-    /// Of one piece.
+    /// Price of one piece.
     price: MoneyJson,
-    /// How many pieces there are.
+    /// Number of pieces in stock.
     #[schema(minimum = 0, maximum = 1_000_000)]
     stock: u32,
 }
 
-/// What is said about a product from now on.
+/// New details of a product.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct ProductBody {
-    /// What it is called.
+    /// Name of the product.
     name: String,
-    /// What there is to know about it.
+    /// Description of the product.
     description: Option<String>,
-    /// Of one piece.
+    /// Price of one piece.
     price: MoneyJson,
-    /// How many pieces there are.
+    /// Number of pieces in stock.
     #[schema(minimum = 0, maximum = 1_000_000)]
     stock: u32,
 }
@@ -88,23 +88,23 @@ fn details(body: ProductBody, errors: &mut FieldErrors) -> Option<ProductDetails
 /// A product.
 #[derive(Serialize, ToSchema)]
 pub(in super::super) struct ProductJson {
-    /// Its name for machines.
+    /// Identifier of the product.
     #[schema(format = "uuid")]
     id: String,
-    /// Who offers it: the subject, within `seller_issuer`.
+    /// Subject of the seller, within `seller_issuer`.
     seller_id: String,
-    /// The provider that vouches for the seller.
+    /// Issuer of the seller.
     seller_issuer: String,
-    /// The organisation that it belongs to.
+    /// The organisation that the product belongs to.
     #[schema(format = "uuid")]
     organisation_id: Option<String>,
-    /// What it is called.
+    /// Name of the product.
     name: String,
-    /// What there is to know about it.
+    /// Description of the product.
     description: Option<String>,
-    /// Of one piece.
+    /// Price of one piece.
     price: MoneyJson,
-    /// How many pieces there are.
+    /// Number of pieces in stock.
     stock: u32,
 }
 

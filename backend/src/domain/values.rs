@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn amounts_of_two_currencies_have_no_sum_and_nothing_wraps_around() {
+    fn mixed_currencies_and_overflows_are_errors() {
         let euro = |cents| Money { cents, currency: Currency::new("EUR").unwrap() };
         let dollar = Money { cents: 1, currency: Currency::new("USD").unwrap() };
         assert_eq!(euro(1).plus(euro(2)), Ok(euro(3)));

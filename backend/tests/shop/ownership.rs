@@ -1,4 +1,4 @@
-//! Level 3 by itself: what each right is good for, and that nothing but a right opens anything.
+//! Level 3 without HTTP: what each right allows, and that only rights give access.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -46,7 +46,7 @@ fn rights() -> Vec<Right> {
 }
 
 #[test]
-fn what_each_right_is_good_for_is_the_committed_matrix() {
+fn the_permission_matrix_equals_the_snapshot() {
     let (rights, mut matrix) = (rights(), String::new());
     for operation in Operation::ALL {
         let good = rights.iter().filter(|right| operation.allows(right)).map(Right::id);
@@ -56,7 +56,7 @@ fn what_each_right_is_good_for_is_the_committed_matrix() {
 }
 
 #[test]
-fn the_bypass_makes_nobody_a_co_owner_delegate_or_member() {
+fn the_bypass_cannot_grant_lasting_access() {
     use Operation::{
         AcceptMembership, AddCoOwner, AddDepartment, AddProduct, InviteMember, RemoveCoOwner,
         RevokeDelegation,
@@ -74,7 +74,7 @@ fn the_bypass_makes_nobody_a_co_owner_delegate_or_member() {
     }
 }
 
-/// Who there is in the property's world. Their roles say nothing.
+/// The people of the property test. Their roles are irrelevant.
 const PEOPLE: [&str; 4] = ["ann", "ben", "cem", "dia"];
 
 #[derive(Clone, Debug)]
@@ -109,14 +109,15 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The rules again, told in another way: lists of facts, and no rights.
+/// Independent model of the rules: lists of facts, without rights.
 #[derive(Default)]
 struct Model {
     now: i64,
     orders: Vec<ModelOrder>,
     /// Grantor, delegate, everything, end; `None` once revoked.
     delegations: Vec<Option<(usize, usize, bool, i64)>>,
-    /// Node, member, role, accepted; `None` once ended. Node 0 is the company, 1 below it, 2 below 1.
+    /// Organisation, member, role, accepted; `None` once ended. 0 is the company, 1 is below 0, 2
+    /// is below 1.
     memberships: Vec<Option<(usize, usize, usize, bool)>>,
 }
 
@@ -181,8 +182,8 @@ fn refused<T>(outcome: &Result<T, Failure>) -> bool {
 }
 
 impl World {
-    /// Ann has founded a company with a department and a team in it, and Ben manages it with her. Each world has people of
-    /// its own.
+    /// Creates a company, a department and a team, managed by Ann, and a second manager, Ben. Each
+    /// world has its own people.
     async fn new(store: Arc<dyn Store>) -> Self {
         let issuer = format!("https://{}.example", Uuid::now_v7());
         let people: Vec<_> = PEOPLE.iter().map(|name| caller(&Person::customer(name).of(&issuer))).collect();
@@ -215,7 +216,7 @@ impl World {
         }
     }
 
-    /// Takes the step in both worlds, which must agree whether it may be taken.
+    /// Performs the step in the service and in the model. Both must agree whether it is allowed.
     async fn take(&mut self, step: &Step) {
         let (people, shop, model) = (&self.people, &self.shop, &mut self.model);
         match *step {
@@ -324,7 +325,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_sequence_of_grants_revocations_and_time_opens_anything_without_a_right(
+    fn no_sequence_of_operations_gives_access_without_a_right(
         steps in proptest::collection::vec(step(), 1..40),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -338,9 +339,9 @@ proptest! {
     }
 }
 
-on_each_database![the_databases_queries_agree_with_the_rules];
+on_each_database![database_queries_agree_with_the_ownership_rules];
 
-async fn the_databases_queries_agree_with_the_rules(database: Database) {
+async fn database_queries_agree_with_the_ownership_rules(database: Database) {
     let mut runner = TestRunner::deterministic();
     for _ in 0..24 {
         let steps = proptest::collection::vec(step(), 40).new_tree(&mut runner).unwrap().current();

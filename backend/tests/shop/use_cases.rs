@@ -1,4 +1,4 @@
-//! The use cases by themselves: no HTTP, no database, a clock that is set.
+//! Use cases without HTTP or a database, with a manual clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +42,7 @@ async fn stock(shop: &Shop, product: ProductId) -> u32 {
 }
 
 #[tokio::test]
-async fn the_price_is_the_products_at_the_moment_of_the_order() {
+async fn an_order_has_the_price_at_its_time() {
     let (shop, _) = shop();
     let (alice, sam) = (caller(&Person::customer("alice")), Person::seller("sam"));
     let tea = new_product(&shop, &sam, 250, 10).await.id;
@@ -55,14 +55,14 @@ async fn the_price_is_the_products_at_the_moment_of_the_order() {
 }
 
 #[tokio::test]
-async fn an_order_takes_stock_and_its_cancellation_gives_it_back() {
+async fn an_order_takes_stock_and_its_cancellation_returns_it() {
     let (shop, _) = shop();
     let (alice, sam) = (caller(&Person::customer("alice")), Person::seller("sam"));
     let (tea, cup) = (new_product(&shop, &sam, 250, 10).await.id, new_product(&shop, &sam, 900, 1).await.id);
     let both = order(&shop, &alice, vec![item(cup, 1), item(tea, 3)]).await.unwrap();
     assert_eq!(both.lines.iter().map(|line| line.product).collect::<Vec<_>>(), [cup, tea]);
     assert_eq!((stock(&shop, tea).await, stock(&shop, cup).await), (7, 0));
-    // one thing that is not there, and nothing is bought
+    // if one item is out of stock, nothing is bought
     let short = order(&shop, &alice, vec![item(tea, 1), item(cup, 1)]).await;
     let out = Conflict::Product(ProductError::OutOfStock { left: 0 });
     assert!(matches!(short, Err(Failure::Conflict(conflict)) if conflict == out), "{short:?}");
@@ -75,7 +75,7 @@ async fn an_order_takes_stock_and_its_cancellation_gives_it_back() {
 }
 
 #[tokio::test]
-async fn each_seller_ships_what_is_theirs_and_what_is_shipped_is_not_cancelled() {
+async fn each_seller_ships_own_lines_and_a_shipped_order_cannot_be_cancelled() {
     let (shop, _) = shop();
     let alice = caller(&Person::customer("alice"));
     let (sam, sue) = (Person::seller("sam"), Person::seller("sue"));
@@ -96,7 +96,7 @@ async fn each_seller_ships_what_is_theirs_and_what_is_shipped_is_not_cancelled()
 }
 
 #[tokio::test]
-async fn a_cancelled_order_is_not_shipped() {
+async fn a_cancelled_order_cannot_be_shipped() {
     let (shop, _) = shop();
     let (alice, sam) = (caller(&Person::customer("alice")), Person::seller("sam"));
     let tea = new_product(&shop, &sam, 250, 10).await.id;
@@ -107,7 +107,7 @@ async fn a_cancelled_order_is_not_shipped() {
 }
 
 #[tokio::test]
-async fn a_delegation_ends_to_the_millisecond_and_at_once_when_it_is_revoked() {
+async fn a_delegation_ends_to_the_millisecond_and_immediately_when_revoked() {
     let (shop, clock) = shop();
     let (alice, bob) = (caller(&Person::customer("alice")), caller(&Person::customer("bob")));
     let tea = new_product(&shop, &Person::seller("sam"), 250, 10).await.id;
@@ -136,7 +136,7 @@ async fn a_delegation_ends_to_the_millisecond_and_at_once_when_it_is_revoked() {
 }
 
 #[tokio::test]
-async fn a_delegation_is_to_somebody_else_in_the_future_and_for_at_most_a_year() {
+async fn a_delegation_is_to_another_person_and_ends_within_366_days() {
     let (shop, clock) = shop();
     let (alice, bob) = (caller(&Person::customer("alice")), caller(&Person::customer("bob")));
     for (delegate, hours, pointer) in [
@@ -160,9 +160,10 @@ async fn a_delegation_is_to_somebody_else_in_the_future_and_for_at_most_a_year()
     }
 }
 
-/// Nobody loses the right to what they placed themselves, so the answer to another's order is put there by hand.
+/// A customer cannot lose access to an own order, so the test stores a record that refers to
+/// another customer's order.
 #[tokio::test]
-async fn a_replay_asks_for_the_right_again_before_it_tells_anything() {
+async fn a_repeated_request_decides_ownership_before_it_reveals_anything() {
     let (shop, _) = shop();
     let (alice, bob) = (caller(&Person::customer("alice")), caller(&Person::customer("bob")));
     let tea = new_product(&shop, &Person::seller("sam"), 250, 10).await.id;
@@ -183,7 +184,7 @@ async fn a_replay_asks_for_the_right_again_before_it_tells_anything() {
 }
 
 #[tokio::test]
-async fn a_product_is_offered_in_the_name_of_an_organisation_by_its_editors_only() {
+async fn only_its_editors_can_add_a_product_of_an_organisation() {
     let (shop, _) = shop();
     let (sam, eve) = (caller(&Person::seller("sam")), caller(&Person::seller("eve")));
     let company = create_organisation(&shop, &sam, || Ok(Text::new("Company").unwrap())).await.unwrap();
@@ -197,7 +198,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn money_adds_up(lines in proptest::collection::vec((1..=MAX_CENTS, 1..=MAX_QUANTITY), 1..=MAX_LINES)) {
+    fn the_total_of_an_order_is_exact(lines in proptest::collection::vec((1..=MAX_CENTS, 1..=MAX_QUANTITY), 1..=MAX_LINES)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let total = runtime.block_on(async {
             let (shop, _) = shop();

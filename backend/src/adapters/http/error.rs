@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_log_names_the_cause_of_a_storage_failure_and_the_reply_does_not() {
+    fn the_cause_of_a_storage_error_is_in_the_log_but_not_in_the_response() {
         let cause = || Box::new(io::Error::other("disk I/O error"));
         for error in [StoreError::Unavailable(cause()), StoreError::Broken(cause())] {
             let (log, text) = (Log::default(), error.to_string());

@@ -1,4 +1,4 @@
-//! Idempotency keys: one answer for one key.
+//! Idempotency keys: one record per key.
 
 use backend::application::ports::{IdempotencyKey, IdempotencyRecord};
 
@@ -6,21 +6,24 @@ use crate::on_each_store;
 
 use super::*;
 
-on_each_store![a_key_is_worked_on_by_one_at_a_time, keys_of_other_people_methods_and_routes_are_other_keys,];
+on_each_store![
+    a_key_is_locked_until_its_transaction_ends,
+    keys_of_other_principals_methods_and_routes_are_independent,
+];
 
 fn key(who: &Person, method: &'static str, route: &'static str, key: &str) -> IdempotencyKey {
     IdempotencyKey { principal: who.id(), method, route, key: key.to_owned() }
 }
 
-/// A customer, and an order of hers that is not stored yet.
+/// Returns a customer and an order that is not stored yet.
 async fn order_to_place(store: &AnyStore) -> (Person, Authorized<Order>) {
     let (alice, tea) = (Person::customer("alice"), new_product(&Person::seller("sam"), "Tea", 5));
-    stored_product(store, &tea).await;
+    insert_product(store, &tea).await;
     let order = new_order(&alice, &[&tea]);
     (alice, order)
 }
 
-async fn a_key_is_worked_on_by_one_at_a_time(store: AnyStore) {
+async fn a_key_is_locked_until_its_transaction_ends(store: AnyStore) {
     let (alice, order) = order_to_place(&store).await;
     let key = key(&alice, "POST", "/orders", "k");
     let mut first = store.write_exclusive(&key).await.unwrap().unwrap();
@@ -35,7 +38,7 @@ async fn a_key_is_worked_on_by_one_at_a_time(store: AnyStore) {
     assert_eq!(second.idempotency_record(&key).await.unwrap(), Some(record));
 }
 
-async fn keys_of_other_people_methods_and_routes_are_other_keys(store: AnyStore) {
+async fn keys_of_other_principals_methods_and_routes_are_independent(store: AnyStore) {
     let (alice, order) = order_to_place(&store).await;
     let first = key(&alice, "POST", "/orders", "k");
     let mut tx = store.write_exclusive(&first).await.unwrap().unwrap();

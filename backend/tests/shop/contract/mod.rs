@@ -1,4 +1,4 @@
-//! What every storage keeps: the MUSTs of `application/ports.rs`, tried on each.
+//! Contract of every storage: the MUSTs of `application/ports.rs`, tested on each.
 
 mod keys;
 mod reading;
@@ -49,21 +49,21 @@ async fn write(store: &AnyStore) -> Box<dyn Transaction> {
     store.write().await.unwrap()
 }
 
-async fn stored_product(store: &AnyStore, product: &Authorized<Product>) {
+async fn insert_product(store: &AnyStore, product: &Authorized<Product>) {
     let mut tx = write(store).await;
     tx.insert_product(product).await.unwrap();
     tx.commit().await.unwrap();
 }
 
-/// An organisation, and the place of the manager who founded it.
-async fn founded(
+/// Stores an organisation and the membership of its manager.
+async fn insert_company(
     tx: &mut dyn Transaction,
     name: &str,
     manager: &Person,
 ) -> (Authorized<Organisation>, Authorized<Membership>) {
     let (id, membership) = (OrganisationId(Uuid::now_v7()), MembershipId(Uuid::now_v7()));
-    let founded = Organisation::create(id, Text::new(name).unwrap(), &manager.principal(), membership, NOW);
-    tx.insert_organisation(&founded.0).await.unwrap();
-    tx.insert_membership(&founded.1).await.unwrap();
-    founded
+    let created = Organisation::create(id, Text::new(name).unwrap(), &manager.principal(), membership, NOW);
+    tx.insert_organisation(&created.0).await.unwrap();
+    tx.insert_membership(&created.1).await.unwrap();
+    created
 }

@@ -13,16 +13,16 @@ use crate::on_each_store;
 use super::*;
 
 on_each_store![
-    pages_have_everything_once_the_latest_first,
-    a_search_is_taken_by_the_letter_in_any_case,
-    one_page_of_a_search_reads_a_bounded_number_of_products,
-    relations_are_what_is_on_record_and_accepted,
+    pages_list_every_item_once_newest_first,
+    a_search_is_literal_and_case_insensitive,
+    a_search_page_scans_a_bounded_number_of_products,
+    relations_contain_delegations_and_accepted_memberships,
 ];
 
-async fn pages_have_everything_once_the_latest_first(store: AnyStore) {
+async fn pages_list_every_item_once_newest_first(store: AnyStore) {
     let (alice, sam, root) = (Person::customer("alice"), Person::seller("sam"), Person::admin("root"));
     let tea = new_product(&sam, "Tea", 5);
-    stored_product(&store, &tea).await;
+    insert_product(&store, &tea).await;
     let mut placed = Vec::new();
     let mut tx = write(&store).await;
     for _ in 0..7 {
@@ -33,14 +33,14 @@ async fn pages_have_everything_once_the_latest_first(store: AnyStore) {
     tx.commit().await.unwrap();
     placed.reverse();
 
-    let everybodys = own::<ListAllOrders>(AllOrders, &root);
-    for all_of_them in [false, true] {
+    let permit_for_all = own::<ListAllOrders>(AllOrders, &root);
+    for as_admin in [false, true] {
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
             let mut tx = store.read().await.unwrap();
             let page = Page { after, limit: 3 };
-            let orders = if all_of_them {
-                tx.all_orders(&everybodys, page).await.unwrap()
+            let orders = if as_admin {
+                tx.all_orders(&permit_for_all, page).await.unwrap()
             } else {
                 tx.orders_of(&alice.id(), NOW, page).await.unwrap()
             };
@@ -55,10 +55,10 @@ async fn pages_have_everything_once_the_latest_first(store: AnyStore) {
     }
 }
 
-async fn a_search_is_taken_by_the_letter_in_any_case(store: AnyStore) {
+async fn a_search_is_literal_and_case_insensitive(store: AnyStore) {
     let sam = Person::seller("sam");
     for name in ["100% Arabica", "100 Arabica", "snake_case", "snakeXcase", "wow!", "wow"] {
-        stored_product(&store, &new_product(&sam, name, 1)).await;
+        insert_product(&store, &new_product(&sam, name, 1)).await;
     }
     for (search, expected) in [
         ("arabica", 2),
@@ -76,11 +76,11 @@ async fn a_search_is_taken_by_the_letter_in_any_case(store: AnyStore) {
     }
 }
 
-async fn one_page_of_a_search_reads_a_bounded_number_of_products(store: AnyStore) {
+async fn a_search_page_scans_a_bounded_number_of_products(store: AnyStore) {
     let sam = Person::seller("sam");
     let mut tx = write(&store).await;
     let mut ids = Vec::new();
-    // the only one that is found is the oldest
+    // the only match is the oldest product
     for name in std::iter::once("needle").chain(std::iter::repeat_n("hay", 2 * MAX_SCANNED as usize)) {
         let product = new_product(&sam, name, 1);
         tx.insert_product(&product).await.unwrap();
@@ -101,10 +101,10 @@ async fn one_page_of_a_search_reads_a_bounded_number_of_products(store: AnyStore
     assert_eq!(found, [ids[2 * bound]]);
 }
 
-async fn relations_are_what_is_on_record_and_accepted(store: AnyStore) {
+async fn relations_contain_delegations_and_accepted_memberships(store: AnyStore) {
     let (sam, bob, carol) = (Person::seller("sam"), Person::customer("bob"), Person::customer("carol"));
     let mut tx = write(&store).await;
-    let (company, _) = founded(&mut *tx, "Company", &sam).await;
+    let (company, _) = insert_company(&mut *tx, "Company", &sam).await;
     let id = company.id;
     let positions = tx.relations(&sam.id(), Relationship::Organisation(id)).await.unwrap();
     assert_eq!(
@@ -140,7 +140,7 @@ async fn relations_are_what_is_on_record_and_accepted(store: AnyStore) {
         .map(|position| (position.role, position.levels_above, position.person_role))
         .collect();
     assert_eq!(seen, [(Role::Manager, 1, Some(Role::Editor))]);
-    // downwards only: bob's place is below the company's
+    // roles apply downwards only: bob's organisation is below the company
     assert_eq!(tx.relations(&bob.id(), Relationship::Organisation(id)).await.unwrap(), Relations::default());
     assert_eq!(tx.relations(&bob.id(), Relationship::Person(&sam.id())).await.unwrap(), Relations::default());
 

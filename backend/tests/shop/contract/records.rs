@@ -1,4 +1,4 @@
-//! What was written is read again.
+//! Stored values are read back unchanged.
 
 use std::time::Duration;
 
@@ -14,16 +14,16 @@ use crate::on_each_store;
 
 use super::*;
 
-on_each_store![what_was_written_is_read_again_to_the_letter,];
+on_each_store![stored_values_are_read_back_unchanged,];
 
-async fn what_was_written_is_read_again_to_the_letter(store: AnyStore) {
+async fn stored_values_are_read_back_unchanged(store: AnyStore) {
     let (alice, bob, sam) =
         (Person::customer("Ålice \"O'Hara\" \\ %_"), Person::customer("bob"), Person::seller("sam"));
     let mut details = details("Tee für Löwen 🦁", 99_999_999_999, 1_000_000);
     details.description = Some(Text::new("two\nlines\tand a tab").unwrap());
     let tea = Product::offer(ProductId(Uuid::now_v7()), &sam.principal(), details);
     let mut tx = write(&store).await;
-    let (company, manager) = founded(&mut *tx, "Löwe & Söhne", &sam).await;
+    let (company, manager) = insert_company(&mut *tx, "Löwe & Söhne", &sam).await;
     let positions = tx.relations(&sam.id(), Relationship::Organisation(company.id)).await.unwrap();
     let team = permit::<AddDepartment>((*company).clone(), &sam, &positions)
         .add(OrganisationId(Uuid::now_v7()), Text::new("Team").unwrap())

@@ -1,4 +1,4 @@
-//! A storage in memory, for the tests of the use cases: the contract suite runs on it too, so it may be believed.
+//! In-memory storage for the tests of the use cases. The contract tests run on it, too.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex as SyncMutex};
@@ -22,7 +22,7 @@ use backend::domain::values::{
 use portcullis_principal::PrincipalId;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-/// A clock that stands still until it is set.
+/// Manual clock.
 #[derive(Clone)]
 pub struct SetClock(Arc<SyncMutex<Timestamp>>);
 
@@ -60,9 +60,9 @@ pub struct MemoryStore {
 }
 
 struct MemoryTransaction {
-    /// What the transaction sees.
+    /// The transaction's view of the data.
     state: State,
-    /// Where it goes on commit.
+    /// The lock of the store, to which a commit writes.
     home: Option<OwnedMutexGuard<State>>,
     active_key: Option<(IdempotencyKey, MemoryStore)>,
 }

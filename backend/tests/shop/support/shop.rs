@@ -1,4 +1,4 @@
-//! The use cases without HTTP: who calls them, and what they start from.
+//! Callers and products for tests of use cases without HTTP.
 
 use backend::application::products::{NewProduct, add_product};
 use backend::application::{Caller, Shop};

@@ -12,9 +12,9 @@ use super::docs;
 use super::openapi;
 use super::resource::audit::{self, AuditRecordJson};
 use super::resource::delegations::{self, DelegationBody, DelegationJson};
-use super::resource::memberships::{self, MembershipJson, OwnMembershipJson};
+use super::resource::memberships::{self, InvitationBody, MembershipJson, OwnMembershipJson};
 use super::resource::orders::{self, OrderBody, OrderJson};
-use super::resource::organisations::{self, InvitationBody, OrganisationBody, OrganisationJson};
+use super::resource::organisations::{self, OrganisationBody, OrganisationJson};
 use super::resource::people::{self, MeJson, PersonBody};
 use super::resource::products::{self, NewProductBody, ProductBody, ProductJson};
 use super::route::Access::{Authenticated, Public};
@@ -188,7 +188,7 @@ pub static ROUTES: &[Route] = &[
         "read_members",
         "List the members of a company or department",
         Authenticated,
-        || get(organisations::members),
+        || get(memberships::members),
     )
     .page(schema_of::<MembershipJson>)
     .parameters(&[Page]),
@@ -198,7 +198,7 @@ pub static ROUTES: &[Route] = &[
         "invite_member",
         "Invite a person to a company or department",
         Authenticated,
-        || post(organisations::invite),
+        || post(memberships::invite),
     )
     .body(schema_of::<InvitationBody>)
     .created(schema_of::<MembershipJson>)

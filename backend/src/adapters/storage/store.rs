@@ -1,7 +1,5 @@
 //! The store: connection pools and the transactions on them.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,7 +9,7 @@ use sqlx::migrate::MigrateError;
 use sqlx::{AnyConnection, AnyPool, Connection as _, Executor as _, Row as _};
 
 use super::dialect::{Dialect, POSTGRES, SQLITE};
-use super::transaction::SqlTransaction;
+use super::transaction::{ActiveKey, ActiveKeys, SqlTransaction};
 use crate::application::ports::{IdempotencyKey, Store, StoreError, Transaction};
 
 /// Time limit for a request to get a connection.
@@ -173,27 +171,4 @@ fn lock_id(key: &IdempotencyKey) -> i64 {
     }
     let digest: [u8; 32] = hash.finalize().into();
     digest.iter().take(8).fold(0, |number, byte| number << 8 | i64::from(*byte))
-}
-
-/// The idempotency keys of requests in progress in this process.
-#[derive(Clone, Default)]
-struct ActiveKeys(Arc<Mutex<HashSet<IdempotencyKey>>>);
-
-/// One key in progress. Dropping it releases the key.
-pub(super) struct ActiveKey {
-    key: IdempotencyKey,
-    active_keys: ActiveKeys,
-}
-
-impl ActiveKeys {
-    fn take(&self, key: &IdempotencyKey) -> Option<ActiveKey> {
-        let fresh = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
-        fresh.then(|| ActiveKey { key: key.clone(), active_keys: self.clone() })
-    }
-}
-
-impl Drop for ActiveKey {
-    fn drop(&mut self) {
-        self.active_keys.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
-    }
 }

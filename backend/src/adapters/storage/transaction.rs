@@ -1,13 +1,15 @@
 //! Transaction on either database, and the helpers that run statements in it.
 
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use async_trait::async_trait;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, Row as _};
 
 use super::dialect::Dialect;
-use super::store::ActiveKey;
-use crate::application::ports::{StoreError, Transaction};
+use crate::application::ports::{IdempotencyKey, StoreError, Transaction};
 
 pub(super) type Statement = Query<'static, Any, AnyArguments>;
 
@@ -84,4 +86,28 @@ where
 /// Creates the error of stored data that cannot be read.
 pub(super) fn broken(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
     StoreError::Broken(error.into())
+}
+
+/// The idempotency keys of requests in progress in this process.
+#[derive(Clone, Default)]
+pub(super) struct ActiveKeys(Arc<Mutex<HashSet<IdempotencyKey>>>);
+
+/// One key in progress. Dropping it releases the key.
+pub(super) struct ActiveKey {
+    key: IdempotencyKey,
+    active_keys: ActiveKeys,
+}
+
+impl ActiveKeys {
+    /// Takes a key. Returns `None` if it is in progress.
+    pub(super) fn take(&self, key: &IdempotencyKey) -> Option<ActiveKey> {
+        let fresh = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+        fresh.then(|| ActiveKey { key: key.clone(), active_keys: self.clone() })
+    }
+}
+
+impl Drop for ActiveKey {
+    fn drop(&mut self) {
+        self.active_keys.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+    }
 }

@@ -1,26 +1,31 @@
-//! Memberships of the caller in organisations.
+//! Memberships in organisations.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse as _, Response};
+use portcullis_principal::Principal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::format_time;
 use super::organisations::OrganisationJson;
-use super::people::PersonJson;
-use crate::adapters::http::extract::{PageQuery, PathId, page_response};
+use super::people::{PersonBody, PersonJson};
+use crate::adapters::http::extract::{FieldErrors, JsonBody, PageQuery, PathId, page_response};
 use crate::adapters::http::problem::Problem;
-use crate::application::memberships::{accept_membership, end_membership, list_memberships};
+use crate::application::failure::Invalid;
+use crate::application::memberships::{
+    Invitation, accept_membership, end_membership, invite_member, list_memberships, read_members,
+};
 use crate::application::{Caller, Shop};
 use crate::domain::organisation::{Membership, Role};
-use crate::domain::values::MembershipId;
+use crate::domain::values::{MembershipId, OrganisationId};
 
 /// Role of a member in an organisation and in every organisation below it.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum RoleJson {
+enum RoleJson {
     /// Belongs to the organisation.
     Member,
     /// Edits its products.
@@ -36,6 +41,24 @@ impl From<RoleJson> for Role {
             RoleJson::Editor => Self::Editor,
             RoleJson::Manager => Self::Manager,
         }
+    }
+}
+
+/// An invitation.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct InvitationBody {
+    /// Who is invited.
+    member: PersonBody,
+    /// The role that the invitation offers.
+    role: RoleJson,
+}
+
+impl InvitationBody {
+    fn validate(self, caller: &Principal) -> Result<Invitation, Invalid> {
+        let mut errors = FieldErrors::default();
+        let member = self.member.validate("/member", caller, &mut errors);
+        errors.finish(member.map(|member| Invitation { member, role: self.role.into() }))
     }
 }
 
@@ -115,4 +138,28 @@ pub(in super::super) async fn end(
 ) -> Result<StatusCode, Problem> {
     end_membership(&shop, &caller, id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// `GET /organisations/{organisation_id}/members`
+pub(in super::super) async fn members(
+    caller: Caller,
+    State(shop): State<Shop>,
+    PathId(id): PathId<OrganisationId>,
+    query: PageQuery<MembershipId>,
+) -> Result<Response, Problem> {
+    let members = read_members(&shop, &caller, id, || query.page()).await?;
+    let items: Vec<_> = members.iter().map(MembershipJson::from).collect();
+    Ok(page_response(&query, query.page()?.limit, members.last().map(|member| member.id.to_string()), items))
+}
+
+/// `POST /organisations/{organisation_id}/members`
+pub(in super::super) async fn invite(
+    caller: Caller,
+    State(shop): State<Shop>,
+    PathId(id): PathId<OrganisationId>,
+    body: JsonBody<InvitationBody>,
+) -> Result<Response, Problem> {
+    let membership = invite_member(&shop, &caller, id, || body.parse()?.validate(&caller.principal)).await?;
+    let location = format!("/memberships/{}", membership.id);
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(MembershipJson::from(&membership))).into_response())
 }

@@ -1,24 +1,20 @@
-//! Organisations and their members.
+//! Organisations.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse as _, Response};
-use portcullis_principal::Principal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::memberships::{MembershipJson, RoleJson};
-use super::people::PersonBody;
-use crate::adapters::http::extract::{FieldErrors, JsonBody, PageQuery, PathId, page_response};
+use crate::adapters::http::extract::{JsonBody, PathId};
 use crate::adapters::http::problem::Problem;
 use crate::application::failure::{FieldError, Invalid};
-use crate::application::memberships::{Invitation, invite_member, read_members};
 use crate::application::organisations::{add_department, create_organisation, read_organisation};
 use crate::application::{Caller, Shop};
 use crate::domain::organisation::Organisation;
-use crate::domain::values::{MembershipId, OrganisationId, Text};
+use crate::domain::values::{OrganisationId, Text};
 
 /// A new company or department.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -31,24 +27,6 @@ pub(in super::super) struct OrganisationBody {
 impl OrganisationBody {
     fn validate(self) -> Result<Text<200>, Invalid> {
         Text::new(self.name).map_err(|error| FieldError::body("/name", &error).into_invalid())
-    }
-}
-
-/// An invitation.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(in super::super) struct InvitationBody {
-    /// Who is invited.
-    member: PersonBody,
-    /// The role that the invitation offers.
-    role: RoleJson,
-}
-
-impl InvitationBody {
-    fn validate(self, caller: &Principal) -> Result<Invitation, Invalid> {
-        let mut errors = FieldErrors::default();
-        let member = self.member.validate("/member", caller, &mut errors);
-        errors.finish(member.map(|member| Invitation { member, role: self.role.into() }))
     }
 }
 
@@ -106,28 +84,4 @@ pub(in super::super) async fn add(
     body: JsonBody<OrganisationBody>,
 ) -> Result<Response, Problem> {
     Ok(created(&add_department(&shop, &caller, id, || body.parse()?.validate()).await?))
-}
-
-/// `GET /organisations/{organisation_id}/members`
-pub(in super::super) async fn members(
-    caller: Caller,
-    State(shop): State<Shop>,
-    PathId(id): PathId<OrganisationId>,
-    query: PageQuery<MembershipId>,
-) -> Result<Response, Problem> {
-    let members = read_members(&shop, &caller, id, || query.page()).await?;
-    let items: Vec<_> = members.iter().map(MembershipJson::from).collect();
-    Ok(page_response(&query, query.page()?.limit, members.last().map(|member| member.id.to_string()), items))
-}
-
-/// `POST /organisations/{organisation_id}/members`
-pub(in super::super) async fn invite(
-    caller: Caller,
-    State(shop): State<Shop>,
-    PathId(id): PathId<OrganisationId>,
-    body: JsonBody<InvitationBody>,
-) -> Result<Response, Problem> {
-    let membership = invite_member(&shop, &caller, id, || body.parse()?.validate(&caller.principal)).await?;
-    let location = format!("/memberships/{}", membership.id);
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(MembershipJson::from(&membership))).into_response())
 }

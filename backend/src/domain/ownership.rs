@@ -166,13 +166,14 @@ pub trait Action {
 /// Declares the operations on one type of resource as types.
 macro_rules! actions {
     ($resource:ty: $($name:ident),+ $(,)?) => { $(
-        #[doc = concat!("[`Operation::", stringify!($name), "`](crate::domain::ownership::Operation::", stringify!($name), ")")]
+        /// The [`Operation`](crate::domain::ownership::Operation) of this name, as a type.
         #[derive(Debug)]
         pub enum $name {}
 
-        impl $crate::domain::ownership::Action for $name {
+        impl crate::domain::ownership::Action for $name {
             type Resource = $resource;
-            const OPERATION: $crate::domain::ownership::Operation = $crate::domain::ownership::Operation::$name;
+            const OPERATION: crate::domain::ownership::Operation =
+                crate::domain::ownership::Operation::$name;
         }
     )+ };
 }

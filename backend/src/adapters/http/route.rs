@@ -70,26 +70,36 @@ pub(super) enum ParameterSet {
 }
 
 impl Route {
+    /// Creates an operation that requires a principal.
     pub(super) const fn new(
         method: &'static str,
         path: &'static str,
         id: &'static str,
-        summary: &'static str,
-        access: Access,
         handler: fn() -> MethodRouter<App>,
     ) -> Self {
         Self {
             method,
             path,
             id,
-            summary,
-            access,
+            summary: "",
+            access: Access::Authenticated,
             body: None,
             success: Success::NoContent,
             refusals: &[],
             parameters: &[],
             handler,
         }
+    }
+
+    pub(super) const fn summary(mut self, summary: &'static str) -> Self {
+        self.summary = summary;
+        self
+    }
+
+    /// Lets anyone call the operation.
+    pub(super) const fn public(mut self) -> Self {
+        self.access = Access::Public;
+        self
     }
 
     pub(super) const fn body(mut self, schema: SchemaOf) -> Self {

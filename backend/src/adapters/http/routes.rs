@@ -17,7 +17,6 @@ use super::resource::orders::{self, OrderBody, OrderJson};
 use super::resource::organisations::{self, OrganisationBody, OrganisationJson};
 use super::resource::people::{self, MeJson, PersonBody};
 use super::resource::products::{self, NewProductBody, ProductBody, ProductJson};
-use super::route::Access::{Authenticated, Public};
 use super::route::ParameterSet::{
     AdminReason, IdempotencyKey, IfMatch, IfNoneMatch, Page, RequiredIfMatch, Search,
 };
@@ -25,227 +24,138 @@ use super::route::{Route, any_object, schema_of};
 
 /// All operations of the service.
 pub static ROUTES: &[Route] = &[
-    Route::new("POST", "/orders", "place_order", "Place an order", Authenticated, || post(orders::place))
+    Route::new("POST", "/orders", "place_order", || post(orders::place))
+        .summary("Place an order")
         .body(schema_of::<OrderBody>)
         .created(schema_of::<OrderJson>)
         .parameters(&[IdempotencyKey])
         .refusals(&[409]),
-    Route::new(
-        "GET",
-        "/orders",
-        "list_orders",
-        "List the caller's orders and those shared with the caller",
-        Authenticated,
-        || get(orders::list),
-    )
-    .page(schema_of::<OrderJson>)
-    .parameters(&[Page, AdminReason]),
-    Route::new("GET", "/orders/{order_id}", "read_order", "Get an order", Authenticated, || {
-        get(orders::read)
+    Route::new("GET", "/orders", "list_orders", || get(orders::list))
+        .summary("List the caller's orders and those shared with the caller")
+        .page(schema_of::<OrderJson>)
+        .parameters(&[Page, AdminReason]),
+    Route::new("GET", "/orders/{order_id}", "read_order", || get(orders::read))
+        .summary("Get an order")
+        .ok(schema_of::<OrderJson>)
+        .parameters(&[IfNoneMatch, AdminReason]),
+    Route::new("POST", "/orders/{order_id}/cancellation", "cancel_order", || post(orders::cancel))
+        .summary("Cancel an order")
+        .ok(schema_of::<OrderJson>)
+        .parameters(&[IfMatch, AdminReason])
+        .refusals(&[409]),
+    Route::new("POST", "/orders/{order_id}/shipment", "ship_order", || post(orders::ship))
+        .summary("Ship the lines of an order that the caller sells")
+        .ok(schema_of::<OrderJson>)
+        .parameters(&[IfMatch, AdminReason])
+        .refusals(&[409]),
+    Route::new("POST", "/orders/{order_id}/co-owners", "share_order", || post(orders::share))
+        .summary("Share an order")
+        .body(schema_of::<PersonBody>)
+        .created(schema_of::<OrderJson>)
+        .parameters(&[IfMatch])
+        .refusals(&[409]),
+    Route::new("DELETE", "/orders/{order_id}/co-owners/{co_owner_id}", "unshare_order", || {
+        delete(orders::unshare)
     })
-    .ok(schema_of::<OrderJson>)
-    .parameters(&[IfNoneMatch, AdminReason]),
-    Route::new(
-        "POST",
-        "/orders/{order_id}/cancellation",
-        "cancel_order",
-        "Cancel an order",
-        Authenticated,
-        || post(orders::cancel),
-    )
-    .ok(schema_of::<OrderJson>)
-    .parameters(&[IfMatch, AdminReason])
-    .refusals(&[409]),
-    Route::new(
-        "POST",
-        "/orders/{order_id}/shipment",
-        "ship_order",
-        "Ship the lines of an order that the caller sells",
-        Authenticated,
-        || post(orders::ship),
-    )
-    .ok(schema_of::<OrderJson>)
-    .parameters(&[IfMatch, AdminReason])
-    .refusals(&[409]),
-    Route::new(
-        "POST",
-        "/orders/{order_id}/co-owners",
-        "share_order",
-        "Share an order",
-        Authenticated,
-        || post(orders::share),
-    )
-    .body(schema_of::<PersonBody>)
-    .created(schema_of::<OrderJson>)
-    .parameters(&[IfMatch])
-    .refusals(&[409]),
-    Route::new(
-        "DELETE",
-        "/orders/{order_id}/co-owners/{co_owner_id}",
-        "unshare_order",
-        "Stop sharing an order",
-        Authenticated,
-        || delete(orders::unshare),
-    )
+    .summary("Stop sharing an order")
     .ok(schema_of::<OrderJson>)
     .parameters(&[IfMatch]),
-    Route::new("GET", "/products", "list_products", "List and search products", Public, || {
-        get(products::list)
-    })
-    .page(schema_of::<ProductJson>)
-    .parameters(&[Page, Search]),
-    Route::new("POST", "/products", "add_product", "Add a product", Authenticated, || post(products::add))
+    Route::new("GET", "/products", "list_products", || get(products::list))
+        .summary("List and search products")
+        .public()
+        .page(schema_of::<ProductJson>)
+        .parameters(&[Page, Search]),
+    Route::new("POST", "/products", "add_product", || post(products::add))
+        .summary("Add a product")
         .body(schema_of::<NewProductBody>)
         .created(schema_of::<ProductJson>)
         .refusals(&[403]),
-    Route::new("GET", "/products/{product_id}", "read_product", "Get a product", Public, || {
-        get(products::read)
+    Route::new("GET", "/products/{product_id}", "read_product", || get(products::read))
+        .summary("Get a product")
+        .public()
+        .ok(schema_of::<ProductJson>)
+        .parameters(&[IfNoneMatch]),
+    Route::new("PUT", "/products/{product_id}", "update_product", || put(products::update))
+        .summary("Change a product")
+        .body(schema_of::<ProductBody>)
+        .ok(schema_of::<ProductJson>)
+        .parameters(&[RequiredIfMatch, AdminReason])
+        .refusals(&[409]),
+    Route::new("DELETE", "/products/{product_id}", "withdraw_product", || delete(products::withdraw))
+        .summary("Withdraw a product")
+        .parameters(&[RequiredIfMatch, AdminReason])
+        .refusals(&[409]),
+    Route::new("POST", "/delegations", "grant_delegation", || post(delegations::grant))
+        .summary("Grant a delegation for the caller's orders")
+        .body(schema_of::<DelegationBody>)
+        .created(schema_of::<DelegationJson>),
+    Route::new("GET", "/delegations", "list_delegations", || get(delegations::list))
+        .summary("List the delegations that the caller granted or received")
+        .page(schema_of::<DelegationJson>)
+        .parameters(&[Page]),
+    Route::new("GET", "/delegations/{delegation_id}", "read_delegation", || get(delegations::read))
+        .summary("Get a delegation")
+        .ok(schema_of::<DelegationJson>),
+    Route::new("DELETE", "/delegations/{delegation_id}", "revoke_delegation", || delete(delegations::revoke))
+        .summary("Revoke a delegation"),
+    Route::new("POST", "/organisations", "create_organisation", || post(organisations::create))
+        .summary("Create a company")
+        .body(schema_of::<OrganisationBody>)
+        .created(schema_of::<OrganisationJson>),
+    Route::new("GET", "/organisations/{organisation_id}", "read_organisation", || get(organisations::read))
+        .summary("Get a company or department")
+        .ok(schema_of::<OrganisationJson>),
+    Route::new("POST", "/organisations/{organisation_id}/departments", "add_department", || {
+        post(organisations::add)
     })
-    .ok(schema_of::<ProductJson>)
-    .parameters(&[IfNoneMatch]),
-    Route::new("PUT", "/products/{product_id}", "update_product", "Change a product", Authenticated, || {
-        put(products::update)
-    })
-    .body(schema_of::<ProductBody>)
-    .ok(schema_of::<ProductJson>)
-    .parameters(&[RequiredIfMatch, AdminReason])
-    .refusals(&[409]),
-    Route::new(
-        "DELETE",
-        "/products/{product_id}",
-        "withdraw_product",
-        "Withdraw a product",
-        Authenticated,
-        || delete(products::withdraw),
-    )
-    .parameters(&[RequiredIfMatch, AdminReason])
-    .refusals(&[409]),
-    Route::new(
-        "POST",
-        "/delegations",
-        "grant_delegation",
-        "Grant a delegation for the caller's orders",
-        Authenticated,
-        || post(delegations::grant),
-    )
-    .body(schema_of::<DelegationBody>)
-    .created(schema_of::<DelegationJson>),
-    Route::new(
-        "GET",
-        "/delegations",
-        "list_delegations",
-        "List the delegations that the caller granted or received",
-        Authenticated,
-        || get(delegations::list),
-    )
-    .page(schema_of::<DelegationJson>)
-    .parameters(&[Page]),
-    Route::new(
-        "GET",
-        "/delegations/{delegation_id}",
-        "read_delegation",
-        "Get a delegation",
-        Authenticated,
-        || get(delegations::read),
-    )
-    .ok(schema_of::<DelegationJson>),
-    Route::new(
-        "DELETE",
-        "/delegations/{delegation_id}",
-        "revoke_delegation",
-        "Revoke a delegation",
-        Authenticated,
-        || delete(delegations::revoke),
-    ),
-    Route::new("POST", "/organisations", "create_organisation", "Create a company", Authenticated, || {
-        post(organisations::create)
-    })
-    .body(schema_of::<OrganisationBody>)
-    .created(schema_of::<OrganisationJson>),
-    Route::new(
-        "GET",
-        "/organisations/{organisation_id}",
-        "read_organisation",
-        "Get a company or department",
-        Authenticated,
-        || get(organisations::read),
-    )
-    .ok(schema_of::<OrganisationJson>),
-    Route::new(
-        "POST",
-        "/organisations/{organisation_id}/departments",
-        "add_department",
-        "Add a department",
-        Authenticated,
-        || post(organisations::add),
-    )
+    .summary("Add a department")
     .body(schema_of::<OrganisationBody>)
     .created(schema_of::<OrganisationJson>)
     .refusals(&[409]),
-    Route::new(
-        "GET",
-        "/organisations/{organisation_id}/members",
-        "read_members",
-        "List the members of a company or department",
-        Authenticated,
-        || get(memberships::members),
-    )
+    Route::new("GET", "/organisations/{organisation_id}/members", "read_members", || {
+        get(memberships::members)
+    })
+    .summary("List the members of a company or department")
     .page(schema_of::<MembershipJson>)
     .parameters(&[Page]),
-    Route::new(
-        "POST",
-        "/organisations/{organisation_id}/members",
-        "invite_member",
-        "Invite a person to a company or department",
-        Authenticated,
-        || post(memberships::invite),
-    )
+    Route::new("POST", "/organisations/{organisation_id}/members", "invite_member", || {
+        post(memberships::invite)
+    })
+    .summary("Invite a person to a company or department")
     .body(schema_of::<InvitationBody>)
     .created(schema_of::<MembershipJson>)
     .refusals(&[409]),
-    Route::new(
-        "GET",
-        "/memberships",
-        "list_memberships",
-        "List the caller's memberships and invitations",
-        Authenticated,
-        || get(memberships::list),
-    )
-    .page(schema_of::<OwnMembershipJson>)
-    .parameters(&[Page]),
-    Route::new(
-        "POST",
-        "/memberships/{membership_id}/acceptance",
-        "accept_membership",
-        "Accept an invitation",
-        Authenticated,
-        || post(memberships::accept),
-    )
+    Route::new("GET", "/memberships", "list_memberships", || get(memberships::list))
+        .summary("List the caller's memberships and invitations")
+        .page(schema_of::<OwnMembershipJson>)
+        .parameters(&[Page]),
+    Route::new("POST", "/memberships/{membership_id}/acceptance", "accept_membership", || {
+        post(memberships::accept)
+    })
+    .summary("Accept an invitation")
     .ok(schema_of::<MembershipJson>)
     .refusals(&[409]),
-    Route::new(
-        "DELETE",
-        "/memberships/{membership_id}",
-        "end_membership",
-        "End a membership or decline an invitation",
-        Authenticated,
-        || delete(memberships::end),
-    ),
-    Route::new("GET", "/audit", "read_audit", "List the uses of the admin bypass", Authenticated, || {
-        get(audit::list)
-    })
-    .page(schema_of::<AuditRecordJson>)
-    .parameters(&[Page]),
-    Route::new("GET", "/me", "read_me", "Get the current user", Authenticated, || get(people::read))
+    Route::new("DELETE", "/memberships/{membership_id}", "end_membership", || delete(memberships::end))
+        .summary("End a membership or decline an invitation"),
+    Route::new("GET", "/audit", "read_audit", || get(audit::list))
+        .summary("List the uses of the admin bypass")
+        .page(schema_of::<AuditRecordJson>)
+        .parameters(&[Page]),
+    Route::new("GET", "/me", "read_me", || get(people::read))
+        .summary("Get the current user")
         .ok(schema_of::<MeJson>),
-    Route::new("GET", "/openapi.json", "read_openapi", "Get this document", Public, || get(serve_openapi))
+    Route::new("GET", "/openapi.json", "read_openapi", || get(serve_openapi))
+        .summary("Get this document")
+        .public()
         .ok(any_object),
-    Route::new("GET", "/docs", "read_docs", "Get the Swagger UI page", Public, || get(docs::page))
+    Route::new("GET", "/docs", "read_docs", || get(docs::page))
+        .summary("Get the Swagger UI page")
+        .public()
         .undocumented(),
-    Route::new("GET", "/docs/{file}", "read_docs_file", "Get a file of the Swagger UI page", Public, || {
-        get(docs::file)
-    })
-    .undocumented(),
+    Route::new("GET", "/docs/{file}", "read_docs_file", || get(docs::file))
+        .summary("Get a file of the Swagger UI page")
+        .public()
+        .undocumented(),
 ];
 
 /// OpenAPI document as JSON with line breaks, as it is served and committed.

@@ -87,20 +87,20 @@ async fn sell_items(
     session: &mut Session<'_>,
     items: &[OrderItem],
 ) -> Result<(Vec<OrderLine>, Vec<StockChange>), Failure> {
-    let mut places: Vec<usize> = (0..items.len()).collect();
-    places.sort_by_key(|place| items[*place].product);
+    let mut indices: Vec<usize> = (0..items.len()).collect();
+    indices.sort_by_key(|index| items[*index].product);
     let mut bought = Vec::with_capacity(items.len());
-    for place in places {
-        let item = &items[place];
+    for index in indices {
+        let item = &items[index];
         let product = session.tx.product(item.product).await?.ok_or_else(|| {
-            FieldError::body(format!("/lines/{place}/product_id"), &"must be a product of the shop")
+            FieldError::body(format!("/lines/{index}/product_id"), &"must be a product of the shop")
                 .into_invalid()
         })?;
         let (line, taken) = product.sell(item.quantity)?;
-        bought.push((place, line, taken));
+        bought.push((index, line, taken));
     }
     let taken = bought.iter().map(|(_, _, taken)| *taken).collect();
-    bought.sort_by_key(|(place, ..)| *place);
+    bought.sort_by_key(|(index, ..)| *index);
     Ok((bought.into_iter().map(|(_, line, _)| line).collect(), taken))
 }
 

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use portcullis_principal::Principal;
 use tracing::Span;
+use uuid::Uuid;
 
 use super::failure::{Failure, Invalid};
 use super::ports::{Clock, IdempotencyKey, Store, Transaction};
 use crate::domain::audit::{AuditRecord, Outcome};
 use crate::domain::ownership::{self, ADMIN_ROLE, Action, Permit, Resource as _};
 use crate::domain::values::{AuditId, Text, Timestamp};
-use uuid::Uuid;
 
 /// Dependencies of the use cases.
 #[derive(Clone)]

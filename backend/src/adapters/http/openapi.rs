@@ -29,16 +29,11 @@ pub(super) fn document(routes: &[Route]) -> OpenApi {
         .schemas_from_iter(schemas)
         .security_scheme("token", SecurityScheme::Http(token.build()));
     OpenApiBuilder::new()
-        .info(
-            InfoBuilder::new()
-                .title("Shop")
-                .version(env!("CARGO_PKG_VERSION"))
-                .description(Some(
-                    "Orders and products behind the Portcullis gateway. The gateway authenticates callers and \
-                     checks their roles; this service decides who may access which order or product. Every error is \
-                     a problem document (RFC 9457).",
-                )),
-        )
+        .info(InfoBuilder::new().title("Shop").version(env!("CARGO_PKG_VERSION")).description(Some(
+            "Orders and products behind the Portcullis gateway. The gateway authenticates \
+                     callers and checks their roles; this service decides who may access which \
+                     order or product. Every error is a problem document (RFC 9457).",
+        )))
         .paths(paths)
         .components(Some(components.build()))
         .build()
@@ -65,8 +60,8 @@ fn item(route: &Route, problem: &Content, schemas: &mut Schemas) -> PathItem {
             RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True));
         operation = operation.request_body(Some(body.build()));
     }
-    let (status, answer) = success(route, schemas);
-    operation = operation.response(status.as_str(), answer);
+    let (status, response) = success(route, schemas);
+    operation = operation.response(status.as_str(), response);
     for status in refusals(route) {
         let status = StatusCode::from_u16(status).unwrap_or_default();
         let response = ResponseBuilder::new()
@@ -163,50 +158,44 @@ fn path_parameters(path: &str) -> impl Iterator<Item = Parameter> {
 
 impl ParameterSet {
     fn document(self) -> Vec<Parameter> {
-        let parameter = |name, place, required, description| {
-            ParameterBuilder::new()
-                .name(name)
-                .parameter_in(place)
-                .required(if required { Required::True } else { Required::False })
-                .description(Some(description))
-                .schema(Some(text_schema(None)))
-                .build()
-        };
-        let (header, query) = (ParameterIn::Header, ParameterIn::Query);
-        match self {
-            Self::Page => {
-                let limit =
-                    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(100));
-                let limit = ParameterBuilder::new()
-                    .name("limit")
-                    .parameter_in(query.clone())
-                    .description(Some("Maximum number of items; the default is 20"))
-                    .schema(Some(limit));
-                vec![limit.build(), parameter("after", query, false, "Cursor from the link to the next page")]
-            }
-            Self::Search => vec![parameter("q", query, false, "Text to search for in name and description")],
-            Self::IfNoneMatch => vec![parameter(
+        let (name, place, required, description) = match self {
+            Self::Page => ("after", ParameterIn::Query, false, "Cursor from the link to the next page"),
+            Self::Search => ("q", ParameterIn::Query, false, "Text to search for in name and description"),
+            Self::IfNoneMatch => (
                 "If-None-Match",
-                header,
+                ParameterIn::Header,
                 false,
                 "ETag of the cached version: 304 if it is current",
-            )],
-            Self::IfMatch => vec![parameter("If-Match", header, false, "ETag of the version to change")],
-            Self::RequiredIfMatch => {
-                vec![parameter("If-Match", header, true, "ETag of the version to change")]
-            }
-            Self::IdempotencyKey => {
-                vec![parameter(
-                    "Idempotency-Key",
-                    header,
-                    false,
-                    "Key chosen by the client, to repeat the request safely",
-                )]
-            }
+            ),
+            Self::IfMatch => ("If-Match", ParameterIn::Header, false, "ETag of the version to change"),
+            Self::RequiredIfMatch => ("If-Match", ParameterIn::Header, true, "ETag of the version to change"),
+            Self::IdempotencyKey => (
+                "Idempotency-Key",
+                ParameterIn::Header,
+                false,
+                "Key chosen by the client, to repeat the request safely",
+            ),
             Self::AdminReason => {
-                vec![parameter("X-Admin-Reason", header, false, "Reason why an admin uses the bypass")]
+                ("X-Admin-Reason", ParameterIn::Header, false, "Reason why an admin uses the bypass")
             }
+        };
+        let parameter = ParameterBuilder::new()
+            .name(name)
+            .parameter_in(place)
+            .required(if required { Required::True } else { Required::False })
+            .description(Some(description))
+            .schema(Some(text_schema(None)))
+            .build();
+        if self != Self::Page {
+            return vec![parameter];
         }
+        let limit = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(100));
+        let limit = ParameterBuilder::new()
+            .name("limit")
+            .parameter_in(ParameterIn::Query)
+            .description(Some("Maximum number of items; the default is 20"))
+            .schema(Some(limit));
+        vec![limit.build(), parameter]
     }
 }
 

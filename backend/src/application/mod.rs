@@ -1,4 +1,4 @@
-//! Use cases, one file per noun. Each loads a resource, gets a permit from its [`session`], changes
+//! Use cases, one file per noun. Each loads a resource, gets a permit from its `session`, changes
 //! the resource, records the use of the bypass, and commits.
 
 pub mod failure;

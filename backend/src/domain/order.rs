@@ -56,6 +56,10 @@ pub struct Order {
     pub version: i64,
 }
 
+/// All orders, as one resource without an owner.
+#[derive(Clone, Copy, Debug)]
+pub struct AllOrders;
+
 /// State of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderState {
@@ -252,10 +256,6 @@ impl Permit<RemoveCoOwner> {
         })
     }
 }
-
-/// All orders, as one resource without an owner.
-#[derive(Clone, Copy, Debug)]
-pub struct AllOrders;
 
 actions!(Order: ReadOrder, CancelOrder, ShipOrder, AddCoOwner, RemoveCoOwner);
 actions!(AllOrders: ListAllOrders);

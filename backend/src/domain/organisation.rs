@@ -24,9 +24,8 @@ pub struct Organisation {
     pub depth: u32,
 }
 
-/// Membership of a person in an organisation. A manager invites the person; the membership has no
-/// effect until the person accepts, so that nobody gains access to a person's orders by inviting
-/// them.
+/// Membership of a person in an organisation. A manager invites the person. The membership has no
+/// effect until the person accepts, so inviting a person gives no access to that person's orders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Membership {
     /// Identifier of the membership.

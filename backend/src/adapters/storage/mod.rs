@@ -1,5 +1,5 @@
 //! SQL storage: SQLite or PostgreSQL, chosen by the database URL. Both run the same SQL through
-//! sqlx's `Any` driver; only [`dialect`] differs.
+//! sqlx's `Any` driver; only `dialect` differs.
 
 mod audit;
 mod delegations;

@@ -254,8 +254,8 @@ pub(in super::super) async fn share(
 ) -> Result<Response, Problem> {
     let input = || {
         let mut errors = FieldErrors::default();
-        let who = body.parse()?.validate("", &caller.principal, &mut errors);
-        errors.finish(who)
+        let person = body.parse()?.validate("", &caller.principal, &mut errors);
+        errors.finish(person)
     };
     let order = share_order(&shop, &caller, id, precondition, input).await?;
     let share = order.co_owners.last().ok_or(Failure::NotFound("co-owner"))?.id;

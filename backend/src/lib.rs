@@ -9,13 +9,12 @@
 //! | [`domain`] | orders, products, delegations, organisations, ownership | `portcullis-principal` |
 //! | [`application`] | use cases, one file per noun; ports | the domain |
 //! | [`adapters`] | HTTP, SQLite and PostgreSQL, the clock | the application |
-//! | [`config`], [`server`], [`health`], `main.rs` | settings, sockets, wiring | all layers |
+//! | [`config`], [`server`], `main.rs` | settings, sockets, wiring | all layers |
 
 pub mod adapters;
 pub mod application;
 pub mod config;
 pub mod domain;
-pub mod health;
 pub mod server;
 
 pub use adapters::http::route::{Access, Route};

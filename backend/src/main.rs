@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use backend::adapters::clock::SystemClock;
+use backend::adapters::SystemClock;
 use backend::adapters::http::{App, Limits, Metrics, RequestQuota, app, operations_app, routes};
 use backend::adapters::storage::SqlStore;
 use backend::application::{self, Shop};
 use backend::config::{Cli, Command, Settings};
-use backend::health;
-use backend::server::{ServerLimits, serve};
+use backend::server::{ServerLimits, check_health, serve};
 use clap::Parser as _;
 use portcullis_principal::AssertionVerifier;
 use tokio::net::TcpListener;
@@ -35,7 +34,7 @@ async fn main() -> ExitCode {
 
 async fn run_command(Cli { command, settings }: Cli) -> anyhow::Result<()> {
     match command.unwrap_or(Command::Serve) {
-        Command::Health => health::check(settings.operations_listen),
+        Command::Health => check_health(settings.operations_listen),
         Command::Openapi => Ok(std::io::stdout().write_all(routes::openapi_text().as_bytes())?),
         Command::Migrate => {
             init_logging();

@@ -1,8 +1,11 @@
 //! HTTP server with graceful shutdown: it stops accepting, then finishes the requests in progress.
+//! Also the health check of an image without a shell or curl, which queries the running server.
 
-use std::io;
+use std::io::{self, Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use anyhow::{Context as _, ensure};
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -15,6 +18,9 @@ use tokio_util::sync::CancellationToken;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause after a failed `accept`, which usually means that no file descriptors are left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Time limit for each step of the health check.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Limits of one server.
 #[derive(Clone, Copy, Debug)]
@@ -70,4 +76,31 @@ fn with_nodelay(stream: TcpStream) -> TokioIo<TcpStream> {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     TokioIo::new(stream)
+}
+
+/// Queries `/readyz` of the operations port.
+///
+/// # Errors
+/// The port does not answer, or the service is not ready.
+pub fn check_health(mut operations: SocketAddr) -> anyhow::Result<()> {
+    // a server that listens on all addresses also listens on the loopback address
+    match operations.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => operations.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => operations.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    let status = status(operations).with_context(|| format!("no answer from {operations}"))?;
+    ensure!(status.starts_with("HTTP/1.1 200"), "not ready: {status}");
+    Ok(())
+}
+
+/// Returns the status line of the response.
+fn status(address: SocketAddr) -> io::Result<String> {
+    let mut stream = std::net::TcpStream::connect_timeout(&address, HEALTH_TIMEOUT)?;
+    stream.set_read_timeout(Some(HEALTH_TIMEOUT))?;
+    write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.take(4096).read_to_end(&mut answer)?;
+    let answer = String::from_utf8_lossy(&answer);
+    Ok(answer.lines().next().unwrap_or_default().to_owned())
 }

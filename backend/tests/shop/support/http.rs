@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
-use backend::adapters::clock::SystemClock;
+use backend::adapters::SystemClock;
 use backend::adapters::http::{App, Limits, Metrics, RequestQuota, app};
 use backend::application::ports::Store;
 use backend::application::{Settings, Shop};

@@ -1,20 +1,20 @@
-//! The order and product service behind the Portcullis gateway: level 3.
+//! Order and product service behind the Portcullis gateway: level 3 (ownership).
 //!
-//! The gateway has decided who the caller is and whether their roles open this endpoint. What is left is the question that
-//! only this service can answer: may they touch this very order? It is asked in [`domain::ownership`], and nowhere else.
+//! The gateway has authenticated the caller and has checked that a role of the caller opens this
+//! endpoint. What remains is a question that only this service can answer: may this caller access
+//! this resource? [`domain::ownership`] is the only place that answers it.
 //!
-//! | layer | what is in it | what it knows |
+//! | layer | contents | depends on |
 //! |---|---|---|
-//! | [`domain`] | orders, products, delegations, organisations, ownership | nothing but itself and who somebody is |
-//! | [`application`] | one use case a file; the ports | the domain |
+//! | [`domain`] | orders, products, delegations, organisations, ownership | `portcullis-principal` |
+//! | [`application`] | use cases, one file per noun; ports | the domain |
 //! | [`adapters`] | HTTP, SQLite and PostgreSQL, the clock | the application |
-//! | [`config`], [`server`], [`health`], `main.rs` | settings, sockets, wiring | all |
+//! | [`config`], [`server`], `main.rs` | settings, sockets, wiring | all layers |
 
 pub mod adapters;
 pub mod application;
 pub mod config;
 pub mod domain;
-pub mod health;
 pub mod server;
 
 pub use adapters::http::route::{Access, Route};

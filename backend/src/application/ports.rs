@@ -1,40 +1,45 @@
-//! What the use cases need of the world. Each adapter keeps every MUST below, and one contract suite tries them all on each.
+//! Interfaces that the use cases need. Each implementation meets every MUST below; one contract
+//! test suite checks all implementations.
 
 use async_trait::async_trait;
 use portcullis_principal::PrincipalId;
 
 use crate::domain::audit::AuditRecord;
-use crate::domain::delegation::Delegation;
-use crate::domain::id::{AuditId, DelegationId, MembershipId, OrderId, OrganisationId, ProductId};
-use crate::domain::order::Order;
-use crate::domain::organisation::{Membership, Organisation};
-use crate::domain::ownership::{
-    Bond, EndMembership, ListAllOrders, Permit, Relations, RevokeDelegation, Warranted,
+use crate::domain::delegation::{Delegation, RevokeDelegation};
+use crate::domain::order::{ListAllOrders, Order};
+use crate::domain::organisation::{EndMembership, Membership, Organisation};
+use crate::domain::ownership::{Authorized, Permit};
+use crate::domain::product::Product;
+use crate::domain::relations::{Relations, Relationship};
+use crate::domain::stock::StockChange;
+use crate::domain::values::{
+    AuditId, DelegationId, MembershipId, OrderId, OrganisationId, ProductId, Timestamp,
 };
-use crate::domain::product::{Product, StockChange};
-use crate::domain::time::Timestamp;
 
-/// The wall clock.
+/// Wall clock.
 pub trait Clock: Send + Sync {
-    /// Now.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 }
 
-/// Where everything is kept.
+/// Persistent storage.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// A transaction that MUST see one state of things throughout, and MUST refuse to write.
+    /// Begins a transaction that MUST see one consistent snapshot and MUST reject writes.
     async fn read(&self) -> Result<Box<dyn Transaction>, StoreError>;
 
-    /// A transaction that writes. What it loads by id MUST NOT be changed by another before it ends. Dropped without a
-    /// commit, it MUST leave nothing behind.
+    /// Begins a transaction that writes. A row that it loaded by id MUST NOT be changed by another
+    /// transaction before it ends. If it is dropped without a commit, all its changes MUST be
+    /// rolled back.
     async fn write(&self) -> Result<Box<dyn Transaction>, StoreError>;
 
-    /// A writing transaction that alone works on this key, or `None` if another does. The claim MUST end with the
-    /// transaction, and with the process.
-    async fn write_alone(&self, key: &IdempotencyKey) -> Result<Option<Box<dyn Transaction>>, StoreError>;
+    /// Begins a write transaction that holds an exclusive lock on this key. Returns `None` if
+    /// another transaction holds the lock. The lock MUST be released when the transaction or the
+    /// process ends.
+    async fn write_exclusive(&self, key: &IdempotencyKey)
+    -> Result<Option<Box<dyn Transaction>>, StoreError>;
 
-    /// Whether the storage answers and has every migration.
+    /// Checks that the storage answers and has every migration.
     async fn ready(&self) -> Result<(), StoreError>;
 }
 
@@ -43,27 +48,29 @@ pub trait Store: Send + Sync {
 pub trait Transaction:
     Orders + Products + Delegations + Organisations + Audit + IdempotencyKeys + Send
 {
-    /// Makes everything in it last. When this returns, it MUST survive the process and the machine.
+    /// Commits. When this returns, the changes MUST survive a crash of the process or the machine.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
 }
 
 /// Orders.
 #[async_trait]
 pub trait Orders {
-    /// One order, with its lines as they were placed and its co-owners.
+    /// Returns an order with its lines in their original sequence and its co-owners.
     async fn order(&mut self, id: OrderId) -> Result<Option<Order>, StoreError>;
-    /// Adds one.
-    async fn insert_order(&mut self, order: &Warranted<Order>) -> Result<(), StoreError>;
-    /// Replaces one. MUST fail with [`StoreError::Stale`] unless the stored version is the one before.
-    async fn update_order(&mut self, order: &Warranted<Order>) -> Result<(), StoreError>;
-    /// The orders that `who` owns, and those shared with them now in any way, the latest first.
+    /// Inserts an order.
+    async fn insert_order(&mut self, order: &Authorized<Order>) -> Result<(), StoreError>;
+    /// Updates an order. MUST fail with [`StoreError::Stale`] unless the stored version is the
+    /// preceding one.
+    async fn update_order(&mut self, order: &Authorized<Order>) -> Result<(), StoreError>;
+    /// Lists the orders that `principal` may read at `now` as owner, co-owner, delegate or manager,
+    /// newest first.
     async fn orders_of(
         &mut self,
-        who: &PrincipalId,
+        principal: &PrincipalId,
         now: Timestamp,
         page: Page<OrderId>,
     ) -> Result<Vec<Order>, StoreError>;
-    /// Everybody's, the latest first.
+    /// Lists all orders, newest first.
     async fn all_orders(
         &mut self,
         permit: &Permit<ListAllOrders>,
@@ -74,153 +81,176 @@ pub trait Orders {
 /// Products.
 #[async_trait]
 pub trait Products {
-    /// One product, withdrawn or not.
+    /// Returns a product, whether it is withdrawn or not.
     async fn product(&mut self, id: ProductId) -> Result<Option<Product>, StoreError>;
-    /// Adds one.
-    async fn insert_product(&mut self, product: &Warranted<Product>) -> Result<(), StoreError>;
-    /// Replaces one. MUST fail with [`StoreError::Stale`] unless the stored version is the one before.
-    async fn update_product(&mut self, product: &Warranted<Product>) -> Result<(), StoreError>;
-    /// Changes a stock and counts the version up. MUST fail with [`Constraint::StockNegative`] rather than go below 0.
+    /// Inserts a product.
+    async fn insert_product(&mut self, product: &Authorized<Product>) -> Result<(), StoreError>;
+    /// Updates a product. MUST fail with [`StoreError::Stale`] unless the stored version is the
+    /// preceding one.
+    async fn update_product(&mut self, product: &Authorized<Product>) -> Result<(), StoreError>;
+    /// Changes the stock and increments the version. MUST fail with [`Constraint::NegativeStock`]
+    /// if the stock would become negative.
     async fn change_stock(&mut self, change: StockChange) -> Result<(), StoreError>;
-    /// Those on offer whose name or description contains `search`, in any case of ASCII letters; the latest first. MUST read
-    /// no more than [`MAX_SCANNED`] products: what is further back is on a later page.
+    /// Lists products that are not withdrawn and whose name or description contains `search`
+    /// (case-insensitive for ASCII letters), newest first. MUST scan at most [`MAX_SCANNED`]
+    /// products; older ones are on later pages.
     async fn products(
         &mut self,
         search: Option<&str>,
         page: Page<ProductId>,
     ) -> Result<Vec<Product>, StoreError>;
-    /// The last of the [`MAX_SCANNED`] products that such a page reads, or `None` if there are fewer.
-    async fn scanned_to(&mut self, after: Option<ProductId>) -> Result<Option<ProductId>, StoreError>;
+    /// Returns the last of the [`MAX_SCANNED`] products that [`Self::products`] scans, or `None` if
+    /// there are fewer.
+    async fn last_scanned(&mut self, after: Option<ProductId>) -> Result<Option<ProductId>, StoreError>;
 }
 
 /// Delegations.
 #[async_trait]
 pub trait Delegations {
-    /// One delegation.
+    /// Returns a delegation.
     async fn delegation(&mut self, id: DelegationId) -> Result<Option<Delegation>, StoreError>;
-    /// Adds one.
-    async fn insert_delegation(&mut self, delegation: &Warranted<Delegation>) -> Result<(), StoreError>;
-    /// Ends one: it MUST be gone for every transaction that begins after the commit.
+    /// Inserts a delegation.
+    async fn insert_delegation(&mut self, delegation: &Authorized<Delegation>) -> Result<(), StoreError>;
+    /// Deletes a delegation. It MUST be invisible to every transaction that begins after the
+    /// commit.
     async fn delete_delegation(&mut self, permit: &Permit<RevokeDelegation>) -> Result<(), StoreError>;
-    /// Those that `who` granted or was granted, ended ones included, the latest first.
+    /// Lists the delegations that `principal` granted or received, including expired ones, newest
+    /// first.
     async fn delegations_of(
         &mut self,
-        who: &PrincipalId,
+        principal: &PrincipalId,
         page: Page<DelegationId>,
     ) -> Result<Vec<Delegation>, StoreError>;
 }
 
-/// Organisations, and what follows from them and from delegations.
+/// Organisations, memberships, and the relations that follow from memberships and delegations.
 #[async_trait]
 pub trait Organisations {
-    /// What is on record between `caller` and the bond: every delegation of the person to the caller, and the caller's
-    /// accepted memberships at and above the organisation, or at and above the person's accepted memberships.
-    async fn relations(&mut self, caller: &PrincipalId, bond: Bond<'_>) -> Result<Relations, StoreError>;
-    /// One node.
+    /// Returns the relations between `caller` and the other side. For a person: the delegations
+    /// from the person to the caller, and the caller's accepted memberships at or above the
+    /// person's accepted memberships. For an organisation: the caller's accepted memberships at or
+    /// above it.
+    async fn relations(
+        &mut self,
+        caller: &PrincipalId,
+        relationship: Relationship<'_>,
+    ) -> Result<Relations, StoreError>;
+    /// Returns an organisation.
     async fn organisation(&mut self, id: OrganisationId) -> Result<Option<Organisation>, StoreError>;
-    /// Adds a node.
-    async fn insert_organisation(&mut self, organisation: &Warranted<Organisation>)
-    -> Result<(), StoreError>;
-    /// One membership.
+    /// Inserts an organisation.
+    async fn insert_organisation(
+        &mut self,
+        organisation: &Authorized<Organisation>,
+    ) -> Result<(), StoreError>;
+    /// Returns a membership.
     async fn membership(&mut self, id: MembershipId) -> Result<Option<Membership>, StoreError>;
-    /// Adds one. MUST fail with [`Constraint::MemberTwice`] if they have a place in the node.
-    async fn insert_membership(&mut self, membership: &Warranted<Membership>) -> Result<(), StoreError>;
-    /// Replaces one.
-    async fn update_membership(&mut self, membership: &Warranted<Membership>) -> Result<(), StoreError>;
-    /// Ends one.
+    /// Inserts a membership. MUST fail with [`Constraint::DuplicateMember`] if the person already
+    /// has one in the organisation.
+    async fn insert_membership(&mut self, membership: &Authorized<Membership>) -> Result<(), StoreError>;
+    /// Updates a membership.
+    async fn update_membership(&mut self, membership: &Authorized<Membership>) -> Result<(), StoreError>;
+    /// Deletes a membership.
     async fn delete_membership(&mut self, permit: &Permit<EndMembership>) -> Result<(), StoreError>;
-    /// Who belongs to the node, invited ones included.
+    /// Lists the members of an organisation, including invited persons.
     async fn members_of(
         &mut self,
         organisation: OrganisationId,
         page: Page<MembershipId>,
     ) -> Result<Vec<Membership>, StoreError>;
-    /// Where `who` belongs or is invited, with the nodes.
+    /// Lists the memberships and invitations of `principal` with their organisations.
     async fn memberships_of(
         &mut self,
-        who: &PrincipalId,
+        principal: &PrincipalId,
         page: Page<MembershipId>,
     ) -> Result<Vec<(Membership, Organisation)>, StoreError>;
 }
 
-/// Audit records. There is nothing that changes or removes one.
+/// Audit records. They cannot be changed or deleted.
 #[async_trait]
 pub trait Audit {
-    /// Adds one.
+    /// Inserts an audit record.
     async fn record(&mut self, record: &AuditRecord) -> Result<(), StoreError>;
-    /// All of them, the latest first.
+    /// Lists all audit records, newest first.
     async fn audit_records(&mut self, page: Page<AuditId>) -> Result<Vec<AuditRecord>, StoreError>;
 }
 
-/// Answers that were given, by the key under which they were asked for.
+/// Idempotency keys, with the order that was placed under each.
 #[async_trait]
 pub trait IdempotencyKeys {
-    /// The answer that was given under this key.
-    async fn answer(&mut self, key: &IdempotencyKey) -> Result<Option<Answer>, StoreError>;
-    /// Keeps an answer. MUST last exactly if the rest of the transaction does.
-    async fn keep_answer(&mut self, key: &IdempotencyKey, answer: &Answer) -> Result<(), StoreError>;
+    /// Returns the record of this key.
+    async fn idempotency_record(
+        &mut self,
+        key: &IdempotencyKey,
+    ) -> Result<Option<IdempotencyRecord>, StoreError>;
+    /// Inserts a record. It MUST be committed or rolled back with the rest of the transaction.
+    async fn insert_idempotency_record(
+        &mut self,
+        key: &IdempotencyKey,
+        record: &IdempotencyRecord,
+    ) -> Result<(), StoreError>;
 }
 
-/// Under what a request may be sent again: one client's name for it, apart from every other principal's, method's and route's.
+/// Idempotency key. Keys of different principals, methods or routes are independent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey {
-    /// Who sent it.
-    pub who: PrincipalId,
-    /// By which method.
+    /// The principal that sent the request.
+    pub principal: PrincipalId,
+    /// The method of the request.
     pub method: &'static str,
-    /// To which path template.
+    /// The path template of the request.
     pub route: &'static str,
-    /// The client's own name for it.
+    /// The key that the client chose.
     pub key: String,
 }
 
-/// What the first request came to.
+/// Result of the first request with an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// What tells its body from another.
+pub struct IdempotencyRecord {
+    /// Hash of the request's body.
     pub fingerprint: String,
-    /// The order that it placed.
+    /// The order that the request placed.
     pub order: OrderId,
 }
 
-/// How many products one page of a search reads at most. Anyone may search, so its cost must not grow with the shop.
+/// Maximum number of products that one page of a search scans. The search is public, so its cost
+/// must not grow with the number of products.
 pub const MAX_SCANNED: u32 = 1000;
 
-/// A stretch of a list that is sorted by id.
+/// Page of a list that is sorted by id.
 #[derive(Clone, Copy, Debug)]
 pub struct Page<Id> {
-    /// After this one, which need not exist.
+    /// The page begins after this id, which need not exist.
     pub after: Option<Id>,
-    /// At most so many.
+    /// Maximum number of items.
     pub limit: u32,
 }
 
-/// Why the storage did not do it.
+/// Reason why a storage operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It cannot be reached, or did not answer in time. Later it may.
+    /// The storage is unreachable or did not answer in time. The operation may succeed later.
     #[error("the storage does not answer")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// It was changed by another in between.
-    #[error("it was changed in between")]
+    /// Another transaction changed the row.
+    #[error("another transaction changed the row")]
     Stale,
-    /// A rule of the schema.
-    #[error("the schema forbids it: {0:?}")]
+    /// The schema rejected the change.
+    #[error("a constraint of the schema is violated: {0:?}")]
     Constraint(Constraint),
-    /// It is broken, or says what cannot be understood.
+    /// The storage is broken, or holds data that cannot be read.
     #[error("the storage failed")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// The constraints of the schema that two transactions side by side can run into.
+/// Constraints of the schema that concurrent transactions can violate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Constraint {
     /// `products_stock_not_negative`.
-    StockNegative,
+    NegativeStock,
     /// `memberships_once`.
-    MemberTwice,
+    DuplicateMember,
     /// `co_owners_once`.
-    CoOwnerTwice,
+    DuplicateCoOwner,
     /// `idempotency_keys_once`.
-    KeyTwice,
+    DuplicateKey,
 }

@@ -1,38 +1,36 @@
-//! The audit record of an admin's bypass.
+//! Audit records of the admin bypass.
 
 use portcullis_principal::PrincipalId;
 
-use super::id::AuditId;
 use super::ownership::Operation;
-use super::text::Text;
-use super::time::Timestamp;
+use super::values::{AuditId, Text, Timestamp};
 
-/// What came of a bypass.
+/// Outcome of a use of the bypass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was done, or shown.
+    /// The operation was performed.
     Done,
-    /// It was admitted, and turned out not to be possible.
+    /// The operation was permitted but could not be performed.
     Rejected,
 }
 
-/// Who did what, to what, when and why. Records are only ever added.
+/// Record of one use of the bypass. Records are never changed or deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRecord {
-    /// Its name for machines.
+    /// Identifier of the record.
     pub id: AuditId,
-    /// When.
+    /// Time of the operation.
     pub at: Timestamp,
     /// The admin.
-    pub who: PrincipalId,
-    /// Which operation.
+    pub principal: PrincipalId,
+    /// The operation.
     pub operation: Operation,
-    /// On what, such as `order 0190…`.
+    /// Name of the resource, such as `order 0190…`.
     pub resource: String,
-    /// What came of it.
+    /// Outcome of the operation.
     pub outcome: Outcome,
-    /// Why, in the admin's words.
+    /// Reason that the admin gave.
     pub reason: Option<Text<500>>,
-    /// The request, as the logs call it.
+    /// Id of the request, as in the log.
     pub request_id: Option<String>,
 }

@@ -1,61 +1,37 @@
-//! A delegation: somebody lets another act on all of their orders, for a while.
+//! Delegations: a grantor lets a delegate act on all of the grantor's orders for a limited time.
 
 use std::time::Duration;
 
 use portcullis_principal::{Principal, PrincipalId};
 
-use super::id::DelegationId;
-use super::ownership::Warranted;
-use super::time::Timestamp;
+use super::ownership::{Authorized, Resource, Right, actions};
+use super::relations::{Relations, Relationship};
+use super::values::{DelegationId, Timestamp};
 
-/// The longest that a delegation may last.
+pub use super::relations::{Delegation, Scope};
+
+/// Maximum duration of a delegation.
 pub const MAX_DURATION: Duration = Duration::from_hours(366 * 24);
 
-/// For what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Scope {
-    /// For reading only.
-    Reading,
-    /// For everything that acts on an order, but not for sharing it further.
-    Everything,
-}
-
-/// A delegation. It is over at `until`, to the millisecond, or when it is revoked, which removes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delegation {
-    /// Its name for machines.
-    pub id: DelegationId,
-    /// Whose orders: its owner.
-    pub grantor: PrincipalId,
-    /// Who may act on them.
-    pub delegate: PrincipalId,
-    /// How.
-    pub scope: Scope,
-    /// Since when.
-    pub granted_at: Timestamp,
-    /// Until just before.
-    pub until: Timestamp,
-}
-
-/// Why there is no such delegation.
+/// Reason why a delegation cannot be granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DelegationError {
-    /// It would be over.
+    /// The end is not in the future.
     #[error("must be in the future")]
-    Over,
-    /// It would last too long.
-    #[error("must be at most a year away")]
+    Expired,
+    /// The end is more than [`MAX_DURATION`] away.
+    #[error("must be at most 366 days from now")]
     TooLong,
-    /// Nobody is their own delegate.
-    #[error("must be somebody else")]
-    Oneself,
+    /// The delegate is the grantor.
+    #[error("must not be the caller")]
+    SelfDelegation,
 }
 
 impl Delegation {
-    /// The caller lets `delegate` act on the caller's orders.
+    /// Creates a delegation from the caller to `delegate`.
     ///
     /// # Errors
-    /// If it would be over, last too long, or be for oneself.
+    /// If the end is not in the future or is too far away, or the delegate is the grantor.
     pub fn grant(
         id: DelegationId,
         grantor: &Principal,
@@ -63,22 +39,41 @@ impl Delegation {
         scope: Scope,
         until: Timestamp,
         now: Timestamp,
-    ) -> Result<Warranted<Self>, DelegationError> {
+    ) -> Result<Authorized<Self>, DelegationError> {
         if *grantor.id() == delegate {
-            return Err(DelegationError::Oneself);
+            return Err(DelegationError::SelfDelegation);
         }
         if until <= now {
-            return Err(DelegationError::Over);
+            return Err(DelegationError::Expired);
         }
         if until > now.plus(MAX_DURATION) {
             return Err(DelegationError::TooLong);
         }
         let grantor = grantor.id().clone();
-        Ok(Warranted::own(Self { id, grantor, delegate, scope, granted_at: now, until }))
+        Ok(Authorized::own(Self { id, grantor, delegate, scope, granted_at: now, until }))
+    }
+}
+
+actions!(Delegation: ReadDelegation, RevokeDelegation);
+
+impl Resource for Delegation {
+    fn kind(&self) -> &'static str {
+        "delegation"
     }
 
-    /// Whether it holds at this time.
-    pub fn holds(&self, now: Timestamp) -> bool {
-        now < self.until
+    fn name(&self) -> String {
+        format!("delegation {}", self.id)
+    }
+
+    fn relationship(&self) -> Relationship<'_> {
+        Relationship::None
+    }
+
+    fn rights(&self, principal: &PrincipalId, _: &Relations, now: Timestamp) -> Vec<Right> {
+        let mut rights = Vec::new();
+        rights.extend((self.grantor == *principal).then_some(Right::Owner));
+        let holds = self.delegate == *principal && self.is_active(now);
+        rights.extend(holds.then_some(Right::Delegate { scope: self.scope, until: self.until }));
+        rights
     }
 }

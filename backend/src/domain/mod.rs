@@ -1,12 +1,12 @@
-//! What the shop is about: orders, products, who may touch them. Pure: no serde, no SQL, no HTTP, no clock.
+//! Domain model: orders, products, organisations, and who may access them. Pure: no serde, SQL,
+//! HTTP or clock.
 
 pub mod audit;
 pub mod delegation;
-pub mod id;
-pub mod money;
 pub mod order;
 pub mod organisation;
 pub mod ownership;
 pub mod product;
-pub mod text;
-pub mod time;
+pub mod relations;
+pub mod stock;
+pub mod values;

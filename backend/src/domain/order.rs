@@ -1,151 +1,135 @@
-//! An order: what a customer bought, at the price of that moment, and with whom it is shared.
-
-use std::num::NonZeroU32;
+//! Orders: what a customer bought, at the price of that moment, and the co-owners with whom it is
+//! shared.
 
 use portcullis_principal::{Principal, PrincipalId};
 
-use super::id::{CoOwnerId, OrderId, ProductId};
-use super::money::{Money, MoneyError};
-use super::ownership::{AddCoOwner, CancelOrder, Permit, RemoveCoOwner, ShipOrder, Warranted};
-use super::product::StockChange;
-use super::time::Timestamp;
+use super::ownership::{Authorized, Permit, Resource, Right, actions};
+use super::relations::{Relations, Relationship, Role};
+use super::stock::{Quantity, StockChange};
+use super::values::{CoOwnerId, Money, MoneyError, OrderId, ProductId, Timestamp};
 
-/// How many products one order can have.
+/// Maximum number of lines of an order.
 pub const MAX_LINES: usize = 100;
-/// How many pieces of one product one order can have.
-pub const MAX_QUANTITY: u32 = 10_000;
-/// With how many people one order can be shared.
+/// Maximum number of co-owners of an order.
 pub const MAX_CO_OWNERS: usize = 20;
 
-/// A number of pieces: 1 to [`MAX_QUANTITY`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Quantity(NonZeroU32);
-
-impl Quantity {
-    /// `None` if there is no such quantity.
-    pub fn new(pieces: u32) -> Option<Self> {
-        NonZeroU32::new(pieces).filter(|pieces| pieces.get() <= MAX_QUANTITY).map(Self)
-    }
-
-    /// The number.
-    pub fn get(self) -> u32 {
-        self.0.get()
-    }
-}
-
-/// Some pieces of one product.
+/// Order line: some pieces of one product.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderLine {
-    /// Of what.
+    /// The product.
     pub product: ProductId,
-    /// Who ships it.
+    /// The seller, who ships the line.
     pub seller: PrincipalId,
-    /// How many.
+    /// Number of pieces.
     pub quantity: Quantity,
-    /// Of one piece, when it was bought.
+    /// Price of one piece when the order was placed.
     pub price: Money,
-    /// When it was sent on its way.
+    /// Time of the shipment.
     pub shipped_at: Option<Timestamp>,
 }
 
-/// Somebody with whom the owner shares one order.
+/// Co-owner of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CoOwner {
-    /// Names the share.
+    /// Identifier of the share.
     pub id: CoOwnerId,
-    /// With whom.
-    pub who: PrincipalId,
+    /// The person with whom the order is shared.
+    pub principal: PrincipalId,
 }
 
 /// An order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// Its name for machines.
+    /// Identifier of the order.
     pub id: OrderId,
-    /// Who placed it: its owner, for good.
+    /// The customer who placed the order: its owner, which never changes.
     pub customer: PrincipalId,
-    /// When.
+    /// Time of the order.
     pub placed_at: Timestamp,
-    /// What was bought: at least one line, each product once.
+    /// The order lines: at least one, with distinct products.
     pub lines: Vec<OrderLine>,
-    /// With whom it is shared.
+    /// The co-owners.
     pub co_owners: Vec<CoOwner>,
-    /// When it was cancelled.
+    /// Time of the cancellation.
     pub cancelled_at: Option<Timestamp>,
-    /// Counts the changes: the entity tag.
+    /// Number of changes: the entity tag.
     pub version: i64,
 }
 
-/// How far an order is.
+/// All orders, as one resource without an owner.
+#[derive(Clone, Copy, Debug)]
+pub struct AllOrders;
+
+/// State of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderState {
-    /// Nothing has been shipped.
+    /// No line has been shipped.
     Placed,
-    /// Some sellers have shipped.
+    /// Some lines have been shipped.
     PartlyShipped,
-    /// All sellers have shipped.
+    /// All lines have been shipped.
     Shipped,
-    /// It will never be shipped.
+    /// The order has been cancelled.
     Cancelled,
 }
 
-/// Why an order cannot be placed as it is.
+/// Reason why an order cannot be placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlaceError {
-    /// Nothing, or too much.
+    /// The order has no lines or more than [`MAX_LINES`].
     #[error("must have 1 to {MAX_LINES} lines")]
-    Lines,
-    /// Two lines for one product.
-    #[error("has the same product twice")]
-    ProductTwice,
-    /// The lines have no sum.
+    LineCount,
+    /// Two lines have the same product.
+    #[error("must have each product once")]
+    DuplicateProduct,
+    /// The total cannot be computed.
     #[error(transparent)]
     Money(#[from] MoneyError),
 }
 
-/// Why an order cannot be changed so.
+/// Reason why an order cannot be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OrderError {
-    /// Too late.
+    /// A line has been shipped.
     #[error("the order has been shipped")]
     Shipped,
-    /// Too late as well.
+    /// The order has been cancelled.
     #[error("the order has been cancelled")]
     Cancelled,
-    /// They have it already, or it is theirs.
-    #[error("the order is shared with them already")]
-    SharedAlready,
-    /// With more than [`MAX_CO_OWNERS`].
-    #[error("the order is shared with too many")]
-    SharedWithTooMany,
-    /// There is no such share.
-    #[error("the order is not shared with them")]
+    /// The person is the owner or a co-owner.
+    #[error("the person already has access as owner or co-owner")]
+    AlreadyShared,
+    /// The order has [`MAX_CO_OWNERS`] co-owners.
+    #[error("the order has the maximum of {MAX_CO_OWNERS} co-owners")]
+    TooManyCoOwners,
+    /// The order has no such co-owner.
+    #[error("the order has no such co-owner")]
     NotShared,
 }
 
 impl Order {
-    /// The caller's order of these lines.
+    /// Creates an order of the caller with these lines.
     ///
     /// # Errors
-    /// If the lines do not make an order.
+    /// If the lines do not form a valid order.
     pub fn place(
         id: OrderId,
         customer: &Principal,
         lines: Vec<OrderLine>,
         now: Timestamp,
-    ) -> Result<Warranted<Self>, PlaceError> {
+    ) -> Result<Authorized<Self>, PlaceError> {
         if lines.is_empty() || lines.len() > MAX_LINES {
-            return Err(PlaceError::Lines);
+            return Err(PlaceError::LineCount);
         }
         if lines
             .iter()
             .enumerate()
             .any(|(n, line)| lines.iter().skip(n + 1).any(|o| o.product == line.product))
         {
-            return Err(PlaceError::ProductTwice);
+            return Err(PlaceError::DuplicateProduct);
         }
         total(&lines)?;
-        Ok(Warranted::own(Self {
+        Ok(Authorized::own(Self {
             id,
             customer: customer.id().clone(),
             placed_at: now,
@@ -156,7 +140,7 @@ impl Order {
         }))
     }
 
-    /// What it costs.
+    /// Returns the total price.
     ///
     /// # Errors
     /// Never for an order that was placed.
@@ -164,7 +148,7 @@ impl Order {
         total(&self.lines)
     }
 
-    /// How far it is.
+    /// Returns the state of the order.
     pub fn state(&self) -> OrderState {
         let shipped = self.lines.iter().filter(|line| line.shipped_at.is_some()).count();
         match shipped {
@@ -175,7 +159,7 @@ impl Order {
         }
     }
 
-    /// The order as it was when it was placed, whatever has become of it: the answer to placing it, again.
+    /// Returns the order as it was when it was placed: the response to a repeated request.
     #[must_use]
     pub fn as_placed(mut self) -> Self {
         self.lines.iter_mut().for_each(|line| line.shipped_at = None);
@@ -185,17 +169,17 @@ impl Order {
 
 fn total(lines: &[OrderLine]) -> Result<Money, MoneyError> {
     let mut amounts = lines.iter().map(|line| line.price.times(line.quantity.get()));
-    // no line, no currency: an order has at least one
+    // without lines there is no currency; a placed order has at least one line
     let first = amounts.next().unwrap_or(Err(MoneyError::Overflow))?;
     amounts.try_fold(first, |sum, amount| sum.plus(amount?))
 }
 
 impl Permit<CancelOrder> {
-    /// Cancels it and puts the pieces back.
+    /// Cancels the order and returns its pieces to stock.
     ///
     /// # Errors
-    /// Once anything of it has been shipped, or it is cancelled.
-    pub fn cancel(self, now: Timestamp) -> Result<(Warranted<Order>, Vec<StockChange>), OrderError> {
+    /// If a line has been shipped, or the order is cancelled.
+    pub fn cancel(self, now: Timestamp) -> Result<(Authorized<Order>, Vec<StockChange>), OrderError> {
         let order = self.change(|order| match order.state() {
             OrderState::Placed => {
                 order.cancelled_at = Some(now);
@@ -205,18 +189,18 @@ impl Permit<CancelOrder> {
             OrderState::PartlyShipped | OrderState::Shipped => Err(OrderError::Shipped),
             OrderState::Cancelled => Err(OrderError::Cancelled),
         })?;
-        let back = order.lines.iter().map(|line| StockChange::back(line.product, line.quantity)).collect();
+        let back = order.lines.iter().map(|line| StockChange::restock(line.product, line.quantity)).collect();
         Ok((order, back))
     }
 }
 
 impl Permit<ShipOrder> {
-    /// Sends on its way what the caller sells of it; with the admin's bypass, all of it.
+    /// Ships the lines that the caller sells; with the admin bypass, all lines.
     ///
     /// # Errors
-    /// If that has been done, or the order is cancelled.
-    pub fn ship(self, now: Timestamp) -> Result<Warranted<Order>, OrderError> {
-        let (by, bypass) = (self.by().clone(), self.right().is_bypass());
+    /// If they have been shipped, or the order is cancelled.
+    pub fn ship(self, now: Timestamp) -> Result<Authorized<Order>, OrderError> {
+        let (by, bypass) = (self.principal().clone(), self.right().is_bypass());
         self.change(|order| {
             if order.cancelled_at.is_some() {
                 return Err(OrderError::Cancelled);
@@ -236,19 +220,19 @@ impl Permit<ShipOrder> {
 }
 
 impl Permit<AddCoOwner> {
-    /// Shares the order.
+    /// Shares the order with a person.
     ///
     /// # Errors
-    /// If it is theirs or shared with them already, or shared with too many.
-    pub fn share(self, id: CoOwnerId, with: PrincipalId) -> Result<Warranted<Order>, OrderError> {
+    /// If the person is the owner or a co-owner, or there are too many co-owners.
+    pub fn share(self, id: CoOwnerId, with: PrincipalId) -> Result<Authorized<Order>, OrderError> {
         self.change(|order| {
-            if order.customer == with || order.co_owners.iter().any(|co_owner| co_owner.who == with) {
-                return Err(OrderError::SharedAlready);
+            if order.customer == with || order.co_owners.iter().any(|co_owner| co_owner.principal == with) {
+                return Err(OrderError::AlreadyShared);
             }
             if order.co_owners.len() >= MAX_CO_OWNERS {
-                return Err(OrderError::SharedWithTooMany);
+                return Err(OrderError::TooManyCoOwners);
             }
-            order.co_owners.push(CoOwner { id, who: with });
+            order.co_owners.push(CoOwner { id, principal: with });
             order.version += 1;
             Ok(())
         })
@@ -256,11 +240,11 @@ impl Permit<AddCoOwner> {
 }
 
 impl Permit<RemoveCoOwner> {
-    /// Shares the order with them no more.
+    /// Stops sharing the order with a co-owner.
     ///
     /// # Errors
-    /// If it is not shared so.
-    pub fn unshare(self, id: CoOwnerId) -> Result<Warranted<Order>, OrderError> {
+    /// If there is no such co-owner.
+    pub fn unshare(self, id: CoOwnerId) -> Result<Authorized<Order>, OrderError> {
         self.change(|order| {
             let before = order.co_owners.len();
             order.co_owners.retain(|co_owner| co_owner.id != id);
@@ -270,5 +254,66 @@ impl Permit<RemoveCoOwner> {
             order.version += 1;
             Ok(())
         })
+    }
+}
+
+actions!(Order: ReadOrder, CancelOrder, ShipOrder, AddCoOwner, RemoveCoOwner);
+actions!(AllOrders: ListAllOrders);
+
+impl Resource for Order {
+    fn kind(&self) -> &'static str {
+        "order"
+    }
+
+    fn name(&self) -> String {
+        format!("order {}", self.id)
+    }
+
+    fn relationship(&self) -> Relationship<'_> {
+        Relationship::Person(&self.customer)
+    }
+
+    fn rights(&self, principal: &PrincipalId, relations: &Relations, now: Timestamp) -> Vec<Right> {
+        let mut rights = Vec::new();
+        rights.extend((self.customer == *principal).then_some(Right::Owner));
+        rights.extend(
+            self.co_owners.iter().any(|co_owner| co_owner.principal == *principal).then_some(Right::CoOwner),
+        );
+        let delegations = relations.delegations.iter().filter(|delegation| {
+            delegation.grantor == self.customer
+                && delegation.delegate == *principal
+                && delegation.is_active(now)
+        });
+        rights.extend(delegations.map(|d| Right::Delegate { scope: d.scope, until: d.until }));
+        // managers may read the orders of members of their organisation and of everyone below it,
+        // but not those of other managers of the same organisation
+        let above = relations
+            .positions
+            .iter()
+            .filter(|position| position.levels_above > 0 || position.person_role != Some(Role::Manager));
+        rights.extend(above.map(|position| Right::OrganisationRole {
+            organisation: position.organisation,
+            role: position.role,
+        }));
+        rights.extend(self.lines.iter().any(|line| line.seller == *principal).then_some(Right::Seller));
+        rights
+    }
+}
+
+impl Resource for AllOrders {
+    fn kind(&self) -> &'static str {
+        "orders"
+    }
+
+    fn name(&self) -> String {
+        "orders".to_owned()
+    }
+
+    fn relationship(&self) -> Relationship<'_> {
+        Relationship::None
+    }
+
+    fn rights(&self, _: &PrincipalId, _: &Relations, _: Timestamp) -> Vec<Right> {
+        Vec::new()
     }
 }

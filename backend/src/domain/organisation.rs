@@ -1,75 +1,65 @@
-//! Organisations: trees of nodes (a company, its departments), and who belongs to which node as what.
+//! Organisations: trees of companies and departments, and their members.
 
 use portcullis_principal::{Principal, PrincipalId};
 
-use super::id::{MembershipId, OrganisationId};
-use super::ownership::{AcceptMembership, AddDepartment, InviteMember, Permit, Warranted};
-use super::text::Text;
-use super::time::Timestamp;
+use super::ownership::{Authorized, Permit, Resource, Right, actions};
+use super::relations::{Relations, Relationship};
+use super::values::{MembershipId, OrganisationId, Text, Timestamp};
 
-/// How deep a tree can be.
+pub use super::relations::Role;
+
+/// Maximum depth of an organisation tree.
 pub const MAX_DEPTH: u32 = 16;
 
-/// What somebody is in a node, and by that in every node below it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Role {
-    /// Belongs to it.
-    Member,
-    /// Edits its products.
-    Editor,
-    /// Edits its products, reads the orders of everybody below, and says who belongs to it.
-    Manager,
-}
-
-/// One node of a tree.
+/// A company, or a department below another organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Organisation {
-    /// Its name for machines.
+    /// Identifier of the organisation.
     pub id: OrganisationId,
-    /// What it is called.
+    /// Name of the organisation.
     pub name: Text<200>,
-    /// The node above it; `None` for a company.
+    /// The organisation above; `None` for a company.
     pub parent: Option<OrganisationId>,
-    /// How many nodes are above it.
+    /// Number of organisations above.
     pub depth: u32,
 }
 
-/// Somebody's place in a node. A manager offers it, and it counts once the member has accepted: nobody's orders are laid
-/// open by being named.
+/// Membership of a person in an organisation. A manager invites the person. The membership has no
+/// effect until the person accepts, so inviting a person gives no access to that person's orders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Membership {
-    /// Its name for machines.
+    /// Identifier of the membership.
     pub id: MembershipId,
-    /// In which node.
+    /// The organisation.
     pub organisation: OrganisationId,
-    /// Whose.
+    /// The member.
     pub member: PrincipalId,
-    /// As what.
+    /// Role of the member.
     pub role: Role,
-    /// Since when it counts.
+    /// Time of the acceptance; `None` for an invitation.
     pub accepted_at: Option<Timestamp>,
 }
 
-/// Why an organisation cannot be so.
+/// Reason why an organisation or membership cannot be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OrganisationError {
-    /// More than [`MAX_DEPTH`].
-    #[error("the organisation has too many levels")]
+    /// The tree would be deeper than [`MAX_DEPTH`].
+    #[error("the organisation tree has the maximum depth of {MAX_DEPTH}")]
     TooDeep,
-    /// Once is enough.
-    #[error("the membership has been accepted")]
-    AcceptedAlready,
+    /// The invitation has already been accepted.
+    #[error("the membership has already been accepted")]
+    AlreadyAccepted,
 }
 
 impl Organisation {
-    /// A company of the caller's, and the caller as its manager.
-    pub fn found(
+    /// Creates a company, with the caller as its manager.
+    pub fn create(
         id: OrganisationId,
         name: Text<200>,
         founder: &Principal,
         membership: MembershipId,
         now: Timestamp,
-    ) -> (Warranted<Self>, Warranted<Membership>) {
+    ) -> (Authorized<Self>, Authorized<Membership>) {
         let company = Self { id, name, parent: None, depth: 0 };
         let manager = Membership {
             id: membership,
@@ -78,12 +68,12 @@ impl Organisation {
             role: Role::Manager,
             accepted_at: Some(now),
         };
-        (Warranted::own(company), Warranted::own(manager))
+        (Authorized::own(company), Authorized::own(manager))
     }
 }
 
 impl Permit<AddDepartment> {
-    /// A node below this one.
+    /// Adds a department below the organisation.
     ///
     /// # Errors
     /// If the tree would be too deep.
@@ -91,8 +81,8 @@ impl Permit<AddDepartment> {
         self,
         id: OrganisationId,
         name: Text<200>,
-    ) -> Result<Warranted<Organisation>, OrganisationError> {
-        if self.on().depth >= MAX_DEPTH {
+    ) -> Result<Authorized<Organisation>, OrganisationError> {
+        if self.resource().depth >= MAX_DEPTH {
             return Err(OrganisationError::TooDeep);
         }
         Ok(self.make(|parent, _| Organisation { id, name, parent: Some(parent.id), depth: parent.depth + 1 }))
@@ -100,8 +90,8 @@ impl Permit<AddDepartment> {
 }
 
 impl Permit<InviteMember> {
-    /// Offers somebody a place in the node.
-    pub fn invite(self, id: MembershipId, member: PrincipalId, role: Role) -> Warranted<Membership> {
+    /// Invites a person.
+    pub fn invite(self, id: MembershipId, member: PrincipalId, role: Role) -> Authorized<Membership> {
         self.make(|organisation, _| Membership {
             id,
             organisation: organisation.id,
@@ -113,14 +103,56 @@ impl Permit<InviteMember> {
 }
 
 impl Permit<AcceptMembership> {
-    /// Takes the place that was offered.
+    /// Accepts the invitation.
     ///
     /// # Errors
-    /// If it has been taken.
-    pub fn accept(self, now: Timestamp) -> Result<Warranted<Membership>, OrganisationError> {
+    /// If it has already been accepted.
+    pub fn accept(self, now: Timestamp) -> Result<Authorized<Membership>, OrganisationError> {
         self.change(|membership| match membership.accepted_at.replace(now) {
             None => Ok(()),
-            Some(_) => Err(OrganisationError::AcceptedAlready),
+            Some(_) => Err(OrganisationError::AlreadyAccepted),
         })
+    }
+}
+
+actions!(Organisation: AddProduct, ReadOrganisation, AddDepartment, ReadMembers, InviteMember);
+actions!(Membership: AcceptMembership, EndMembership);
+
+impl Resource for Organisation {
+    fn kind(&self) -> &'static str {
+        "organisation"
+    }
+
+    fn name(&self) -> String {
+        format!("organisation {}", self.id)
+    }
+
+    fn relationship(&self) -> Relationship<'_> {
+        Relationship::Organisation(self.id)
+    }
+
+    fn rights(&self, _: &PrincipalId, relations: &Relations, _: Timestamp) -> Vec<Right> {
+        relations.organisation_roles().collect()
+    }
+}
+
+impl Resource for Membership {
+    fn kind(&self) -> &'static str {
+        "membership"
+    }
+
+    fn name(&self) -> String {
+        format!("membership {}", self.id)
+    }
+
+    fn relationship(&self) -> Relationship<'_> {
+        Relationship::Organisation(self.organisation)
+    }
+
+    fn rights(&self, principal: &PrincipalId, relations: &Relations, _: Timestamp) -> Vec<Right> {
+        let mut rights = Vec::new();
+        rights.extend((self.member == *principal).then_some(Right::Owner));
+        rights.extend(relations.organisation_roles());
+        rights
     }
 }

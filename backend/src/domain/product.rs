@@ -1,90 +1,67 @@
-//! A product: what a seller offers, and how much of it there is.
+//! Products: what a seller offers, at what price, and how many pieces are in stock.
 
 use portcullis_principal::{Principal, PrincipalId};
 
-use super::id::{OrganisationId, ProductId};
-use super::money::Money;
-use super::order::{OrderLine, Quantity};
-use super::ownership::{AddProduct, Permit, UpdateProduct, Warranted, WithdrawProduct};
-use super::text::Text;
-use super::time::Timestamp;
+use super::order::OrderLine;
+use super::organisation::AddProduct;
+use super::ownership::{Authorized, Permit, Resource, Right, actions};
+use super::relations::{Relations, Relationship};
+use super::stock::{Quantity, StockChange};
+use super::values::{Money, OrganisationId, ProductId, Text, Timestamp};
 
-/// Of how many pieces a stock can be at most.
+/// Maximum number of pieces in stock.
 pub const MAX_STOCK: u32 = 1_000_000;
-/// The highest price of one piece, in cents. With it, no order's total can be too large to count.
+/// Maximum price of one piece, in cents. It keeps the total of any order within an `i64`.
 pub const MAX_CENTS: i64 = 100_000_000_000;
 
-/// What the seller says about a product, and may change.
+/// Details of a product, which the seller may change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProductDetails {
-    /// What it is called.
+    /// Name of the product.
     pub name: Text<200>,
-    /// What there is to know about it.
+    /// Description of the product.
     pub description: Option<Text<4000>>,
-    /// Of one piece: 1 to [`MAX_CENTS`].
+    /// Price of one piece: 1 to [`MAX_CENTS`].
     pub price: Money,
-    /// How many pieces there are: 0 to [`MAX_STOCK`].
+    /// Number of pieces in stock: 0 to [`MAX_STOCK`].
     pub stock: u32,
 }
 
 /// A product.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Product {
-    /// Its name for machines.
+    /// Identifier of the product.
     pub id: ProductId,
-    /// Who offers it.
+    /// The seller: the owner.
     pub seller: PrincipalId,
-    /// The organisation that it belongs to, whose editors may change it.
+    /// The organisation whose editors may change the product.
     pub organisation: Option<OrganisationId>,
-    /// What the seller says about it.
+    /// Details that the seller may change.
     pub details: ProductDetails,
-    /// Since when it is not offered any more.
+    /// Time of the withdrawal.
     pub withdrawn_at: Option<Timestamp>,
-    /// Counts the changes, stock included: the entity tag.
+    /// Number of changes, including changes of the stock: the entity tag.
     pub version: i64,
 }
 
-/// Why a product cannot be sold or changed.
+/// Reason why a product cannot be sold or changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProductError {
-    /// It is not offered any more.
+    /// The product is withdrawn.
     #[error("the product is withdrawn")]
     Withdrawn,
-    /// Fewer pieces are left than were asked for.
-    #[error("only {left} of the product are left")]
+    /// The stock is smaller than the quantity.
+    #[error("the stock is {left}, less than the quantity")]
     OutOfStock {
-        /// How many.
+        /// Number of pieces in stock.
         left: u32,
     },
 }
 
-/// Pieces taken from a stock, or put back. Only a sale or a cancellation makes one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StockChange {
-    product: ProductId,
-    by: i64,
-}
-
-impl StockChange {
-    pub(super) fn back(product: ProductId, quantity: Quantity) -> Self {
-        Self { product, by: quantity.get().into() }
-    }
-
-    /// Whose stock.
-    pub fn product(self) -> ProductId {
-        self.product
-    }
-
-    /// How many pieces: negative if they were taken.
-    pub fn by(self) -> i64 {
-        self.by
-    }
-}
-
 impl Product {
-    /// A new product of the caller's own.
-    pub fn offer(id: ProductId, seller: &Principal, details: ProductDetails) -> Warranted<Self> {
-        Warranted::own(Self::new(id, seller.id(), None, details))
+    /// Creates a product of the caller.
+    pub fn offer(id: ProductId, seller: &Principal, details: ProductDetails) -> Authorized<Self> {
+        Authorized::own(Self::new(id, seller.id(), None, details))
     }
 
     fn new(
@@ -96,10 +73,10 @@ impl Product {
         Self { id, seller: seller.clone(), organisation, details, withdrawn_at: None, version: 1 }
     }
 
-    /// Sells some pieces at today's price.
+    /// Sells some pieces at the current price.
     ///
     /// # Errors
-    /// If it is withdrawn, or there are too few.
+    /// If the product is withdrawn, or the stock is too small.
     pub fn sell(&self, quantity: Quantity) -> Result<(OrderLine, StockChange), ProductError> {
         if self.withdrawn_at.is_some() {
             return Err(ProductError::Withdrawn);
@@ -114,23 +91,23 @@ impl Product {
             price: self.details.price,
             shipped_at: None,
         };
-        Ok((line, StockChange { product: self.id, by: -i64::from(quantity.get()) }))
+        Ok((line, StockChange::sale(self.id, quantity)))
     }
 }
 
 impl Permit<AddProduct> {
-    /// A new product that belongs to the organisation.
-    pub fn offer(self, id: ProductId, details: ProductDetails) -> Warranted<Product> {
+    /// Creates a product that belongs to the organisation.
+    pub fn offer(self, id: ProductId, details: ProductDetails) -> Authorized<Product> {
         self.make(|organisation, seller| Product::new(id, seller, Some(organisation.id), details))
     }
 }
 
 impl Permit<UpdateProduct> {
-    /// Says something else about the product.
+    /// Replaces the details.
     ///
     /// # Errors
-    /// If it is withdrawn.
-    pub fn update(self, details: ProductDetails) -> Result<Warranted<Product>, ProductError> {
+    /// If the product is withdrawn.
+    pub fn update(self, details: ProductDetails) -> Result<Authorized<Product>, ProductError> {
         self.change(|product| {
             if product.withdrawn_at.is_some() {
                 return Err(ProductError::Withdrawn);
@@ -143,11 +120,11 @@ impl Permit<UpdateProduct> {
 }
 
 impl Permit<WithdrawProduct> {
-    /// Offers the product no more. Orders that have it are not touched.
+    /// Withdraws the product. Existing orders are not affected.
     ///
     /// # Errors
-    /// If it is withdrawn already.
-    pub fn withdraw(self, now: Timestamp) -> Result<Warranted<Product>, ProductError> {
+    /// If the product is withdrawn already.
+    pub fn withdraw(self, now: Timestamp) -> Result<Authorized<Product>, ProductError> {
         self.change(|product| {
             if product.withdrawn_at.is_some() {
                 return Err(ProductError::Withdrawn);
@@ -156,5 +133,28 @@ impl Permit<WithdrawProduct> {
             product.version += 1;
             Ok(())
         })
+    }
+}
+
+actions!(Product: UpdateProduct, WithdrawProduct);
+
+impl Resource for Product {
+    fn kind(&self) -> &'static str {
+        "product"
+    }
+
+    fn name(&self) -> String {
+        format!("product {}", self.id)
+    }
+
+    fn relationship(&self) -> Relationship<'_> {
+        self.organisation.map_or(Relationship::None, Relationship::Organisation)
+    }
+
+    fn rights(&self, principal: &PrincipalId, relations: &Relations, _: Timestamp) -> Vec<Right> {
+        let mut rights = Vec::new();
+        rights.extend((self.seller == *principal).then_some(Right::Owner));
+        rights.extend(relations.organisation_roles());
+        rights
     }
 }

@@ -1,11 +1,12 @@
-//! Admission control: which requests reach a handler, and how the others are refused. Runs the program and uses sockets.
+//! Admission control: which requests reach a handler, and how the others are rejected. Starts the
+//! program and uses sockets.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use backend::adapters::http::Shares;
+use backend::adapters::http::RequestQuota;
 use backend::application::Settings;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use reqwest::{Client, Method};
@@ -17,16 +18,16 @@ use crate::support::http::{lines, state};
 use crate::support::process::DEADLINE;
 use crate::support::{Database, Person, Process, Service};
 
-/// Enough for the program's limits and some more: 256 places, 256 bodies.
+/// More than the program's limits of 256 handlers and 256 bodies.
 const MANY: usize = 300;
 
-/// An HTTP/1.1 connection on which one request is sent.
+/// HTTP/1.1 connection for one request.
 struct Connection {
     stream: TcpStream,
 }
 
 impl Connection {
-    /// Sends the head of a request that announces a body, and nothing of the body.
+    /// Sends the head of a request that announces a body, but not the body.
     async fn announce(process: &Process, who: Option<&Person>, length: usize) -> Self {
         let assertion = who.map(|who| format!("x-auth-principal: {}\r\n", who.assertion("POST", "/orders")));
         let head = format!(
@@ -39,7 +40,8 @@ impl Connection {
         Self { stream }
     }
 
-    /// Waits until the server asks for the body: what a request takes before its body is read, it has taken.
+    /// Waits until the server asks for the body, when it has checked everything that precedes the
+    /// body.
     async fn continued(&mut self) {
         let mut read = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
         tokio::time::timeout(DEADLINE, self.stream.read_exact(&mut read)).await.unwrap().unwrap();
@@ -50,7 +52,7 @@ impl Connection {
         self.stream.write_all(bytes).await
     }
 
-    /// The final response: its status, its headers, and its JSON. Whether the body was asked for comes first.
+    /// Reads the final response: status, headers and JSON. An interim 100 response may precede it.
     async fn response(&mut self) -> Response {
         let mut read = Vec::new();
         let whole = async {
@@ -70,7 +72,7 @@ impl Connection {
 
 #[derive(Debug)]
 struct Response {
-    /// The server has asked for the body (RFC 9110 15.2.1): it has begun to read it.
+    /// The server asked for the body (RFC 9110 15.2.1): it has begun to read it.
     continued: bool,
     status: u16,
     headers: BTreeMap<String, String>,
@@ -95,7 +97,7 @@ impl Response {
         Some(Self { continued, status, headers, body })
     }
 
-    /// Checks a refusal: its status and reason, and that it can be traced.
+    /// Checks the status, the reason, and that the response can be traced.
     #[track_caller]
     fn is(&self, status: u16, reason: &str) {
         assert_eq!((self.status, &self.body["reason"]), (status, &json!(reason)), "{self:?}");
@@ -104,7 +106,7 @@ impl Response {
     }
 }
 
-/// How many requests the program has in progress, and how many it has answered with each status.
+/// Returns the number of requests in flight, and the number of responses by status.
 async fn counts(process: &Process) -> (usize, BTreeMap<u16, usize>) {
     let text = Client::new().get(format!("{}/metrics", process.operations)).send().await.unwrap();
     let text = text.text().await.unwrap();
@@ -119,7 +121,7 @@ async fn counts(process: &Process) -> (usize, BTreeMap<u16, usize>) {
     (in_progress, answered)
 }
 
-/// Waits until the program has this many requests in progress, and has answered that many with 429.
+/// Waits until the program has this many requests in flight and has answered this many with 429.
 async fn until_counts(process: &Process, in_progress: usize, refused: usize) {
     let reached = async {
         loop {
@@ -141,17 +143,17 @@ async fn until_in_progress(process: &Process, expected: usize) {
 async fn product(process: &Process, client: &Client) -> String {
     let body = json!({ "name": "Tea", "price": { "cents": 250, "currency": "EUR" }, "stock": 100 });
     let request = process.request(client, &Person::seller("sam"), Method::POST, "/products").json(&body);
-    let answer: Value = request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap();
-    answer["id"].as_str().unwrap().to_owned()
+    let response: Value = request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap();
+    response["id"].as_str().unwrap().to_owned()
 }
 
 async fn orders_of(process: &Process, client: &Client, who: &Person) -> usize {
-    let answer = process.request(client, who, Method::GET, "/orders").send().await.unwrap();
-    answer.json::<Value>().await.unwrap()["items"].as_array().unwrap().len()
+    let response = process.request(client, who, Method::GET, "/orders").send().await.unwrap();
+    response.json::<Value>().await.unwrap()["items"].as_array().unwrap().len()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unsent_bodies_of_one_principal_do_not_keep_others_from_being_served() {
+async fn unsent_bodies_of_one_principal_do_not_block_other_principals() {
     let database = Database::sqlite().await;
     let (process, client) = (Process::start(&database.url, &["--max-body-time", "25"]), Client::new());
     let (product, alice) = (product(&process, &client).await, Person::customer("alice"));
@@ -160,7 +162,7 @@ async fn unsent_bodies_of_one_principal_do_not_keep_others_from_being_served() {
     for _ in 0..MANY {
         unsent.push(Connection::announce(&process, Some(&alice), body.len()).await);
     }
-    // her share is 32; the others are refused at once
+    // the quota is 32; the other requests are rejected immediately
     until_counts(&process, 32, MANY - 32).await;
     for n in 0..10 {
         let bob = Person::customer(&format!("bob-{n}"));
@@ -173,7 +175,7 @@ async fn unsent_bodies_of_one_principal_do_not_keep_others_from_being_served() {
     // a request whose body arrives late is still served
     let mut answered = BTreeMap::new();
     for connection in &mut unsent {
-        // a refused connection may be closed already
+        // a rejected connection may be closed already
         let _ = connection.send(body.as_bytes()).await;
     }
     for connection in &mut unsent {
@@ -194,7 +196,7 @@ async fn unsent_bodies_of_one_principal_do_not_keep_others_from_being_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_without_an_assertion_are_refused_before_they_are_read() {
+async fn requests_without_an_assertion_are_rejected_before_the_body_is_read() {
     let database = Database::sqlite().await;
     let process = Process::start(&database.url, &["--max-body-time", "25"]);
     let mut unsent = Vec::new();
@@ -210,7 +212,7 @@ async fn bodies_without_an_assertion_are_refused_before_they_are_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unsent_bodies_of_many_principals_leave_what_requests_without_a_body_need() {
+async fn unsent_bodies_of_many_principals_do_not_block_requests_without_a_body() {
     let database = Database::sqlite().await;
     let limits = ["--max-body-time", "25", "--max-bodies", "10", "--max-concurrency", "4"];
     let (process, client) = (Process::start(&database.url, &limits), Client::new());
@@ -227,10 +229,10 @@ async fn unsent_bodies_of_many_principals_leave_what_requests_without_a_body_nee
     let response = Connection::announce(&process, Some(&bob), body.len()).await.response().await;
     response.is(503, "too-busy");
     assert_eq!(response.headers["retry-after"], "1");
-    // more bodies than places, and all places are free
+    // more bodies than the concurrency limit, which no body occupies
     for path in ["/me", "/orders", "/products"] {
-        let answer = process.request(&client, &bob, Method::GET, path).send().await.unwrap();
-        assert_eq!(answer.status(), 200, "{path}");
+        let response = process.request(&client, &bob, Method::GET, path).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
     }
     assert_eq!(orders_of(&process, &client, &bob).await, 0, "a refused request has written nothing");
     unsent[0].send(body.as_bytes()).await.unwrap();
@@ -240,7 +242,7 @@ async fn unsent_bodies_of_many_principals_leave_what_requests_without_a_body_nee
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_arrives_byte_by_byte_ends_at_the_total_deadline() {
+async fn a_body_that_arrives_byte_by_byte_is_rejected_at_the_total_time_limit() {
     let database = Database::sqlite().await;
     let (process, client) = (Process::start(&database.url, &["--max-body-time", "0.5"]), Client::new());
     let alice = Person::customer("alice");
@@ -251,9 +253,9 @@ async fn a_body_that_arrives_byte_by_byte_ends_at_the_total_deadline() {
         loop {
             let closed = trickle.send(b" ").await.is_err();
             sent += 1;
-            // far more often than any time between two bytes
-            let answer = trickle.stream.peek(&mut first);
-            if closed || tokio::time::timeout(Duration::from_millis(20), answer).await.is_ok() {
+            // much more often than any timeout between two bytes would allow
+            let response = trickle.stream.peek(&mut first);
+            if closed || tokio::time::timeout(Duration::from_millis(20), response).await.is_ok() {
                 return sent;
             }
         }
@@ -266,7 +268,7 @@ async fn a_body_that_arrives_byte_by_byte_ends_at_the_total_deadline() {
     assert_eq!(orders_of(&process, &client, &alice).await, 0);
 }
 
-/// A body with a first byte and no end.
+/// A body that has a first byte and never ends.
 struct Endless(Option<u8>);
 
 impl Body for Endless {
@@ -286,21 +288,21 @@ impl Body for Endless {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endless_body_on_http_2_ends_at_the_deadline_too() {
+async fn an_endless_http_2_body_is_rejected_at_the_total_time_limit() {
     let database = Database::sqlite().await;
     let process = Process::start(&database.url, &["--max-body-time", "0.5"]);
     let client = Client::builder().http2_prior_knowledge().build().unwrap();
     let request = process
         .request(&client, &Person::customer("alice"), Method::POST, "/orders")
         .body(reqwest::Body::wrap(Endless(Some(b'{'))));
-    let answer = request.send().await.unwrap();
-    assert_eq!((answer.status().as_u16(), answer.version()), (408, reqwest::Version::HTTP_2));
-    assert_eq!(answer.json::<Value>().await.unwrap()["reason"], "body-too-slow");
+    let response = request.send().await.unwrap();
+    assert_eq!((response.status().as_u16(), response.version()), (408, reqwest::Version::HTTP_2));
+    assert_eq!(response.json::<Value>().await.unwrap()["reason"], "body-too-slow");
     until_in_progress(&process, 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_share_is_the_principals_and_comes_back_when_its_requests_end() {
+async fn a_quota_belongs_to_one_principal_and_is_restored_when_its_requests_end() {
     let database = Database::sqlite().await;
     let limits = ["--max-body-time", "25", "--max-per-principal", "2"];
     let (process, client) = (Process::start(&database.url, &limits), Client::new());
@@ -323,10 +325,10 @@ async fn a_share_is_the_principals_and_comes_back_when_its_requests_end() {
 }
 
 #[tokio::test]
-async fn requests_without_a_principal_have_a_share_of_their_own() {
+async fn requests_without_a_principal_share_one_quota() {
     let database = Database::sqlite().await;
     let mut app = state(database.store.clone(), Settings::default());
-    app.limits.shares = Shares::new(1, 0);
+    app.limits.quota = RequestQuota::new(1, 0);
     let shop = Service::of(app);
     let refused = shop.send("GET", "/products", &[], "").await.problem(503, "too-busy");
     assert_eq!(refused.header("retry-after"), "1");
@@ -334,12 +336,12 @@ async fn requests_without_a_principal_have_a_share_of_their_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_ends_too_early_is_a_400_and_writes_nothing() {
+async fn an_incomplete_body_is_a_400_and_writes_nothing() {
     let database = Database::sqlite().await;
     let (process, client) = (Process::start(&database.url, &[]), Client::new());
     let (product, alice) = (product(&process, &client).await, Person::customer("alice"));
     let body = lines(&product, 1).to_string();
-    // what arrives is a whole order
+    // the received bytes are a complete order
     let mut connection = Connection::announce(&process, Some(&alice), body.len() + 1).await;
     connection.send(body.as_bytes()).await.unwrap();
     connection.stream.shutdown().await.unwrap();

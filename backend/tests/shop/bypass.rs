@@ -1,16 +1,16 @@
-//! The admin's bypass: deliberate, visible, on record or not at all.
+//! The admin bypass: every use is recorded, or does not happen.
 
 use serde_json::{Value, json};
 
 use crate::on_each_database;
-use crate::support::http::Answer;
+use crate::support::http::Response;
 use crate::support::{Database, Person, Service};
 
 on_each_database![
-    every_use_of_the_bypass_is_on_record_with_who_what_when_and_why,
-    what_an_admin_does_with_their_own_is_not_a_bypass,
-    a_required_reason_is_asked_for_and_without_it_nothing_is_shown_done_or_recorded,
-    without_a_record_there_is_no_deed,
+    every_use_of_the_bypass_is_audited_with_admin_operation_outcome_and_reason,
+    an_admins_access_to_own_resources_is_not_a_bypass,
+    without_a_required_reason_the_bypass_returns_403_and_changes_nothing,
+    without_an_audit_record_the_transaction_is_rolled_back,
 ];
 
 struct World {
@@ -26,7 +26,7 @@ impl World {
         Self { shop, product: format!("/products/{product}"), order: format!("/orders/{order}") }
     }
 
-    async fn admin(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    async fn admin(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
         let body = (method == "PUT")
             .then(|| json!({ "name": "Tea", "price": { "cents": 1, "currency": "EUR" }, "stock": 9 }));
         self.shop.call(&Person::admin("root"), method, path, headers, body).await
@@ -38,7 +38,7 @@ impl World {
     }
 }
 
-async fn every_use_of_the_bypass_is_on_record_with_who_what_when_and_why(database: Database) {
+async fn every_use_of_the_bypass_is_audited_with_admin_operation_outcome_and_reason(database: Database) {
     let world = World::new(Service::new(database.store.clone())).await;
     let (order, product) = (&*world.order, &*world.product);
     let (cancellation, shipment) = (format!("{order}/cancellation"), format!("{order}/shipment"));
@@ -74,10 +74,10 @@ async fn every_use_of_the_bypass_is_on_record_with_who_what_when_and_why(databas
             assert!(latest["resource"].as_str().unwrap().ends_with(id), "{latest}");
         }
     }
-    // without a reason it is done all the same, and on record without one
+    // a reason is optional by default
     world.admin("GET", order, &[]).await.is(200);
     assert_eq!(world.records().await[0]["reason"], Value::Null);
-    // what is not there, or not the bypass's, is no use of it
+    // a request for an absent resource, or one that the bypass does not allow, is not a use of it
     let before = world.records().await.len();
     world.admin("GET", "/orders/00000000-0000-7000-8000-000000000000", &[]).await.is(404);
     let share = Some(json!({ "subject": "root" }));
@@ -86,7 +86,7 @@ async fn every_use_of_the_bypass_is_on_record_with_who_what_when_and_why(databas
     assert_eq!(world.records().await.len(), before);
 }
 
-async fn what_an_admin_does_with_their_own_is_not_a_bypass(database: Database) {
+async fn an_admins_access_to_own_resources_is_not_a_bypass(database: Database) {
     let world = World::new(Service::new(database.store.clone())).await;
     let both = Person::new("root", &["admin", "customer"]);
     let id = world.product.rsplit('/').next().unwrap();
@@ -96,7 +96,7 @@ async fn what_an_admin_does_with_their_own_is_not_a_bypass(database: Database) {
     assert_eq!(world.records().await, [] as [Value; 0]);
 }
 
-async fn a_required_reason_is_asked_for_and_without_it_nothing_is_shown_done_or_recorded(database: Database) {
+async fn without_a_required_reason_the_bypass_returns_403_and_changes_nothing(database: Database) {
     let settings = backend::application::Settings { admin_reason_required: true, hide_existence: false };
     let world = World::new(Service::with(database.store.clone(), settings)).await;
     let cancellation = format!("{}/cancellation", world.order);
@@ -109,8 +109,8 @@ async fn a_required_reason_is_asked_for_and_without_it_nothing_is_shown_done_or_
     }
     assert_eq!(world.records().await, [] as [Value; 0]);
     for senseless in ["", "  ", &"x".repeat(501)] {
-        let answer = world.admin("GET", &world.order, &[("x-admin-reason", senseless)]).await;
-        assert_eq!(answer.problem(400, "header-invalid").body["errors"][0]["header"], "x-admin-reason");
+        let response = world.admin("GET", &world.order, &[("x-admin-reason", senseless)]).await;
+        assert_eq!(response.problem(400, "header-invalid").body["errors"][0]["header"], "x-admin-reason");
     }
     let alices = world.shop.get(&Person::customer("alice"), &world.order).await.is(200);
     assert_eq!(alices.body["state"], "placed");
@@ -118,7 +118,7 @@ async fn a_required_reason_is_asked_for_and_without_it_nothing_is_shown_done_or_
     assert_eq!(world.records().await.len(), 1);
 }
 
-async fn without_a_record_there_is_no_deed(database: Database) {
+async fn without_an_audit_record_the_transaction_is_rolled_back(database: Database) {
     let world = World::new(Service::new(database.store.clone())).await;
     database.execute("ALTER TABLE audit_records RENAME TO gone").await.unwrap();
     let cancellation = format!("{}/cancellation", world.order);
@@ -129,8 +129,8 @@ async fn without_a_record_there_is_no_deed(database: Database) {
         ("GET", &*world.order),
         ("GET", "/orders"),
     ] {
-        let answer = world.admin(method, path, &[("if-match", "*")]).await.problem(500, "internal");
-        assert_eq!(answer.body.get("detail"), None, "nothing is told of what went wrong");
+        let response = world.admin(method, path, &[("if-match", "*")]).await.problem(500, "internal");
+        assert_eq!(response.body.get("detail"), None, "the response has no detail");
     }
     let alice = Person::customer("alice");
     assert_eq!(world.shop.get(&alice, &world.order).await.is(200).body["state"], "placed");

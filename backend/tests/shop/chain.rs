@@ -1,4 +1,5 @@
-//! The chain's last link, row by row: what the handlers answer, and that what was refused was not done.
+//! Access at the handlers, for each entry of the role table: what they response, and that rejected
+//! requests change nothing.
 
 use serde_json::json;
 
@@ -8,15 +9,15 @@ use crate::support::http::lines;
 use crate::support::{Database, Person, Service};
 
 on_each_database![
-    an_order_is_its_placers_whatever_the_body_says,
-    an_order_is_read_by_its_owner_and_by_admins_only,
-    a_list_has_ones_own_orders_and_for_an_admin_all,
-    products_are_everybodys_to_see_and_a_sellers_to_offer,
-    a_product_is_changed_by_its_seller_and_by_admins_only,
-    the_same_subject_of_another_issuer_is_somebody_else,
+    an_order_belongs_to_its_caller_whatever_the_body_says,
+    only_the_owner_and_admins_can_read_an_order,
+    customers_list_their_own_orders_and_admins_list_all,
+    anyone_can_read_products_and_sellers_can_add_them,
+    only_its_seller_and_admins_can_change_a_product,
+    the_same_subject_of_another_issuer_is_another_person,
 ];
 
-async fn an_order_is_its_placers_whatever_the_body_says(database: Database) {
+async fn an_order_belongs_to_its_caller_whatever_the_body_says(database: Database) {
     let shop = Service::new(database.store.clone());
     let (alice, sam) = (Person::customer("alice"), Person::seller("sam"));
     let product = shop.product(&sam, 250, 5).await;
@@ -35,7 +36,7 @@ async fn an_order_is_its_placers_whatever_the_body_says(database: Database) {
     assert_eq!(shop.stock(&product).await, 3);
 }
 
-async fn an_order_is_read_by_its_owner_and_by_admins_only(database: Database) {
+async fn only_the_owner_and_admins_can_read_an_order(database: Database) {
     let shop = Service::new(database.store.clone());
     let (alice, bob, sam) = (Person::customer("alice"), Person::customer("bob"), Person::seller("sam"));
     let product = shop.product(&sam, 250, 5).await;
@@ -48,7 +49,7 @@ async fn an_order_is_read_by_its_owner_and_by_admins_only(database: Database) {
     }
 }
 
-async fn a_list_has_ones_own_orders_and_for_an_admin_all(database: Database) {
+async fn customers_list_their_own_orders_and_admins_list_all(database: Database) {
     let shop = Service::new(database.store.clone());
     let (alice, bob, sam) = (Person::customer("alice"), Person::customer("bob"), Person::seller("sam"));
     let product = shop.product(&sam, 250, 5).await;
@@ -59,14 +60,14 @@ async fn a_list_has_ones_own_orders_and_for_an_admin_all(database: Database) {
     assert_eq!(shop.get(&Person::admin("root"), "/orders").await.is(200).ids(), [&*his, &*hers]);
 }
 
-async fn products_are_everybodys_to_see_and_a_sellers_to_offer(database: Database) {
+async fn anyone_can_read_products_and_sellers_can_add_them(database: Database) {
     let shop = Service::new(database.store.clone());
     let sam = Person::seller("sam");
     let product = shop.product(&sam, 250, 5).await;
     let seen = shop.send("GET", &format!("/products/{product}"), &[], "").await.is(200);
     assert_eq!((&seen.body["seller_id"], &seen.body["seller_issuer"]), (&json!("sam"), &json!(sam.issuer)));
     assert_eq!(shop.send("GET", "/products", &[], "").await.is(200).ids(), [&*product]);
-    // public, but who shows a bad assertion is refused
+    // public, but an invalid assertion is rejected
     let bad = [("x-auth-principal", "a.b.c")];
     shop.send("GET", "/products", &bad, "").await.problem(401, "assertion-invalid");
     shop.send("GET", "/products/7", &[], "").await.problem(404, "absent");
@@ -77,7 +78,7 @@ async fn products_are_everybodys_to_see_and_a_sellers_to_offer(database: Databas
     assert_eq!(shop.send("GET", "/products", &[], "").await.items().len(), 1);
 }
 
-async fn a_product_is_changed_by_its_seller_and_by_admins_only(database: Database) {
+async fn only_its_seller_and_admins_can_change_a_product(database: Database) {
     let shop = Service::new(database.store.clone());
     let (sam, sue, root) = (Person::seller("sam"), Person::seller("sue"), Person::admin("root"));
     let path = format!("/products/{}", shop.product(&sam, 250, 5).await);
@@ -96,7 +97,7 @@ async fn a_product_is_changed_by_its_seller_and_by_admins_only(database: Databas
     shop.call(&root, "PUT", absent, &[("if-match", "*")], Some(cheaper)).await.problem(404, "absent");
 }
 
-async fn the_same_subject_of_another_issuer_is_somebody_else(database: Database) {
+async fn the_same_subject_of_another_issuer_is_another_person(database: Database) {
     let shop = Service::new(database.store.clone());
     let (alice, sam) = (Person::customer("alice"), Person::seller("sam"));
     let (other_alice, other_sam) =
@@ -107,12 +108,12 @@ async fn the_same_subject_of_another_issuer_is_somebody_else(database: Database)
     assert_eq!(shop.get(&other_alice, "/orders").await.is(200).ids(), [""; 0]);
     let path = format!("/products/{product}");
     let body = json!({ "name": "Mine", "price": { "cents": 1, "currency": "EUR" }, "stock": 5 });
-    let answer = shop.call(&other_sam, "PUT", &path, &[("if-match", "*")], Some(body)).await;
-    answer.problem(403, "no-right");
+    let response = shop.call(&other_sam, "PUT", &path, &[("if-match", "*")], Some(body)).await;
+    response.problem(403, "no-right");
 }
 
 #[tokio::test]
-async fn nobody_gets_in_past_the_gateway() {
+async fn requests_that_bypass_the_gateway_get_401() {
     let database = Database::sqlite().await;
     let shop = Service::new(database.store.clone());
     let alice = Person::customer("alice");
@@ -127,9 +128,9 @@ async fn nobody_gets_in_past_the_gateway() {
         alice.assertion_for("GET", "/me", "shop", now + 120),
         "nonsense".to_owned(),
     ] {
-        let answer = shop.send("GET", "/me", &[("x-auth-principal", &assertion)], "").await;
-        let answer = answer.problem(401, "assertion-invalid");
-        assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"shop\", error=\"invalid_token\"");
+        let response = shop.send("GET", "/me", &[("x-auth-principal", &assertion)], "").await;
+        let response = response.problem(401, "assertion-invalid");
+        assert_eq!(response.header("www-authenticate"), "Bearer realm=\"shop\", error=\"invalid_token\"");
     }
     let me = shop.get(&alice, "/me").await.is(200);
     assert_eq!(
@@ -139,17 +140,17 @@ async fn nobody_gets_in_past_the_gateway() {
 }
 
 #[tokio::test]
-async fn every_operation_but_the_public_ones_asks_for_a_principal() {
+async fn every_operation_except_public_ones_requires_a_principal() {
     let database = Database::sqlite().await;
     let shop = Service::new(database.store.clone());
     for route in backend::ROUTES {
         let path = route.path.replace(['{', '}'], "");
-        let answer = shop.send(route.method, &path, &[], "").await;
+        let response = shop.send(route.method, &path, &[], "").await;
         match route.access {
-            backend::Access::Anybody => assert_ne!(answer.status, 401, "{} {}", route.method, route.path),
-            backend::Access::Principal => {
-                let answer = answer.problem(401, "assertion-missing");
-                assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"shop\"");
+            backend::Access::Public => assert_ne!(response.status, 401, "{} {}", route.method, route.path),
+            backend::Access::Authenticated => {
+                let response = response.problem(401, "assertion-missing");
+                assert_eq!(response.header("www-authenticate"), "Bearer realm=\"shop\"");
             }
         }
     }

@@ -1,4 +1,5 @@
-//! Many at once, on each database: nothing is sold twice, nothing is lost, nobody waits for ever.
+//! Concurrent requests on each database: nothing is sold twice, no update is lost, and no request
+//! waits forever.
 
 use std::collections::HashSet;
 
@@ -9,19 +10,19 @@ use sqlx::{AnyConnection, Connection as _, Executor as _};
 use tokio::task::JoinSet;
 
 use crate::on_each_database;
-use crate::support::http::{Answer, lines};
+use crate::support::http::{Response, lines};
 use crate::support::{Database, Person, Service};
 
 on_each_database![
-    of_two_buyers_of_the_last_piece_one_wins_and_the_other_gets_a_409,
+    one_of_two_buyers_of_the_last_piece_gets_it_and_the_other_gets_409,
     two_hundred_orders_on_fifty_pieces_sell_exactly_fifty,
-    of_many_updates_with_the_same_tag_one_wins,
-    orders_of_the_same_things_in_any_order_and_their_cancellations_never_block_each_other_for_good,
-    a_twin_of_a_request_in_progress_is_told_so,
-    twins_that_race_place_one_order,
+    one_of_many_updates_with_the_same_entity_tag_succeeds,
+    concurrent_orders_and_cancellations_of_the_same_products_do_not_deadlock,
+    a_repeated_request_gets_409_while_the_first_is_in_progress,
+    concurrent_requests_with_one_key_place_one_order,
 ];
 
-async fn buy_at_once(shop: &Service, product: &str, buyers: usize) -> Vec<Answer> {
+async fn buy_at_once(shop: &Service, product: &str, buyers: usize) -> Vec<Response> {
     let mut orders = JoinSet::new();
     for n in 0..buyers {
         let (shop, body) = (shop.clone(), lines(product, 1));
@@ -31,18 +32,18 @@ async fn buy_at_once(shop: &Service, product: &str, buyers: usize) -> Vec<Answer
     orders.join_all().await
 }
 
-fn count(answers: &[Answer], status: u16) -> usize {
-    answers.iter().filter(|answer| answer.status == status).count()
+fn count(responses: &[Response], status: u16) -> usize {
+    responses.iter().filter(|response| response.status == status).count()
 }
 
-async fn of_two_buyers_of_the_last_piece_one_wins_and_the_other_gets_a_409(database: Database) {
+async fn one_of_two_buyers_of_the_last_piece_gets_it_and_the_other_gets_409(database: Database) {
     let shop = Service::new(database.store.clone());
     for _ in 0..10 {
         let product = shop.product(&Person::seller("sam"), 250, 1).await;
-        let mut answers = buy_at_once(&shop, &product, 2).await;
-        assert_eq!(count(&answers, 201), 1, "{answers:?}");
-        answers.retain(|answer| answer.status != 201);
-        answers.remove(0).problem(409, "out-of-stock");
+        let mut responses = buy_at_once(&shop, &product, 2).await;
+        assert_eq!(count(&responses, 201), 1, "{responses:?}");
+        responses.retain(|response| response.status != 201);
+        responses.remove(0).problem(409, "out-of-stock");
         assert_eq!(shop.stock(&product).await, 0);
     }
 }
@@ -50,14 +51,14 @@ async fn of_two_buyers_of_the_last_piece_one_wins_and_the_other_gets_a_409(datab
 async fn two_hundred_orders_on_fifty_pieces_sell_exactly_fifty(database: Database) {
     let shop = Service::new(database.store.clone());
     let product = shop.product(&Person::seller("sam"), 250, 50).await;
-    let mut answers = buy_at_once(&shop, &product, 200).await;
-    // who was told to come back later does so
-    while count(&answers, 503) > 0 {
-        let again = count(&answers, 503);
-        answers.retain(|answer| answer.status != 503);
-        answers.extend(buy_at_once(&shop, &product, again).await);
+    let mut responses = buy_at_once(&shop, &product, 200).await;
+    // requests that got 503 are retried
+    while count(&responses, 503) > 0 {
+        let again = count(&responses, 503);
+        responses.retain(|response| response.status != 503);
+        responses.extend(buy_at_once(&shop, &product, again).await);
     }
-    assert_eq!((count(&answers, 201), count(&answers, 409)), (50, 150));
+    assert_eq!((count(&responses, 201), count(&responses, 409)), (50, 150));
     assert_eq!(shop.stock(&product).await, 0);
     let mut sold = HashSet::new();
     let mut next = Some("/orders?limit=100".to_owned());
@@ -69,7 +70,7 @@ async fn two_hundred_orders_on_fifty_pieces_sell_exactly_fifty(database: Databas
     assert_eq!(sold.len(), 50);
 }
 
-async fn of_many_updates_with_the_same_tag_one_wins(database: Database) {
+async fn one_of_many_updates_with_the_same_entity_tag_succeeds(database: Database) {
     let shop = Service::new(database.store.clone());
     let sam = Person::seller("sam");
     let path = format!("/products/{}", shop.product(&sam, 250, 5).await);
@@ -81,15 +82,13 @@ async fn of_many_updates_with_the_same_tag_one_wins(database: Database) {
         updates
             .spawn(async move { shop.call(&sam, "PUT", &path, &[("if-match", "\"1\"")], Some(body)).await });
     }
-    let answers = updates.join_all().await;
-    assert_eq!((count(&answers, 200), count(&answers, 412)), (1, 19), "{answers:?}");
-    let winner = answers.iter().find(|answer| answer.status == 200).unwrap();
+    let responses = updates.join_all().await;
+    assert_eq!((count(&responses, 200), count(&responses, 412)), (1, 19), "{responses:?}");
+    let winner = responses.iter().find(|response| response.status == 200).unwrap();
     assert_eq!(shop.send("GET", &path, &[], "").await.body["name"], winner.body["name"]);
 }
 
-async fn orders_of_the_same_things_in_any_order_and_their_cancellations_never_block_each_other_for_good(
-    database: Database,
-) {
+async fn concurrent_orders_and_cancellations_of_the_same_products_do_not_deadlock(database: Database) {
     let shop = Service::new(database.store.clone());
     let sam = Person::seller("sam");
     let mut products = Vec::new();
@@ -118,10 +117,10 @@ async fn orders_of_the_same_things_in_any_order_and_their_cancellations_never_bl
     }
 }
 
-async fn a_twin_of_a_request_in_progress_is_told_so(database: Database) {
+async fn a_repeated_request_gets_409_while_the_first_is_in_progress(database: Database) {
     let shop = Service::new(database.store.clone());
     let (alice, product) = (Person::customer("alice"), shop.product(&Person::seller("sam"), 250, 5).await);
-    // somebody else holds what the first one needs
+    // another connection holds a lock that the first request needs
     let mut other = AnyConnection::connect(&database.url).await.unwrap();
     if database.url.starts_with("sqlite") {
         other.execute("BEGIN IMMEDIATE").await.unwrap();
@@ -134,17 +133,17 @@ async fn a_twin_of_a_request_in_progress_is_told_so(database: Database) {
         async move { shop.call(&alice, "POST", "/orders", &[("idempotency-key", "k")], Some(body)).await }
     };
     let (first, second) = (tokio::spawn(send()), tokio::spawn(send()));
-    // whichever came second is answered at once; the other one goes on by itself
-    let answer = tokio::select! { answer = first => answer, answer = second => answer };
-    let answer = answer.unwrap();
-    let answer = answer.problem(409, "request-in-progress");
-    assert_eq!(answer.header("retry-after"), "1");
+    // the second request is rejected immediately; the first one continues
+    let response = tokio::select! { response = first => response, response = second => response };
+    let response = response.unwrap();
+    let response = response.problem(409, "request-in-progress");
+    assert_eq!(response.header("retry-after"), "1");
     other.execute("ROLLBACK").await.unwrap();
-    // asked again, both are one
+    // repeated requests return the same order
     let placed = loop {
-        let answer = send().await;
-        if answer.status != 409 {
-            break answer.created();
+        let response = send().await;
+        if response.status != 409 {
+            break response.created();
         }
         tokio::task::yield_now().await;
     };
@@ -152,21 +151,21 @@ async fn a_twin_of_a_request_in_progress_is_told_so(database: Database) {
     assert_eq!(shop.stock(&product).await, 4);
 }
 
-/// The claim is the database's, not only the process's.
+/// The lock is the database's, not only the process's.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL: cargo xtask test postgres"]
-async fn a_key_is_worked_on_by_one_of_several_processes_on_postgres() {
+async fn a_key_is_locked_across_processes_on_postgres() {
     let database = Database::postgres().await;
     let (here, there) = (&database.store, SqlStore::open(&database.url).unwrap());
-    let who = Person::customer("alice").id();
-    let key = IdempotencyKey { who, method: "POST", route: "/orders", key: "k".to_owned() };
-    let first = here.write_alone(&key).await.unwrap().unwrap();
-    assert!(there.write_alone(&key).await.unwrap().is_none());
+    let principal = Person::customer("alice").id();
+    let key = IdempotencyKey { principal, method: "POST", route: "/orders", key: "k".to_owned() };
+    let first = here.write_exclusive(&key).await.unwrap().unwrap();
+    assert!(there.write_exclusive(&key).await.unwrap().is_none());
     first.commit().await.unwrap();
-    assert!(there.write_alone(&key).await.unwrap().is_some());
+    assert!(there.write_exclusive(&key).await.unwrap().is_some());
 }
 
-async fn twins_that_race_place_one_order(database: Database) {
+async fn concurrent_requests_with_one_key_place_one_order(database: Database) {
     let shop = Service::new(database.store.clone());
     let (alice, product) = (Person::customer("alice"), shop.product(&Person::seller("sam"), 250, 50).await);
     let mut twins = JoinSet::new();
@@ -176,10 +175,13 @@ async fn twins_that_race_place_one_order(database: Database) {
             shop.call(&alice, "POST", "/orders", &[("idempotency-key", "k")], Some(body)).await
         });
     }
-    let answers = twins.join_all().await;
-    let ids: HashSet<_> =
-        answers.iter().filter(|answer| answer.status == 201).map(|answer| &answer.body["id"]).collect();
+    let responses = twins.join_all().await;
+    let ids: HashSet<_> = responses
+        .iter()
+        .filter(|response| response.status == 201)
+        .map(|response| &response.body["id"])
+        .collect();
     assert_eq!(ids.len(), 1);
-    assert_eq!(count(&answers, 201) + count(&answers, 409), 20, "{answers:?}");
+    assert_eq!(count(&responses, 201) + count(&responses, 409), 20, "{responses:?}");
     assert_eq!(shop.stock(&product).await, 49);
 }

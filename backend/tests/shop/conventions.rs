@@ -1,4 +1,5 @@
-//! The conventions of HTTP that people expect.
+//! HTTP conventions: validation, conditional requests, idempotency, pagination, limits, and the
+//! OpenAPI document.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,7 @@ fn product(name: &str, stock: u32) -> Value {
 }
 
 #[tokio::test]
-async fn a_body_that_makes_no_sense_is_a_problem_document_that_names_the_field() {
+async fn an_invalid_body_is_a_problem_document_that_names_the_field() {
     let (shop, _database) = shop().await;
     let (alice, sam) = (Person::customer("alice"), Person::seller("sam"));
     let id = shop.product(&sam, 250, 5).await;
@@ -58,28 +59,28 @@ async fn a_body_that_makes_no_sense_is_a_problem_document_that_names_the_field()
         (r#"{"lines":[],"a/b~c":1}"#, 422, Some("/a~1b~0c")),
     ] {
         let body = body.replace("ID", &id);
-        let answer = shop.send("POST", "/orders", &[("x-auth-principal", &assertion)], body.clone()).await;
+        let response = shop.send("POST", "/orders", &[("x-auth-principal", &assertion)], body.clone()).await;
         let reason = if status == 400 { "body-malformed" } else { "fields-invalid" };
-        let answer = answer.problem(status, reason);
-        let named = answer.body["errors"][0]["pointer"].as_str();
-        assert_eq!(named, pointer, "{body}: {answer:?}");
+        let response = response.problem(status, reason);
+        let named = response.body["errors"][0]["pointer"].as_str();
+        assert_eq!(named, pointer, "{body}: {response:?}");
     }
     assert_eq!(shop.stock(&id).await, 5);
     assert!(shop.get(&alice, "/orders").await.items().is_empty());
 }
 
 #[tokio::test]
-async fn everything_that_is_wrong_is_told_at_once() {
+async fn all_errors_of_a_body_are_reported_at_once() {
     let (shop, _database) = shop().await;
     let body = json!({ "name": " ", "price": { "cents": 0, "currency": "euro" }, "stock": 1_000_001, "description": "\u{0}" });
-    let answer = shop.post(&Person::seller("sam"), "/products", body).await.problem(422, "fields-invalid");
-    let errors = answer.body["errors"].as_array().unwrap().iter();
+    let response = shop.post(&Person::seller("sam"), "/products", body).await.problem(422, "fields-invalid");
+    let errors = response.body["errors"].as_array().unwrap().iter();
     let pointers: Vec<_> = errors.map(|error| error["pointer"].as_str().unwrap()).collect();
     assert_eq!(pointers, ["/name", "/description", "/price/cents", "/price/currency", "/stock"]);
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_said_to_be_json_is_a_415_and_one_that_is_too_large_a_413() {
+async fn a_body_without_a_json_content_type_is_a_415_and_one_that_is_too_large_is_a_413() {
     let (shop, _database) = shop().await;
     let assertion = Person::customer("alice").assertion("POST", "/orders");
     for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""] {
@@ -93,17 +94,17 @@ async fn a_body_that_is_not_said_to_be_json_is_a_415_and_one_that_is_too_large_a
 }
 
 #[tokio::test]
-async fn a_tag_spares_the_body_and_guards_changes() {
+async fn entity_tags_make_reads_conditional_and_prevent_lost_updates() {
     let (shop, _database) = shop().await;
     let (alice, sam) = (Person::customer("alice"), Person::seller("sam"));
     let id = shop.product(&sam, 250, 5).await;
     let (path, order) = (format!("/products/{id}"), format!("/orders/{}", shop.order(&alice, &id, 1).await));
-    // the stock is part of what is shown, so the sale has changed the tag
+    // the stock is part of the response, so the sale has changed the entity tag
     for (sent, status) in
         [("\"2\"", 304), ("W/\"2\"", 304), ("\"1\", \"2\"", 304), ("*", 304), ("\"1\"", 200), ("2", 200)]
     {
-        let answer = shop.send("GET", &path, &[("if-none-match", sent)], "").await.is(status);
-        assert_eq!((answer.header("etag"), answer.body.is_null()), ("\"2\"", status == 304), "{sent}");
+        let response = shop.send("GET", &path, &[("if-none-match", sent)], "").await.is(status);
+        assert_eq!((response.header("etag"), response.body.is_null()), ("\"2\"", status == 304), "{sent}");
     }
     for (sent, status, reason) in [
         (None, 428, "precondition-required"),
@@ -134,7 +135,7 @@ async fn a_tag_spares_the_body_and_guards_changes() {
 }
 
 #[tokio::test]
-async fn the_same_key_and_body_give_the_same_answer_and_another_body_a_422() {
+async fn a_repeated_key_and_body_return_the_same_response_and_another_body_is_a_422() {
     let (shop, _database) = shop().await;
     let (alice, bob, sam) = (Person::customer("alice"), Person::customer("bob"), Person::seller("sam"));
     let product = shop.product(&sam, 250, 5).await;
@@ -143,7 +144,7 @@ async fn the_same_key_and_body_give_the_same_answer_and_another_body_a_422() {
             .await
     };
     let first = send(&alice, 1).await.is(201);
-    // whatever has become of the order, the answer is the same
+    // the response is the same although the order has been cancelled
     let order = first.header("location").to_owned();
     shop.call(&alice, "POST", &format!("{order}/cancellation"), &[], None).await.is(200);
     let again = send(&alice, 1).await.is(201);
@@ -153,21 +154,21 @@ async fn the_same_key_and_body_give_the_same_answer_and_another_body_a_422() {
     );
     send(&alice, 2).await.problem(422, "idempotency-key-reused");
     assert_eq!(shop.get(&alice, "/orders").await.items().len(), 1);
-    // somebody else's key is another key
+    // keys of different principals are independent
     let his = send(&bob, 1).await.is(201);
     assert_ne!(his.body["id"], first.body["id"]);
     let same_name = send(&alice.clone().of("https://other.example"), 1).await.is(201);
     assert_ne!(same_name.body["id"], first.body["id"]);
     for key in ["", "a b", "ä", &"x".repeat(256)] {
-        let answer =
+        let response =
             shop.call(&alice, "POST", "/orders", &[("idempotency-key", key)], Some(lines(&product, 1))).await;
-        let answer = answer.problem(400, "header-invalid");
-        assert_eq!(answer.body["errors"][0]["header"], "idempotency-key");
+        let response = response.problem(400, "header-invalid");
+        assert_eq!(response.body["errors"][0]["header"], "idempotency-key");
     }
 }
 
 #[tokio::test]
-async fn a_request_that_failed_may_be_sent_again_under_its_key() {
+async fn a_failed_request_can_be_repeated_with_its_key() {
     let (shop, _database) = shop().await;
     let (alice, sam) = (Person::customer("alice"), Person::seller("sam"));
     let id = shop.product(&sam, 250, 1).await;
@@ -180,7 +181,7 @@ async fn a_request_that_failed_may_be_sent_again_under_its_key() {
 }
 
 #[tokio::test]
-async fn a_cursor_says_where_to_go_on_and_never_whose_rows_they_are() {
+async fn a_cursor_is_a_position_and_gives_no_access() {
     let (shop, _database) = shop().await;
     let (alice, bob, sam) = (Person::customer("alice"), Person::customer("bob"), Person::seller("sam"));
     let product = shop.product(&sam, 250, 50).await;
@@ -196,19 +197,19 @@ async fn a_cursor_says_where_to_go_on_and_never_whose_rows_they_are() {
     assert_eq!(second.ids(), hers[2..4]);
     let last = shop.get(&alice, &second.next_page().unwrap()).await.is(200);
     assert_eq!((last.ids(), last.next_page()), (vec![&*hers[4]], None));
-    // her link shows another his own orders
+    // another customer's request with her link lists that customer's own orders
     let his = shop.get(&bob, &next).await.is(200);
     assert!(his.items().iter().all(|order| order["customer_id"] == "bob"));
     for (query, parameter) in
         [("limit=0", "limit"), ("limit=101", "limit"), ("limit=x", "limit"), ("after=x", "after")]
     {
-        let answer = shop.get(&alice, &format!("/orders?{query}")).await.problem(422, "fields-invalid");
-        assert_eq!(answer.body["errors"][0]["parameter"], parameter);
+        let response = shop.get(&alice, &format!("/orders?{query}")).await.problem(422, "fields-invalid");
+        assert_eq!(response.body["errors"][0]["parameter"], parameter);
     }
 }
 
 #[tokio::test]
-async fn a_search_goes_on_to_its_next_page() {
+async fn a_search_continues_on_the_next_page() {
     let (shop, _database) = shop().await;
     let sam = Person::seller("sam");
     for name in ["Grüner Tee & Minze", "Kaffee", "Schwarzer Tee & Zitrone", "Tee & Rum"] {
@@ -216,8 +217,8 @@ async fn a_search_goes_on_to_its_next_page() {
     }
     let first = shop.send("GET", "/products?limit=2&q=tee%20%26", &[], "").await.is(200);
     let second = shop.send("GET", &first.next_page().unwrap(), &[], "").await.is(200);
-    let names = |answer: &crate::support::http::Answer| -> Vec<_> {
-        answer.items().iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect()
+    let names = |response: &crate::support::http::Response| -> Vec<_> {
+        response.items().iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(names(&first), ["Tee & Rum", "Schwarzer Tee & Zitrone"]);
     assert_eq!((names(&second), second.next_page()), (vec!["Grüner Tee & Minze".to_owned()], None));
@@ -225,7 +226,7 @@ async fn a_search_goes_on_to_its_next_page() {
 }
 
 #[tokio::test]
-async fn a_search_that_finds_nothing_in_what_it_read_says_where_it_goes_on() {
+async fn a_search_page_without_matches_links_to_the_next_page() {
     let (shop, database) = shop().await;
     let sam = Person::seller("sam");
     shop.post(&sam, "/products", product("needle", 1)).await.is(201);
@@ -244,7 +245,7 @@ async fn a_search_that_finds_nothing_in_what_it_read_says_where_it_goes_on() {
 }
 
 #[tokio::test]
-async fn head_answers_as_get_does_without_a_body_and_with_an_assertion_of_its_own() {
+async fn head_responds_like_get_without_a_body_and_needs_its_own_assertion() {
     let (shop, _database) = shop().await;
     let (alice, bob, sam) = (Person::customer("alice"), Person::customer("bob"), Person::seller("sam"));
     let product = shop.product(&sam, 250, 5).await;
@@ -257,7 +258,7 @@ async fn head_answers_as_get_does_without_a_body_and_with_an_assertion_of_its_ow
 }
 
 #[tokio::test]
-async fn what_is_not_offered_is_a_problem_too() {
+async fn unknown_paths_and_methods_are_problem_documents() {
     let (shop, _database) = shop().await;
     shop.send("GET", "/nothing", &[], "").await.problem(404, "no-such-path");
     let refused = shop.send("PATCH", "/orders", &[], "").await.problem(405, "method-not-allowed");
@@ -265,7 +266,7 @@ async fn what_is_not_offered_is_a_problem_too() {
 }
 
 #[tokio::test]
-async fn a_request_has_a_name_and_keeps_the_one_it_came_with() {
+async fn a_request_keeps_its_id_or_gets_a_new_one() {
     let (shop, _database) = shop().await;
     assert!(!shop.send("GET", "/products", &[], "").await.header("x-request-id").is_empty());
     let named = shop.send("GET", "/nothing", &[("x-request-id", "r-1")], "").await;
@@ -275,13 +276,13 @@ async fn a_request_has_a_name_and_keeps_the_one_it_came_with() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn too_much_at_once_and_too_long_are_a_503_and_never_a_hang() {
+async fn exceeding_the_concurrency_or_time_limit_is_a_503() {
     let database = Database::sqlite().await;
     let mut app = state(database.store.clone(), backend::application::Settings::default());
     app.limits.concurrency = Arc::new(Semaphore::new(0));
     let busy = Service::of(app.clone());
-    let answer = busy.send("GET", "/products", &[], "").await.problem(503, "too-busy");
-    assert_eq!(answer.header("retry-after"), "1");
+    let response = busy.send("GET", "/products", &[], "").await.problem(503, "too-busy");
+    assert_eq!(response.header("retry-after"), "1");
 
     app.limits.concurrency = Arc::new(Semaphore::new(10));
     let patient = Service::of(app.clone());
@@ -290,16 +291,16 @@ async fn too_much_at_once_and_too_long_are_a_503_and_never_a_hang() {
     let mut other = AnyConnection::connect(&database.url).await.unwrap();
     other.execute("BEGIN IMMEDIATE").await.unwrap();
     let hasty = Service::of(app);
-    let answer =
+    let response =
         hasty.post(&Person::customer("alice"), "/orders", lines(&product, 1)).await.problem(503, "too-slow");
-    assert_eq!(answer.header("retry-after"), "1");
+    assert_eq!(response.header("retry-after"), "1");
     other.execute("ROLLBACK").await.unwrap();
     patient.order(&Person::customer("alice"), &product, 1).await;
     assert_eq!(patient.stock(&product).await, 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_head_that_is_too_large_is_refused_by_the_connection() {
+async fn a_request_head_that_is_too_large_is_a_431() {
     let database = Database::sqlite().await;
     let process = Process::start(&database.url, &["--max-head", "16384"]);
     for client in [Client::builder().http1_only(), Client::builder().http2_prior_knowledge()] {
@@ -314,11 +315,11 @@ async fn a_head_that_is_too_large_is_refused_by_the_connection() {
 }
 
 #[tokio::test]
-async fn the_document_is_made_of_the_routes() {
+async fn the_openapi_document_has_every_route() {
     let (shop, _database) = shop().await;
     let document = shop.send("GET", "/openapi.json", &[], "").await.is(200).body;
     let mut operations = 0;
-    // the page for people is no part of it
+    // the document leaves out the Swagger UI page
     for route in backend::ROUTES.iter().filter(|route| !route.path.starts_with("/docs")) {
         let operation = &document["paths"][route.path][route.method.to_lowercase()];
         assert_eq!(operation["operationId"], route.id, "{} {}", route.method, route.path);
@@ -329,7 +330,7 @@ async fn the_document_is_made_of_the_routes() {
     }
     let offered = document["paths"].as_object().unwrap().values().map(|path| path.as_object().unwrap().len());
     assert_eq!(offered.sum::<usize>(), operations);
-    // nothing is referred to that is not described
+    // every referenced schema is defined
     let text = document.to_string();
     for reference in text.split("\"#/components/schemas/").skip(1) {
         let name = reference.split('"').next().unwrap();
@@ -338,7 +339,7 @@ async fn the_document_is_made_of_the_routes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_gateway_may_speak_http_2() {
+async fn http_1_and_http_2_are_served() {
     let database = Database::sqlite().await;
     let process = Process::start(&database.url, &[]);
     for (client, version) in [
@@ -347,7 +348,7 @@ async fn the_gateway_may_speak_http_2() {
     ] {
         let request =
             process.request(&client.build().unwrap(), &Person::customer("alice"), Method::GET, "/me");
-        let answer = request.send().await.unwrap();
-        assert_eq!((answer.status().as_u16(), answer.version()), (200, version));
+        let response = request.send().await.unwrap();
+        assert_eq!((response.status().as_u16(), response.version()), (200, version));
     }
 }

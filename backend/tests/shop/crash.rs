@@ -1,5 +1,5 @@
-//! The process is killed in the middle of its work, and started again: what was acknowledged is there, nothing is there by
-//! half, and what was not answered can be asked again.
+//! The process is killed and restarted: acknowledged orders exist, no order is incomplete, and
+//! unanswered requests can be repeated.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,35 +14,35 @@ use crate::support::{Database, Person, Process};
 
 const WRITES: usize = 500;
 const STOCK: i64 = 10_000;
-/// After so many answers the process is killed.
+/// The process is killed after this many responses.
 const ANSWERED: usize = 150;
 
-on_each_database![a_killed_process_loses_nothing_it_acknowledged_and_does_nothing_by_half];
+on_each_database![a_killed_process_loses_no_acknowledged_order_and_leaves_no_incomplete_one];
 
 fn buyer(n: usize) -> Person {
     Person::customer(&format!("buyer-{}", n % 10))
 }
 
-/// Two pieces of the product, under a key of the order's own: the id, if there was an answer.
+/// Orders two pieces under an idempotency key. Returns the id of the order if there was a response.
 async fn order(process: &Process, client: &Client, product: &str, n: usize) -> Option<String> {
     let request = process.request(client, &buyer(n), Method::POST, "/orders").json(&lines(product, 2));
-    let answer = request.header("idempotency-key", format!("order-{n}")).send().await.ok()?;
-    if answer.status() != 201 {
+    let response = request.header("idempotency-key", format!("order-{n}")).send().await.ok()?;
+    if response.status() != 201 {
         return None;
     }
-    let body: Value = answer.json().await.ok()?;
+    let body: Value = response.json().await.ok()?;
     Some(body["id"].as_str().unwrap().to_owned())
 }
 
 async fn get(process: &Process, client: &Client, who: &Person, path: &str) -> (Value, Option<String>) {
-    let answer =
+    let response =
         process.request(client, who, Method::GET, path).send().await.unwrap().error_for_status().unwrap();
-    let link = answer.headers().get("link").map(|link| link.to_str().unwrap().to_owned());
+    let link = response.headers().get("link").map(|link| link.to_str().unwrap().to_owned());
     let next = link.and_then(|link| Some(link.strip_prefix('<')?.split_once('>')?.0.to_owned()));
-    (answer.json().await.unwrap(), next)
+    (response.json().await.unwrap(), next)
 }
 
-async fn a_killed_process_loses_nothing_it_acknowledged_and_does_nothing_by_half(database: Database) {
+async fn a_killed_process_loses_no_acknowledged_order_and_leaves_no_incomplete_one(database: Database) {
     let process = Arc::new(Process::start(&database.url, &[]));
     let client = Client::new();
     let body = json!({ "name": "Tea", "price": { "cents": 250, "currency": "EUR" }, "stock": STOCK });
@@ -59,10 +59,10 @@ async fn a_killed_process_loses_nothing_it_acknowledged_and_does_nothing_by_half
             for n in (writer..WRITES).step_by(10) {
                 match order(&process, &client, &product, n).await {
                     Some(id) => mine.push((n, id)),
-                    // it has been killed: nothing more to be had
+                    // the process was killed
                     None => break,
                 }
-                // the first writer is the executioner
+                // the first writer kills the process
                 if writer == 0 && mine.len() >= ANSWERED / 10 {
                     process.kill();
                     break;
@@ -97,12 +97,12 @@ async fn a_killed_process_loses_nothing_it_acknowledged_and_does_nothing_by_half
     while let Some(path) = next {
         let (page, more) = get(&process, &client, &Person::admin("root"), &path).await;
         for order in page["items"].as_array().unwrap() {
-            assert_eq!(order["lines"][0]["quantity"], 2, "no order by half: {order}");
+            assert_eq!(order["lines"][0]["quantity"], 2, "incomplete order: {order}");
             stored.insert(order["id"].as_str().unwrap().to_owned());
         }
         next = more;
     }
-    assert_eq!(stored, distinct, "no order that nobody knows of");
+    assert_eq!(stored, distinct, "the stored orders are the acknowledged ones");
     let (product, _) =
         get(&process, &client, &Person::customer("buyer-0"), &format!("/products/{product}")).await;
     assert_eq!(product["stock"], STOCK - 2 * i64::try_from(WRITES).unwrap(), "the stock adds up");

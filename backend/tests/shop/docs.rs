@@ -1,4 +1,4 @@
-//! The page that shows the OpenAPI document, and what it and the document cost.
+//! The Swagger UI page, and the cost of serving it and the OpenAPI document.
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -15,7 +15,8 @@ use tower::ServiceExt as _;
 use crate::support::http::state;
 use crate::support::{Database, Process};
 
-/// The values of `src` and `href` in a page, and of `url(…)` and `@import` in a style sheet.
+/// Returns the values of `src` and `href` in a page, and of `url(…)` and `@import` in a style
+/// sheet.
 fn references(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (mark, end) in [("src=\"", '"'), ("href=\"", '"'), ("url(", ')'), ("@import", ';')] {
@@ -26,7 +27,7 @@ fn references(text: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_and_every_file_of_it_come_from_the_service_and_refer_to_no_other_origin() {
+async fn the_swagger_ui_page_loads_files_of_its_own_origin_only() {
     let database = Database::sqlite().await;
     let (process, client) = (Process::start(&database.url, &[]), Client::new());
     let (mut fetched, mut wanted) = (BTreeSet::new(), vec!["/docs".to_owned()]);
@@ -34,9 +35,9 @@ async fn the_page_and_every_file_of_it_come_from_the_service_and_refer_to_no_oth
         if !fetched.insert(path.clone()) {
             continue;
         }
-        let answer = client.get(format!("{}{path}", process.address)).send().await.unwrap();
-        assert_eq!(answer.status(), 200, "{path}");
-        let headers = answer.headers().clone();
+        let response = client.get(format!("{}{path}", process.address)).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        let headers = response.headers().clone();
         assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
         assert_eq!(headers["referrer-policy"], "no-referrer", "{path}");
         let policy = headers["content-security-policy"].to_str().unwrap();
@@ -57,7 +58,7 @@ async fn the_page_and_every_file_of_it_come_from_the_service_and_refer_to_no_oth
             _ => "text/html",
         };
         assert!(kind.starts_with(expected), "{path}: {kind}");
-        let mut bytes = answer.bytes().await.unwrap().to_vec();
+        let mut bytes = response.bytes().await.unwrap().to_vec();
         if headers.get("content-encoding").is_some_and(|encoding| encoding == "gzip") {
             let mut unpacked = Vec::new();
             GzDecoder::new(&*bytes).read_to_end(&mut unpacked).unwrap();
@@ -86,18 +87,18 @@ async fn the_page_and_every_file_of_it_come_from_the_service_and_refer_to_no_oth
         "/docs/swagger-ui.css",
     ];
     assert_eq!(fetched.iter().map(String::as_str).collect::<Vec<_>>(), expected);
-    // the script of the page shows this service's document
+    // the script loads the document of this service
     let start =
         client.get(format!("{}/docs/start.js", process.address)).send().await.unwrap().text().await.unwrap();
     assert!(start.contains("url: \"/openapi.json\"") && !start.contains("//"), "{start}");
     for path in ["index.html", "oauth2-redirect.html", "swagger-initializer.js", "..%2fstart.js", "%ff", ""] {
-        let answer = client.get(format!("{}/docs/{path}", process.address)).send().await.unwrap();
-        assert_eq!(answer.status(), 404, "{path}");
+        let response = client.get(format!("{}/docs/{path}", process.address)).send().await.unwrap();
+        assert_eq!(response.status(), 404, "{path}");
     }
 }
 
 #[tokio::test]
-async fn the_document_and_the_page_are_made_once_and_served_from_the_same_bytes() {
+async fn the_document_and_the_page_are_served_without_copying() {
     let database = Database::sqlite().await;
     let service = app(state(database.store.clone(), Settings::default()));
     let served = async |path: &str| -> Bytes {
@@ -105,7 +106,7 @@ async fn the_document_and_the_page_are_made_once_and_served_from_the_same_bytes(
         let mut response = service.clone().oneshot(request).await.unwrap();
         assert_eq!(response.status(), 200, "{path}");
         let whole = response.body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
-        assert!(response.body_mut().frame().await.is_none(), "{path} comes in one piece");
+        assert!(response.body_mut().frame().await.is_none(), "{path} is one frame");
         whole
     };
     for path in

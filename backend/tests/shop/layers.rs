@@ -1,10 +1,11 @@
-//! The arrows inside the crate: who may know whom.
+//! Dependencies between the layers of the crate.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What no file of a folder may mention. What is not listed is another layer's, so a new one is looked at.
+/// Words that no file of a folder may contain. What is not listed belongs to another layer, so a
+/// new folder needs an entry.
 const FORBIDDEN: [(&str, &[&str]); 3] = [
     (
         "domain",
@@ -48,14 +49,14 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// The code without its comments, which may name what they please.
+/// Returns the code without its comments, which may contain any word.
 fn code(file: &Path) -> String {
     let text = fs::read_to_string(file).unwrap();
     text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
-fn a_layer_knows_only_the_layers_below_it() {
+fn a_layer_depends_only_on_the_layers_below_it() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for (layer, forbidden) in FORBIDDEN {
         let files = files(&source.join(layer));
@@ -70,15 +71,15 @@ fn a_layer_knows_only_the_layers_below_it() {
 }
 
 #[test]
-fn ownership_is_decided_at_one_door() {
+fn only_the_session_decides_ownership() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let deciders = files(&source).into_iter().filter(|file| code(file).contains("ownership::decide"));
     let deciders: Vec<_> = deciders.map(|file| file.strip_prefix(&source).unwrap().to_owned()).collect();
-    assert_eq!(deciders, [PathBuf::from("application/admission.rs")]);
+    assert_eq!(deciders, [PathBuf::from("application/session.rs")]);
 }
 
 #[test]
-fn the_gateway_knows_nothing_of_level_3() {
+fn the_filter_contains_no_level_3_concepts() {
     let filter = Path::new(env!("CARGO_MANIFEST_DIR")).join("../filter");
     let sources = files(&filter).into_iter().filter(|file| file.extension().is_some_and(|kind| kind == "rs"));
     for file in sources {
@@ -98,7 +99,7 @@ fn the_gateway_knows_nothing_of_level_3() {
     }
 }
 
-/// The role table's first rows, from before anything could be shared, delegated or a company's.
+/// Role table entries from before orders could be shared, delegated, or read by managers.
 const ROWS_BEFORE: [(&str, &str); 8] = [
     ("POST /orders", "roles: [customer]"),
     ("GET /orders", "roles: [customer, admin]"),
@@ -111,7 +112,7 @@ const ROWS_BEFORE: [(&str, &str); 8] = [
 ];
 
 #[test]
-fn rights_that_grew_changed_no_row_of_the_role_table_and_brought_no_role() {
+fn new_level_3_rights_changed_no_entry_of_the_role_table_and_added_no_role() {
     let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../envoy/policy.yaml");
     let policy = fs::read_to_string(policy).unwrap();
     let row = |line: &str| {
@@ -122,7 +123,7 @@ fn rights_that_grew_changed_no_row_of_the_role_table_and_brought_no_role() {
     for (endpoint, requirement) in ROWS_BEFORE {
         assert_eq!(rows.get(endpoint).map(String::as_str), Some(requirement), "{endpoint}");
     }
-    // what came since are endpoints of its own, which ask for the roles that there were, and for the auditor's
+    // later entries are for new endpoints, with the same roles and the auditor's
     for (endpoint, requirement) in rows {
         let known = |role: &str| ["customer", "seller", "admin", "auditor"].contains(&role.trim());
         let roles = requirement.strip_prefix("roles: [").and_then(|roles| roles.strip_suffix(']'));

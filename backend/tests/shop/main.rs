@@ -1,5 +1,5 @@
-//! The backend's tests: the domain and the use cases by themselves, the HTTP conventions through the router with assertions
-//! as the gateway mints them, and the storage contract on every database.
+//! Tests of the backend: the domain and the use cases alone, HTTP through the router with
+//! assertions as the gateway mints them, and the storage contract on every database.
 #![allow(unreachable_pub)] // one program: nothing of it is reached from outside
 
 mod support;

@@ -1,4 +1,4 @@
-//! The database goes away and comes back.
+//! Database outages and recovery.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::support::http::lines;
 use crate::support::{Database, Person, Service};
 
-/// A wire to the database that can be cut and mended.
+/// TCP proxy in front of the database whose connections can be cut and restored.
 struct Wire {
     address: String,
     whole: watch::Sender<bool>,
@@ -53,7 +53,7 @@ impl Drop for Wire {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL: cargo xtask test postgres"]
-async fn a_postgres_that_is_gone_is_a_503_and_all_is_well_when_it_is_back() {
+async fn an_unreachable_postgres_is_a_503_until_it_returns() {
     let database = Database::postgres().await;
     let (scheme_and_user, rest) =
         database.url.rsplit_once('@').unwrap_or(("postgres://", &database.url[11..]));
@@ -66,9 +66,9 @@ async fn a_postgres_that_is_gone_is_a_503_and_all_is_well_when_it_is_back() {
     let path = format!("/orders/{}", shop.order(&alice, &product, 1).await);
 
     wire.whole.send_replace(false);
-    for answer in [shop.get(&alice, &path).await, shop.post(&alice, "/orders", lines(&product, 1)).await] {
-        let answer = answer.problem(503, "storage-unavailable");
-        assert_eq!(answer.header("retry-after"), "1");
+    for response in [shop.get(&alice, &path).await, shop.post(&alice, "/orders", lines(&product, 1)).await] {
+        let response = response.problem(503, "storage-unavailable");
+        assert_eq!(response.header("retry-after"), "1");
     }
     assert!(matches!(store.ready().await, Err(StoreError::Unavailable(_))));
     wire.whole.send_replace(true);
@@ -79,7 +79,7 @@ async fn a_postgres_that_is_gone_is_a_503_and_all_is_well_when_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sqlite_file_that_another_program_holds_is_a_503_for_writers_and_all_is_well_afterwards() {
+async fn a_locked_sqlite_file_is_a_503_for_writers_until_it_is_unlocked() {
     let database = Database::sqlite().await;
     let shop = Service::new(database.store.clone());
     let alice = Person::customer("alice");

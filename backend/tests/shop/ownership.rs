@@ -1,26 +1,26 @@
-//! Level 3 by itself: what each right is good for, and that nothing but a right opens anything.
+//! Level 3 without HTTP: what each right allows, and that only rights give access.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use backend::application::delegations::{NewDelegation, grant_delegation, revoke_delegation};
 use backend::application::failure::Failure;
-use backend::application::ports::{Page, Store};
-use backend::application::{
-    Caller, Settings, Shop, accept_membership::accept_membership, add_department::add_department,
-    cancel_order::cancel_order, end_membership::end_membership, found_organisation::found_organisation,
-    grant_delegation::Grant, grant_delegation::grant_delegation, invite_member::Invitation,
-    invite_member::invite_member, list_orders::list_orders, place_order::Wish, place_order::place_order,
-    precondition::Precondition, read_order::read_order, revoke_delegation::revoke_delegation,
-    share_order::share_order, unshare_order::unshare_order,
+use backend::application::memberships::{Invitation, accept_membership, end_membership, invite_member};
+use backend::application::orders::{
+    OrderItem, cancel_order, list_orders, place_order, read_order, share_order, unshare_order,
 };
+use backend::application::organisations::{add_department, create_organisation};
+use backend::application::ports::{Page, Store};
+use backend::application::{Caller, Precondition, Settings, Shop};
 use backend::domain::delegation::Scope;
-use backend::domain::id::{CoOwnerId, DelegationId, MembershipId, OrderId, OrganisationId, ProductId};
-use backend::domain::order::{OrderState, Quantity};
+use backend::domain::order::OrderState;
 use backend::domain::organisation::Role;
 use backend::domain::ownership::{Operation, Right};
-use backend::domain::text::Text;
-use backend::domain::time::Timestamp;
+use backend::domain::stock::Quantity;
+use backend::domain::values::{
+    CoOwnerId, DelegationId, MembershipId, OrderId, OrganisationId, ProductId, Text, Timestamp,
+};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -46,7 +46,7 @@ fn rights() -> Vec<Right> {
 }
 
 #[test]
-fn what_each_right_is_good_for_is_the_committed_matrix() {
+fn the_permission_matrix_equals_the_snapshot() {
     let (rights, mut matrix) = (rights(), String::new());
     for operation in Operation::ALL {
         let good = rights.iter().filter(|right| operation.allows(right)).map(Right::id);
@@ -56,7 +56,7 @@ fn what_each_right_is_good_for_is_the_committed_matrix() {
 }
 
 #[test]
-fn the_bypass_makes_nobody_a_co_owner_delegate_or_member() {
+fn the_bypass_cannot_grant_lasting_access() {
     use Operation::{
         AcceptMembership, AddCoOwner, AddDepartment, AddProduct, InviteMember, RemoveCoOwner,
         RevokeDelegation,
@@ -74,7 +74,7 @@ fn the_bypass_makes_nobody_a_co_owner_delegate_or_member() {
     }
 }
 
-/// Who there is in the property's world. Their roles say nothing.
+/// The people of the property test. Their roles are irrelevant.
 const PEOPLE: [&str; 4] = ["ann", "ben", "cem", "dia"];
 
 #[derive(Clone, Debug)]
@@ -109,14 +109,15 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The rules again, told in another way: lists of facts, and no rights.
+/// Independent model of the rules: lists of facts, without rights.
 #[derive(Default)]
 struct Model {
     now: i64,
     orders: Vec<ModelOrder>,
     /// Grantor, delegate, everything, end; `None` once revoked.
     delegations: Vec<Option<(usize, usize, bool, i64)>>,
-    /// Node, member, role, accepted; `None` once ended. Node 0 is the company, 1 below it, 2 below 1.
+    /// Organisation, member, role, accepted; `None` once ended. 0 is the company, 1 is below 0, 2
+    /// is below 1.
     memberships: Vec<Option<(usize, usize, usize, bool)>>,
 }
 
@@ -181,8 +182,8 @@ fn refused<T>(outcome: &Result<T, Failure>) -> bool {
 }
 
 impl World {
-    /// Ann has founded a company with a department and a team in it, and Ben manages it with her. Each world has people of
-    /// its own.
+    /// Creates a company, a department and a team, managed by Ann, and a second manager, Ben. Each
+    /// world has its own people.
     async fn new(store: Arc<dyn Store>) -> Self {
         let issuer = format!("https://{}.example", Uuid::now_v7());
         let people: Vec<_> = PEOPLE.iter().map(|name| caller(&Person::customer(name).of(&issuer))).collect();
@@ -190,7 +191,7 @@ impl World {
         let shop = Shop { store, clock: Arc::new(clock.clone()), settings: Settings::default() };
         let product = new_product(&shop, &Person::seller("sam"), 100, 1_000).await.id;
         let name = || Ok(Text::new("Node").unwrap());
-        let company = found_organisation(&shop, &people[0], name).await.unwrap().id;
+        let company = create_organisation(&shop, &people[0], name).await.unwrap().id;
         let department = add_department(&shop, &people[0], company, name).await.unwrap().id;
         let team = add_department(&shop, &people[0], department, name).await.unwrap().id;
         let member = people[1].principal.id().clone();
@@ -215,13 +216,13 @@ impl World {
         }
     }
 
-    /// Takes the step in both worlds, which must agree whether it may be taken.
+    /// Performs the step in the service and in the model. Both must agree whether it is allowed.
     async fn take(&mut self, step: &Step) {
         let (people, shop, model) = (&self.people, &self.shop, &mut self.model);
         match *step {
             Step::Place { by } => {
-                let wish = vec![Wish { product: self.product, quantity: Quantity::new(1).unwrap() }];
-                let order = place_order(shop, &people[by], None, || Ok(wish)).await.unwrap();
+                let item = vec![OrderItem { product: self.product, quantity: Quantity::new(1).unwrap() }];
+                let order = place_order(shop, &people[by], None, || Ok(item)).await.unwrap();
                 self.orders.push(order.id);
                 model.orders.push(ModelOrder { owner: by, shares: Vec::new(), cancelled: false });
             }
@@ -248,7 +249,7 @@ impl World {
                 let scope = if everything { Scope::Everything } else { Scope::Reading };
                 let end = model.now + seconds * 1_000;
                 let delegate = people[to].principal.id().clone();
-                let grant = Grant { delegate, scope, until: Timestamp(1_000_000 + end) };
+                let grant = NewDelegation { delegate, scope, until: Timestamp(1_000_000 + end) };
                 let granted = grant_delegation(shop, &people[by], || Ok(grant)).await.unwrap();
                 self.delegations.push(granted.id);
                 model.delegations.push(Some((by, to, everything, end)));
@@ -324,7 +325,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_sequence_of_grants_revocations_and_time_opens_anything_without_a_right(
+    fn no_sequence_of_operations_gives_access_without_a_right(
         steps in proptest::collection::vec(step(), 1..40),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -338,9 +339,9 @@ proptest! {
     }
 }
 
-on_each_database![the_databases_queries_agree_with_the_rules];
+on_each_database![database_queries_agree_with_the_ownership_rules];
 
-async fn the_databases_queries_agree_with_the_rules(database: Database) {
+async fn database_queries_agree_with_the_ownership_rules(database: Database) {
     let mut runner = TestRunner::deterministic();
     for _ in 0..24 {
         let steps = proptest::collection::vec(step(), 40).new_tree(&mut runner).unwrap().current();

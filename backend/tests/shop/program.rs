@@ -1,6 +1,6 @@
-//! The program as a whole: its ports, its log, its end.
+//! The program: its ports, its log, and its shutdown.
 
-use backend::adapters::http::openapi;
+use backend::adapters::http::routes;
 use backend::adapters::storage::SqlStore;
 use backend::application::ports::Store as _;
 use portcullis_principal::SigningKey;
@@ -16,37 +16,40 @@ use crate::support::{Database, Person, Process};
 async fn product(process: &Process, client: &Client, stock: u32) -> String {
     let body = json!({ "name": "Tea", "price": { "cents": 250, "currency": "EUR" }, "stock": stock });
     let request = process.request(client, &Person::seller("sam"), Method::POST, "/products").json(&body);
-    let answer: Value = request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap();
-    answer["id"].as_str().unwrap().to_owned()
+    let response: Value = request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap();
+    response["id"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn operators_have_a_port_of_their_own() {
+async fn the_operations_port_is_separate_from_the_service_port() {
     let database = Database::sqlite().await;
     let (process, client) = (Process::start(&database.url, &[]), Client::new());
     product(&process, &client, 1).await;
     for (path, expected) in
         [("/livez", "alive"), ("/readyz", "ready"), ("/metrics", "backend_http_requests_total")]
     {
-        let answer = client.get(format!("{}{path}", process.operations)).send().await.unwrap();
-        assert_eq!(answer.status(), 200, "{path}");
-        let text = answer.text().await.unwrap();
+        let response = client.get(format!("{}{path}", process.operations)).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        let text = response.text().await.unwrap();
         assert!(text.contains(expected), "{path}: {text}");
-        let answer = client.get(format!("{}{path}", process.address)).send().await.unwrap();
-        assert_eq!(answer.status(), 404, "{path} is not for the service's clients");
+        let response = client.get(format!("{}{path}", process.address)).send().await.unwrap();
+        assert_eq!(response.status(), 404, "{path} is not for the service's clients");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_whose_database_lacks_its_migrations_lives_and_is_not_ready() {
+async fn a_service_without_its_migrations_is_alive_but_not_ready() {
     let database = Database::sqlite().await;
     let (process, client) = (Process::start(&database.url, &[]), Client::new());
     let ask = async |path| client.get(format!("{}{path}", process.operations)).send().await.unwrap();
     assert_eq!(ask("/readyz").await.status(), 200);
     database.execute("DELETE FROM _sqlx_migrations").await.unwrap();
-    let answer = ask("/readyz").await;
-    assert_eq!((answer.status().as_u16(), &answer.headers()["retry-after"]), (503, &"1".parse().unwrap()));
-    assert_eq!(answer.json::<Value>().await.unwrap()["reason"], "storage-unavailable");
+    let response = ask("/readyz").await;
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["retry-after"]),
+        (503, &"1".parse().unwrap())
+    );
+    assert_eq!(response.json::<Value>().await.unwrap()["reason"], "storage-unavailable");
     assert_eq!(ask("/livez").await.status(), 200);
 }
 
@@ -78,7 +81,7 @@ async fn the_gateways_keys_rotate_without_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_says_who_did_what_by_which_right_and_never_an_assertion_a_query_or_a_body() {
+async fn the_log_has_subject_operation_and_right_but_no_assertion_query_or_body() {
     let database = Database::sqlite().await;
     let (process, client, root) = (Process::start(&database.url, &[]), Client::new(), Person::admin("root"));
     let product = product(&process, &client, 5).await;
@@ -92,15 +95,15 @@ async fn the_log_says_who_did_what_by_which_right_and_never_an_assertion_a_query
         .await
         .unwrap();
     let path = format!("/orders/{}?secret=s3cr3t", order["id"].as_str().unwrap());
-    let answer = process
+    let response = process
         .request(&client, &root, Method::GET, &path)
         .header("x-request-id", "r-1")
         .header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
         .send()
         .await
         .unwrap();
-    assert_eq!(answer.headers()["x-request-id"], "r-1");
-    assert_eq!(answer.headers()["traceparent"], "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    assert_eq!(response.headers()["x-request-id"], "r-1");
+    assert_eq!(response.headers()["traceparent"], "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
     let line = process.wait_for_line("r-1");
     let span = &line["span"];
     assert_eq!(line["status"], 200);
@@ -116,7 +119,7 @@ async fn the_log_says_who_did_what_by_which_right_and_never_an_assertion_a_query
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn subjects_are_hashed_in_the_log_if_so_configured() {
+async fn a_salt_hashes_the_subjects_in_the_log() {
     let database = Database::sqlite().await;
     let process = Process::start(&database.url, &["--subject-salt", "pepper"]);
     let client = Client::new();
@@ -130,11 +133,11 @@ async fn subjects_are_hashed_in_the_log_if_so_configured() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sigterm_finishes_what_was_begun_and_takes_on_nothing_new() {
+async fn sigterm_stops_accepting_and_finishes_requests_in_progress() {
     let database = Database::sqlite().await;
     let (process, client) = (Process::start(&database.url, &["--max-time", "25"]), Client::new());
     let product = product(&process, &client, 5).await;
-    // another program writes, so the order must wait
+    // another program holds the write lock, so the order has to wait
     let mut other = AnyConnection::connect(&database.url).await.unwrap();
     other.execute("BEGIN IMMEDIATE").await.unwrap();
     let order = process
@@ -159,7 +162,7 @@ async fn sigterm_finishes_what_was_begun_and_takes_on_nothing_new() {
 }
 
 #[test]
-fn a_program_without_keys_or_with_a_bad_setting_says_so_and_does_not_start() {
+fn a_missing_key_or_invalid_setting_is_reported_at_startup() {
     for (arguments, expected) in [
         (&[][..], "gateway-jwks"),
         (&["--gateway-jwks", "{}"], "JWKS"),
@@ -182,7 +185,7 @@ fn a_program_without_keys_or_with_a_bad_setting_says_so_and_does_not_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn migrate_brings_the_schema_up_to_date_and_ends() {
+async fn migrate_migrates_the_schema_and_exits() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", directory.path().join("new.db").display());
     for _ in 0..2 {
@@ -195,14 +198,17 @@ async fn migrate_brings_the_schema_up_to_date_and_ends() {
 }
 
 #[test]
-fn the_document_is_written_on_demand() {
+fn the_openapi_command_writes_the_served_document() {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_backend")).arg("openapi").output().unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), openapi::text());
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), routes::openapi_text());
 }
 
 #[test]
-fn the_committed_document_is_the_one_that_is_served() {
+fn the_committed_openapi_document_is_current() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
     let committed = std::fs::read_to_string(path).unwrap();
-    assert!(committed == openapi::text(), "backend/openapi.json is out of date: run `cargo xtask openapi`");
+    assert!(
+        committed == routes::openapi_text(),
+        "backend/openapi.json is out of date: run `cargo xtask openapi`"
+    );
 }

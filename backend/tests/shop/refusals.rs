@@ -1,11 +1,11 @@
-//! Every refusal can be traced: its request id is in a header, in the problem document and in the log.
+//! Every error response can be traced: its request id is in a header, in the problem document and
+//! in the log.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use backend::adapters::http::Shares;
-use backend::adapters::http::operations::operations;
+use backend::adapters::http::{RequestQuota, operations_app};
 use backend::application::Settings;
 use backend::application::ports::{IdempotencyKey, Store, StoreError, Transaction};
 use reqwest::{Client, Method, RequestBuilder};
@@ -14,23 +14,23 @@ use sqlx::{AnyConnection, Connection as _, Executor as _};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::support::http::{Answer, lines, state};
+use crate::support::http::{Response, lines, state};
 use crate::support::process::wait_for;
 use crate::support::{Database, Person, Process, Service};
 
-/// Sends a request under an id of its own, and finds the id in the header, the document and the log.
+/// Sends a request with its own id, and expects the id in the header, the document and the log.
 async fn traced(process: &Process, request: RequestBuilder, status: u16, reason: &str) {
     let id = Uuid::now_v7().to_string();
-    let answer = request.header("x-request-id", &id).send().await.unwrap();
+    let response = request.header("x-request-id", &id).send().await.unwrap();
     assert_eq!(
-        (answer.status().as_u16(), &answer.headers()["x-request-id"]),
+        (response.status().as_u16(), &response.headers()["x-request-id"]),
         (status, &id.parse().unwrap()),
         "{reason}"
     );
-    assert_eq!(answer.headers()["content-type"], "application/problem+json", "{reason}");
-    let body: Value = answer.json().await.unwrap();
+    assert_eq!(response.headers()["content-type"], "application/problem+json", "{reason}");
+    let body: Value = response.json().await.unwrap();
     assert_eq!((&body["reason"], &body["request_id"]), (&json!(reason), &json!(id)));
-    // its last line: a cause may have been logged before
+    // the last line: the cause may have been logged before
     let line = wait_for("the log line", || {
         let log = process.log();
         log.into_iter().find(|line| line.contains(&id) && line.contains("\"answered\""))
@@ -40,7 +40,7 @@ async fn traced(process: &Process, request: RequestBuilder, status: u16, reason:
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_id_of_a_refusal_is_in_its_header_its_document_and_its_log_line() {
+async fn the_request_id_of_an_error_is_in_its_header_document_and_log_line() {
     let database = Database::sqlite().await;
     let limits = ["--max-body", "1000", "--max-body-time", "0.5", "--max-time", "0.5"];
     let (process, client) = (Process::start(&database.url, &limits), Client::new());
@@ -83,7 +83,7 @@ async fn the_id_of_a_refusal_is_in_its_header_its_document_and_its_log_line() {
     ] {
         traced(&process, request, status, reason).await;
     }
-    // another program holds the database
+    // another program holds the database's write lock
     let mut other = AnyConnection::connect(&database.url).await.unwrap();
     other.execute("BEGIN IMMEDIATE").await.unwrap();
     traced(&process, by(&alice, Method::POST, "/orders").json(&lines(&product, 1)), 503, "too-slow").await;
@@ -100,7 +100,7 @@ async fn the_id_of_a_refusal_is_in_its_header_its_document_and_its_log_line() {
     traced(&process, ready, 503, "storage-unavailable").await;
 }
 
-/// A storage that panics.
+/// Storage that panics.
 struct Panicking;
 
 #[async_trait]
@@ -111,7 +111,7 @@ impl Store for Panicking {
     async fn write(&self) -> Result<Box<dyn Transaction>, StoreError> {
         panic!("write")
     }
-    async fn write_alone(&self, _: &IdempotencyKey) -> Result<Option<Box<dyn Transaction>>, StoreError> {
+    async fn write_exclusive(&self, _: &IdempotencyKey) -> Result<Option<Box<dyn Transaction>>, StoreError> {
         panic!("write alone")
     }
     async fn ready(&self) -> Result<(), StoreError> {
@@ -120,10 +120,10 @@ impl Store for Panicking {
 }
 
 #[tokio::test]
-async fn a_panic_is_a_500_that_can_be_traced_and_gives_its_place_and_share_back() {
+async fn a_panic_is_a_traceable_500_and_releases_its_permits() {
     let mut app = state(Arc::new(Panicking), Settings::default());
     app.limits.concurrency = Arc::new(Semaphore::new(1));
-    app.limits.shares = Shares::new(1, 1);
+    app.limits.quota = RequestQuota::new(1, 1);
     let shop = Service::of(app.clone());
     for _ in 0..3 {
         shop.send("GET", "/products", &[], "").await.problem(500, "internal");
@@ -131,12 +131,12 @@ async fn a_panic_is_a_500_that_can_be_traced_and_gives_its_place_and_share_back(
             .await
             .problem(500, "internal");
     }
-    let operators = Service { router: operations(app) };
+    let operators = Service { router: operations_app(app) };
     operators.send("GET", "/readyz", &[], "").await.problem(500, "internal");
     assert_eq!(operators.send("GET", "/livez", &[], "").await.is(200).body, "alive\n");
 }
 
-/// A storage that never says whether it is ready. Counts who asks.
+/// Storage whose readiness check never returns. Counts the checks.
 struct Stuck(Arc<Semaphore>);
 
 #[async_trait]
@@ -147,7 +147,7 @@ impl Store for Stuck {
     async fn write(&self) -> Result<Box<dyn Transaction>, StoreError> {
         std::future::pending().await
     }
-    async fn write_alone(&self, _: &IdempotencyKey) -> Result<Option<Box<dyn Transaction>>, StoreError> {
+    async fn write_exclusive(&self, _: &IdempotencyKey) -> Result<Option<Box<dyn Transaction>>, StoreError> {
         std::future::pending().await
     }
     async fn ready(&self) -> Result<(), StoreError> {
@@ -157,10 +157,10 @@ impl Store for Stuck {
 }
 
 #[tokio::test]
-async fn probes_that_wait_for_the_database_are_few_and_never_keep_livez_from_answering() {
+async fn waiting_readiness_probes_are_limited_and_do_not_block_livez() {
     let asking = Arc::new(Semaphore::new(0));
     let app = state(Arc::new(Stuck(Arc::clone(&asking))), Settings::default());
-    let operators = Service { router: operations(app) };
+    let operators = Service { router: operations_app(app) };
     let mut waiting = tokio::task::JoinSet::new();
     for _ in 0..8 {
         let operators = operators.clone();
@@ -175,7 +175,7 @@ async fn probes_that_wait_for_the_database_are_few_and_never_keep_livez_from_ans
 }
 
 #[tokio::test]
-async fn a_refusal_for_want_of_a_place_can_be_traced() {
+async fn a_503_of_the_concurrency_limit_can_be_traced() {
     let database = Database::sqlite().await;
     let mut app = state(database.store.clone(), Settings::default());
     app.limits.concurrency = Arc::new(Semaphore::new(0));
@@ -186,10 +186,10 @@ async fn a_refusal_for_want_of_a_place_can_be_traced() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_not_well_formed_is_replaced_by_a_uuid_and_never_sent_back() {
+async fn a_malformed_request_id_is_replaced_by_a_uuid() {
     let database = Database::sqlite().await;
     let shop = Service::new(database.store.clone());
-    let named = |answer: &Answer| answer.header("x-request-id").to_owned();
+    let named = |response: &Response| response.header("x-request-id").to_owned();
     let longest = "a".repeat(128);
     for id in ["0af76519-16cd-43dd-8448-eb211c80319c", "Root=1-01J9Z3.r_1~x:a/b+c", &longest] {
         for path in ["/products", "/nothing", "/me"] {
@@ -198,15 +198,15 @@ async fn an_id_that_is_not_well_formed_is_replaced_by_a_uuid_and_never_sent_back
     }
     for id in ["", "a b", "a\"b", "<script>", "a\tb", "ä", "a,b", "a;b", "${jndi}", &"a".repeat(129)] {
         for path in ["/products", "/nothing", "/me"] {
-            let answer = shop.send("GET", path, &[("x-request-id", id)], "").await;
-            let given = named(&answer);
+            let response = shop.send("GET", path, &[("x-request-id", id)], "").await;
+            let given = named(&response);
             assert!(Uuid::parse_str(&given).is_ok(), "{id}: {given}");
             if path != "/products" {
-                assert_eq!(answer.body["request_id"], json!(given));
+                assert_eq!(response.body["request_id"], json!(given));
             }
         }
     }
-    // of two, neither
+    // two ids: neither is used
     let twice = shop.send("GET", "/me", &[("x-request-id", "r-1"), ("x-request-id", "r-2")], "").await;
     assert!(Uuid::parse_str(&named(&twice)).is_ok());
     assert_eq!(twice.body["request_id"], json!(named(&twice)));

@@ -1,4 +1,4 @@
-//! What the domain forbids, the schema forbids too; tried past the service, by SQL.
+//! The schema rejects what the domain rejects; tested with SQL, without the service.
 
 use serde_json::json;
 use sqlx::{AnyConnection, Connection as _};
@@ -7,13 +7,13 @@ use crate::on_each_database;
 use crate::support::{Database, Person, Service};
 
 on_each_database![
-    the_schema_forbids_what_the_domain_forbids,
-    audit_records_can_only_be_added,
-    migrations_can_be_run_again,
+    the_schema_rejects_what_the_domain_rejects,
+    audit_records_cannot_be_changed_or_deleted,
+    migrations_can_be_repeated,
     a_database_without_its_migrations_is_not_ready,
 ];
 
-async fn the_schema_forbids_what_the_domain_forbids(database: Database) {
+async fn the_schema_rejects_what_the_domain_rejects(database: Database) {
     let shop = Service::new(database.store.clone());
     let (alice, sam) = (Person::customer("alice"), Person::seller("sam"));
     let product = shop.product(&sam, 250, 5).await;
@@ -53,7 +53,7 @@ async fn the_schema_forbids_what_the_domain_forbids(database: Database) {
     }
 }
 
-async fn audit_records_can_only_be_added(database: Database) {
+async fn audit_records_cannot_be_changed_or_deleted(database: Database) {
     let shop = Service::new(database.store.clone());
     shop.get(&Person::admin("root"), "/orders").await.is(200);
     let [insert, row] = [
@@ -76,7 +76,7 @@ async fn audit_records_can_only_be_added(database: Database) {
     assert_eq!(who, ["root"]);
 }
 
-async fn migrations_can_be_run_again(database: Database) {
+async fn migrations_can_be_repeated(database: Database) {
     database.store.migrate().await.unwrap();
 }
 
@@ -87,9 +87,10 @@ async fn a_database_without_its_migrations_is_not_ready(database: Database) {
     database.store.ready().await.unwrap_err();
 }
 
-/// Readers go on while one writes, and what was acknowledged outlives a crash.
+/// With a write-ahead log, readers do not wait for the writer, and acknowledged commits survive a
+/// crash.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sqlite_file_has_a_write_ahead_log() {
+async fn a_sqlite_file_uses_a_write_ahead_log() {
     let database = Database::sqlite().await;
     Service::new(database.store.clone()).product(&Person::seller("sam"), 250, 1).await;
     let mut connection = AnyConnection::connect(&database.url).await.unwrap();

@@ -1,5 +1,6 @@
-//! The endpoint walk: every operation of `ROUTES` as everybody there is. After each refusal everything is read again and is
-//! unchanged. The outcome is a committed file, so a change of who may do what is a diff.
+//! Endpoint walk: calls every operation of `ROUTES` as every kind of caller. After each rejected
+//! request, all data is unchanged. The results are a committed snapshot, so a change of access
+//! shows in a diff.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,14 +15,14 @@ use jiff::Timestamp as Instant;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::http::{Answer, state};
+use crate::support::http::{Response, state};
 use crate::support::memory::SetClock;
 use crate::support::{Database, Person, Service};
 
-/// A request for each operation, which the walk through the gateway sends too.
+/// A request for each operation. The end-to-end walk through the gateway sends the same requests.
 const WALK: &str = include_str!("walk.json");
 
-/// Everybody who comes along, and what the service is set to when they do.
+/// The callers, and the settings of the service for each.
 const WALKERS: [(&str, Setting); 20] = [
     ("nobody", Setting::Default),
     ("forger", Setting::Default),
@@ -69,7 +70,7 @@ impl Setting {
     }
 }
 
-/// One of everything, and everybody's relation to it.
+/// One resource of each kind, and people with every relation to them.
 pub struct World {
     store: Arc<SqlStore>,
     clock: SetClock,
@@ -161,7 +162,8 @@ impl World {
         world
     }
 
-    /// The request that ought to succeed for somebody. An operation that is not in `walk.json` fails the walk.
+    /// Returns a request that succeeds for at least one caller. Fails if the operation is not in
+    /// `walk.json`.
     fn request(&self, operation: &str) -> (String, Vec<(&'static str, &'static str)>, Option<Value>) {
         let in_an_hour = Instant::from_millisecond(self.clock.now().0).unwrap();
         let in_an_hour = (in_an_hour + jiff::SignedDuration::from_hours(1)).to_string();
@@ -185,7 +187,7 @@ impl World {
         (path, headers, request.get_mut("body").map(Value::take))
     }
 
-    async fn send(&self, walker: &str, setting: Setting, method: &str, operation: &str) -> Answer {
+    async fn send(&self, walker: &str, setting: Setting, method: &str, operation: &str) -> Response {
         let (path, mut headers, body) = self.request(operation);
         let shop = self.service(setting);
         match walker {
@@ -209,7 +211,7 @@ impl World {
         }
     }
 
-    /// Everything there is, but the audit records.
+    /// Returns all data except the audit records.
     async fn everything(&self) -> String {
         let mut tx = self.store.read().await.unwrap();
         let (owner, all) = (self.person("owner").id(), || Page { after: None, limit: 100 });
@@ -226,7 +228,7 @@ impl World {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_operation_as_everybody_is_the_committed_walk_and_what_is_refused_is_not_done() {
+async fn access_to_every_operation_equals_the_snapshot_and_rejected_requests_change_nothing() {
     let database = Database::sqlite().await;
     let mut world = World::new(database.store.clone()).await;
     let mut walk = String::new();
@@ -234,16 +236,16 @@ async fn every_operation_as_everybody_is_the_committed_walk_and_what_is_refused_
         let mut outcomes: BTreeMap<u16, Vec<String>> = BTreeMap::new();
         for (walker, setting) in WALKERS {
             let before = world.everything().await;
-            let answer = world.send(walker, setting, route.method, route.id).await;
-            let status = answer.status.as_u16();
+            let response = world.send(walker, setting, route.method, route.id).await;
+            let status = response.status.as_u16();
             let changed = world.everything().await != before;
             assert!(
                 !changed || status < 300,
-                "{walker} was refused {} and it was done: {answer:?}",
+                "{walker} was refused {} and it was done: {response:?}",
                 route.id
             );
             if walker == "nobody" || walker == "forger" {
-                let public = route.access == Access::Anybody && walker == "nobody";
+                let public = route.access == Access::Public && walker == "nobody";
                 assert_eq!(status == 401, !public, "{} as {walker}", route.id);
             }
             outcomes.entry(status).or_default().push(format!("{walker}{}", setting.suffix()));
@@ -260,12 +262,14 @@ async fn every_operation_as_everybody_is_the_committed_walk_and_what_is_refused_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stranger_gets_the_same_403_whatever_else_is_wrong_and_the_same_404_where_existence_is_hidden() {
+async fn a_stranger_gets_the_same_403_or_hidden_404_whatever_else_is_invalid() {
     let database = Database::sqlite().await;
     let world = World::new(database.store.clone()).await;
     let stranger = world.person("stranger");
     let absent = Uuid::nil().to_string();
-    for route in ROUTES.iter().filter(|route| route.path.contains('{') && route.access == Access::Principal) {
+    for route in
+        ROUTES.iter().filter(|route| route.path.contains('{') && route.access == Access::Authenticated)
+    {
         let (path, _, body) = world.request(route.id);
         let mut plain: BTreeMap<u16, Value> = BTreeMap::new();
         for (headers, body) in [
@@ -279,13 +283,13 @@ async fn a_stranger_gets_the_same_403_whatever_else_is_wrong_and_the_same_404_wh
             (vec![("if-match", "*")], Some(json!({ "unknown": true }))),
             (vec![("if-match", "*")], None),
         ] {
-            let answer = world.service(Setting::Default);
-            let answer = answer
+            let response = world.service(Setting::Default);
+            let response = response
                 .call(&stranger, route.method, &path, &headers, body.clone())
                 .await
                 .problem(403, "no-right");
-            let answer = without_id(answer);
-            assert_eq!(*plain.entry(403).or_insert_with(|| answer.clone()), answer, "{}", route.id);
+            let response = without_id(response);
+            assert_eq!(*plain.entry(403).or_insert_with(|| response.clone()), response, "{}", route.id);
 
             let hidden = world.service(Setting::ExistenceHidden);
             let there = hidden
@@ -298,14 +302,14 @@ async fn a_stranger_gets_the_same_403_whatever_else_is_wrong_and_the_same_404_wh
             assert_eq!(without_id(there), without_id(nowhere.problem(404, "absent")), "{}", route.id);
         }
         let bad_query = format!("{path}?limit=0&after=x");
-        let answer =
+        let response =
             world.service(Setting::Default).call(&stranger, route.method, &bad_query, &[], body).await;
-        answer.problem(403, "no-right");
+        response.problem(403, "no-right");
     }
 }
 
-/// The document of a refusal without the request's own id.
-fn without_id(mut answer: Answer) -> Value {
-    answer.body.as_object_mut().unwrap().remove("request_id").expect("each refusal has its request id");
-    answer.body
+/// Returns the problem document without its request id.
+fn without_id(mut response: Response) -> Value {
+    response.body.as_object_mut().unwrap().remove("request_id").expect("each refusal has its request id");
+    response.body
 }

@@ -8,11 +8,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode, Uri};
-use backend::adapters::http::{App, Limits, Metrics, Shares, app};
+use backend::adapters::http::{App, Limits, Metrics, RequestQuota, app};
 use backend::adapters::storage::SqlStore;
 use backend::application::ports::Clock;
 use backend::application::{Settings, Shop};
-use backend::domain::time::Timestamp;
+use backend::domain::values::Timestamp;
 use backend::{Access, ROUTES, Route};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
@@ -151,7 +151,7 @@ impl World {
                     bodies: Arc::new(Semaphore::new(1)),
                     time: Duration::from_secs(10),
                     concurrency: Arc::new(Semaphore::new(1)),
-                    shares: Shares::new(1, 1),
+                    quota: RequestQuota::new(1, 1),
                 },
                 subject_salt: None,
             };
@@ -235,7 +235,7 @@ impl World {
         assert!(status != StatusCode::UNAUTHORIZED || anonymous, "{context}");
         // a path parameter may have made another path of it
         let matched = served && body["reason"] != "no-such-path";
-        if matched && anonymous && sent.route.access == Access::Principal {
+        if matched && anonymous && sent.route.access == Access::Authenticated {
             assert_eq!(status, StatusCode::UNAUTHORIZED, "{context}");
         }
         if let Some(items) = body["items"].as_array().filter(|_| status.is_success()) {

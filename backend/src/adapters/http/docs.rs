@@ -1,5 +1,5 @@
-//! A page to read the OpenAPI document and to try the service with a token, in the development profile only. Its script and
-//! style sheet are those of a pinned Swagger UI, embedded in the program, so the browser asks no other origin for anything.
+//! Swagger UI page, in the development profile only. Its script and style sheet are a pinned
+//! version embedded in the program, so the browser contacts no other origin.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use utoipa_swagger_ui::SwaggerFile;
 
 use super::problem::Problem;
 
-/// The page. Its files are named absolutely, as the page's own path has no slash at its end.
+/// The page. Its links are absolute, because the path of the page has no trailing slash.
 const PAGE: &str = r#"<!doctype html>
 <html lang="en">
 <head>
@@ -31,14 +31,15 @@ const PAGE: &str = r#"<!doctype html>
 </html>
 "#;
 
-/// The page's own script. An inline one would need an exception in [`POLICY`].
+/// Script that starts Swagger UI. An inline script would need an exception in [`POLICY`].
 const START: &str = r##"SwaggerUIBundle({ url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null });
 "##;
 
-/// What of Swagger UI the page refers to. Its own page, and its page for OAuth redirects with an inline script, are not served.
+/// The files of Swagger UI that the page needs. Its own page, and its OAuth redirect page with an
+/// inline script, are not served.
 const SWAGGER_UI: [&str; 3] = ["favicon-32x32.png", "swagger-ui-bundle.js", "swagger-ui.css"];
 
-/// The page loads from and sends to its own origin only. Swagger UI has its icons as `data:` images.
+/// Restricts the page to its own origin. Swagger UI embeds its icons as `data:` images.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -55,7 +56,7 @@ pub(super) async fn file(name: Result<Path<String>, PathRejection>) -> Response 
     }
     let embedded = SWAGGER_UI.contains(&&*name).then(|| utoipa_swagger_ui::serve(&name, Arc::default()));
     match embedded {
-        // embedded in the program and compressed at build time: nothing is copied
+        // embedded and compressed at build time: nothing is copied
         Some(Ok(Some(SwaggerFile { bytes: Cow::Borrowed(bytes), content_type, gzpipped: true, .. }))) => {
             let mut response = served(&content_type, bytes);
             if response.status().is_success() {
@@ -67,7 +68,7 @@ pub(super) async fn file(name: Result<Path<String>, PathRejection>) -> Response 
     }
 }
 
-/// A file of the page.
+/// Returns a file of the page.
 fn served(kind: &str, bytes: &'static [u8]) -> Response {
     if !cfg!(debug_assertions) {
         return absent();

@@ -1,12 +1,11 @@
-//! How a use case failed -> what the client is told. One match, no catch-all: a new failure does not compile until it has
-//! its status. A failure of ours is logged here, and nowhere else.
+//! Maps the failure of a use case to a response. The match has no catch-all arm, so a new failure
+//! needs a status to compile. Storage errors are logged here only.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::problem::{FieldProblem, Problem};
-use crate::application::failure::{Conflict, Failure};
-use crate::application::input::{At, Fault, Invalid};
+use crate::application::failure::{Conflict, Failure, FieldError, FieldLocation, Invalid};
 use crate::application::ports::StoreError;
 use crate::domain::order::OrderError;
 use crate::domain::organisation::OrganisationError;
@@ -17,11 +16,12 @@ impl From<Failure> for Problem {
         let detail = failure.to_string();
         match failure {
             // RFC 9110 15.5.5
-            Failure::Absent(_) => Self::new(StatusCode::NOT_FOUND, "absent").detail(detail),
-            // RFC 9110 15.5.4: who it is is known, and that is not enough. No challenge: no other token would help
+            Failure::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "absent").detail(detail),
+            // RFC 9110 15.5.4: authentication succeeded and does not suffice. No challenge, because
+            // another token would not help
             Failure::Refused(_) => Self::new(StatusCode::FORBIDDEN, "no-right").detail(detail),
             Failure::ReasonRequired => Self::new(StatusCode::FORBIDDEN, "admin-reason-required")
-                .detail("say why in the header X-Admin-Reason: it is put on record"),
+                .detail("the admin bypass requires a reason: send it in the header X-Admin-Reason"),
             Failure::Invalid(invalid) => invalid.into(),
             // RFC 9110 15.5.10
             Failure::Conflict(conflict) => Self::new(StatusCode::CONFLICT, reason(conflict)).detail(detail),
@@ -32,7 +32,7 @@ impl From<Failure> for Problem {
             // RFC 6585 3
             Failure::PreconditionRequired => {
                 Self::new(StatusCode::PRECONDITION_REQUIRED, "precondition-required")
-                    .detail("send the ETag of what is to be changed in the header If-Match")
+                    .detail("send the ETag of the resource in the header If-Match")
             }
             // draft-ietf-httpapi-idempotency-key-header 2.7
             Failure::InProgress => {
@@ -50,14 +50,14 @@ fn reason(conflict: Conflict) -> &'static str {
     match conflict {
         Conflict::Order(OrderError::Shipped) => "order-shipped",
         Conflict::Order(OrderError::Cancelled) => "order-cancelled",
-        Conflict::Order(OrderError::SharedAlready) => "shared-already",
-        Conflict::Order(OrderError::SharedWithTooMany) => "shared-with-too-many",
+        Conflict::Order(OrderError::AlreadyShared) => "shared-already",
+        Conflict::Order(OrderError::TooManyCoOwners) => "shared-with-too-many",
         Conflict::Order(OrderError::NotShared) => "not-shared",
         Conflict::Product(ProductError::Withdrawn) => "product-withdrawn",
         Conflict::Product(ProductError::OutOfStock { .. }) => "out-of-stock",
         Conflict::Organisation(OrganisationError::TooDeep) => "organisation-too-deep",
-        Conflict::Organisation(OrganisationError::AcceptedAlready) => "accepted-already",
-        Conflict::MemberAlready => "member-already",
+        Conflict::Organisation(OrganisationError::AlreadyAccepted) => "accepted-already",
+        Conflict::AlreadyMember => "member-already",
     }
 }
 
@@ -65,32 +65,32 @@ impl From<Invalid> for Problem {
     fn from(invalid: Invalid) -> Self {
         match invalid {
             Invalid::Syntax { at: (line, column) } => Self::new(StatusCode::BAD_REQUEST, "body-malformed")
-                .detail(format!("the body is not JSON: see line {line}, column {column}")),
+                .detail(format!("the body is not JSON: syntax error at line {line}, column {column}")),
             // RFC 9110 15.5.16
             Invalid::MediaType => Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type-unsupported")
-                .detail("the body must be application/json, and its Content-Type must say so"),
+                .detail("send JSON with the Content-Type application/json"),
             // RFC 9110 15.5.21
-            Invalid::Fields(faults) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "fields-invalid")
-                .errors(faults.into_iter().map(FieldProblem::from).collect()),
+            Invalid::Fields(errors) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "fields-invalid")
+                .errors(errors.into_iter().map(FieldProblem::from).collect()),
         }
     }
 }
 
-impl From<Fault> for FieldProblem {
-    fn from(fault: Fault) -> Self {
-        let detail = fault.detail;
-        match fault.at {
-            At::Body(pointer) => Self { pointer: Some(pointer), detail, ..Self::default() },
-            At::Query(parameter) => Self { parameter: Some(parameter), detail, ..Self::default() },
+impl From<FieldError> for FieldProblem {
+    fn from(error: FieldError) -> Self {
+        let detail = error.detail;
+        match error.location {
+            FieldLocation::Body(pointer) => Self { pointer: Some(pointer), detail, ..Self::default() },
+            FieldLocation::Query(parameter) => Self { parameter: Some(parameter), detail, ..Self::default() },
         }
     }
 }
 
 impl From<StoreError> for Problem {
-    /// What went wrong on our side is the log's; the client learns when to come back.
+    /// Logs the error; the response says only when to retry.
     fn from(error: StoreError) -> Self {
         let is_unavailable = matches!(error, StoreError::Unavailable(_));
-        // with its sources: the text of the error itself does not name them
+        // `{:#}` includes the sources, which the error's own text does not name
         let error = format!("{:#}", anyhow::Error::new(error));
         if is_unavailable {
             tracing::warn!(error, "the storage does not answer");
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_log_names_the_cause_of_a_storage_failure_and_the_reply_does_not() {
+    fn the_cause_of_a_storage_error_is_in_the_log_but_not_in_the_response() {
         let cause = || Box::new(io::Error::other("disk I/O error"));
         for error in [StoreError::Unavailable(cause()), StoreError::Broken(cause())] {
             let (log, text) = (Log::default(), error.to_string());

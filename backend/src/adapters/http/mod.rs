@@ -1,19 +1,19 @@
-//! HTTP: requests to use cases, their outcomes to responses.
+//! HTTP adapter: requests become calls of use cases, their results become responses.
 
+mod admission;
 mod app;
 mod docs;
 pub mod error;
 mod extract;
-mod guard;
 mod metrics;
-mod observe;
-pub mod openapi;
-pub mod operations;
+mod openapi;
 pub mod problem;
 mod resource;
 pub mod route;
 pub mod routes;
+mod state;
+mod telemetry;
 
-pub use app::{App, Limits, app};
-pub use guard::Shares;
+pub use app::{app, operations_app};
 pub use metrics::Metrics;
+pub use state::{App, Limits, RequestQuota};

@@ -1,11 +1,6 @@
-//! The OpenAPI document, made of [`ROUTES`] and of the types that the handlers take in and show.
-
-use std::sync::LazyLock;
+//! OpenAPI document, made of the list of routes and the types of their requests and responses.
 
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
-use utoipa::ToSchema;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
@@ -13,74 +8,35 @@ use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     ComponentsBuilder, Content, HttpMethod, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, PathsBuilder,
-    Ref, RefOr, Required, Response, ResponseBuilder, Schema,
+    Required, Response, ResponseBuilder, Schema,
 };
 
 use super::problem::Problem;
-use super::route::{Access, Answer, Route, Takes};
-use super::routes::ROUTES;
+use super::route::{Access, ParameterSet, Route, Schemas, Success, schema_of};
 
-/// How a type is described: by a reference to it, and what it and its parts are put among the document's components.
-pub(super) type SchemaOf = fn(&mut Schemas) -> RefOr<Schema>;
-
-/// The document's components.
-pub(super) type Schemas = Vec<(String, RefOr<Schema>)>;
-
-/// Describes `T`.
-pub(super) fn schema_of<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
-    let name = T::name().into_owned();
-    T::schemas(schemas);
-    schemas.push((name.clone(), T::schema()));
-    RefOr::Ref(Ref::from_schema_name(name))
-}
-
-/// Describes anything.
-pub(super) fn any_object(_: &mut Schemas) -> RefOr<Schema> {
-    ObjectBuilder::new().schema_type(Type::Object).into()
-}
-
-/// The document.
-pub fn document() -> OpenApi {
+/// Returns the document of these routes.
+pub(super) fn document(routes: &[Route]) -> OpenApi {
     let mut schemas = Schemas::new();
     let problem = Content::new(Some(schema_of::<Problem>(&mut schemas)));
-    let documented = ROUTES.iter().filter(|route| !matches!(route.answer, Answer::ForPeople));
+    let documented = routes.iter().filter(|route| !matches!(route.success, Success::Undocumented));
     let paths = documented.fold(PathsBuilder::new(), |paths, route| {
         paths.path(route.path, item(route, &problem, &mut schemas))
     });
     let token = Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(
-        "A token of a provider that the gateway knows. The gateway takes it; the service never sees it.",
+        "Token of a provider that the gateway trusts. The gateway verifies it and does not forward it.",
     ));
     let components = ComponentsBuilder::new()
         .schemas_from_iter(schemas)
         .security_scheme("token", SecurityScheme::Http(token.build()));
     OpenApiBuilder::new()
-        .info(
-            InfoBuilder::new()
-                .title("Shop")
-                .version(env!("CARGO_PKG_VERSION"))
-                .description(Some(
-                    "Orders and products behind the Portcullis gateway. Who somebody is and which roles an endpoint needs is \
-                     decided there; whose an order or a product is, here. Every refusal is a problem document (RFC 9457).",
-                )),
-        )
+        .info(InfoBuilder::new().title("Shop").version(env!("CARGO_PKG_VERSION")).description(Some(
+            "Orders and products behind the Portcullis gateway. The gateway authenticates \
+                     callers and checks their roles; this service decides who may access which \
+                     order or product. Every error is a problem document (RFC 9457).",
+        )))
         .paths(paths)
         .components(Some(components.build()))
         .build()
-}
-
-/// The document as it is served and written: JSON with line breaks, for people and for diffs.
-pub fn text() -> &'static str {
-    static TEXT: LazyLock<String> = LazyLock::new(|| {
-        let mut text = document().to_pretty_json().unwrap_or_default();
-        text.push('\n');
-        text
-    });
-    &TEXT
-}
-
-/// `GET /openapi.json`
-pub(super) async fn serve() -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/json")], text())
 }
 
 fn item(route: &Route, problem: &Content, schemas: &mut Schemas) -> PathItem {
@@ -94,8 +50,7 @@ fn item(route: &Route, problem: &Content, schemas: &mut Schemas) -> PathItem {
         .operation_id(Some(route.id))
         .summary(Some(route.summary))
         .tag(route.path.split('/').nth(1).unwrap_or_default());
-    for parameter in
-        path_parameters(route.path).chain(route.takes.iter().flat_map(|takes| takes.parameters()))
+    for parameter in path_parameters(route.path).chain(route.parameters.iter().flat_map(|set| set.document()))
     {
         operation = operation.parameter(parameter);
     }
@@ -105,8 +60,8 @@ fn item(route: &Route, problem: &Content, schemas: &mut Schemas) -> PathItem {
             RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True));
         operation = operation.request_body(Some(body.build()));
     }
-    let (status, answer) = success(route, schemas);
-    operation = operation.response(status.as_str(), answer);
+    let (status, response) = success(route, schemas);
+    operation = operation.response(status.as_str(), response);
     for status in refusals(route) {
         let status = StatusCode::from_u16(status).unwrap_or_default();
         let response = ResponseBuilder::new()
@@ -115,23 +70,23 @@ fn item(route: &Route, problem: &Content, schemas: &mut Schemas) -> PathItem {
         operation = operation.response(status.as_str(), response);
     }
     operation = operation.security(match route.access {
-        Access::Principal => SecurityRequirement::new::<_, [&str; 0], &str>("token", []),
-        Access::Anybody => SecurityRequirement::default(),
+        Access::Authenticated => SecurityRequirement::new::<_, [&str; 0], &str>("token", []),
+        Access::Public => SecurityRequirement::default(),
     });
     PathItem::new(method, operation)
 }
 
 fn success(route: &Route, schemas: &mut Schemas) -> (StatusCode, Response) {
-    let (status, content) = match route.answer {
-        Answer::Shown(schema) => (StatusCode::OK, Some(schema(schemas))),
-        Answer::Created(schema) => (StatusCode::CREATED, Some(schema(schemas))),
-        Answer::Page(schema) => {
+    let (status, content) = match route.success {
+        Success::Ok(schema) => (StatusCode::OK, Some(schema(schemas))),
+        Success::Created(schema) => (StatusCode::CREATED, Some(schema(schemas))),
+        Success::Page(schema) => {
             let items = ArrayBuilder::new().items(schema(schemas));
             let page = ObjectBuilder::new().property("items", items).required("items");
             (StatusCode::OK, Some(page.into()))
         }
-        Answer::Nothing => (StatusCode::NO_CONTENT, None),
-        Answer::ForPeople => (StatusCode::OK, None),
+        Success::NoContent => (StatusCode::NO_CONTENT, None),
+        Success::Undocumented => (StatusCode::OK, None),
     };
     let mut response = ResponseBuilder::new().description(status.canonical_reason().unwrap_or_default());
     let mut header = |name, description| {
@@ -139,15 +94,20 @@ fn success(route: &Route, schemas: &mut Schemas) -> (StatusCode, Response) {
             HeaderBuilder::new().schema(Some(text_schema(None))).description(Some(description)).build();
         response = std::mem::take(&mut response).header(name, header);
     };
-    if let Answer::Created(_) = route.answer {
-        header("Location", "Where it is");
+    if let Success::Created(_) = route.success {
+        header("Location", "Path of the created resource");
     }
-    if let Answer::Page(_) = route.answer {
-        header("Link", "The next page, `rel=\"next\"` (RFC 8288)");
+    if let Success::Page(_) = route.success {
+        header("Link", "Link to the next page, `rel=\"next\"` (RFC 8288)");
     }
-    let versioned = [Takes::IfMatch, Takes::RequiredIfMatch, Takes::IfNoneMatch, Takes::IdempotencyKey];
-    if content.is_some() && route.takes.iter().any(|takes| versioned.contains(takes)) {
-        header("ETag", "Its version (RFC 9110 8.8.3)");
+    let versioned = [
+        ParameterSet::IfMatch,
+        ParameterSet::RequiredIfMatch,
+        ParameterSet::IfNoneMatch,
+        ParameterSet::IdempotencyKey,
+    ];
+    if content.is_some() && route.parameters.iter().any(|set| versioned.contains(set)) {
+        header("ETag", "Version of the resource (RFC 9110 8.8.3)");
     }
     if let Some(schema) = content {
         response = response.content("application/json", Content::new(Some(schema)));
@@ -155,28 +115,28 @@ fn success(route: &Route, schemas: &mut Schemas) -> (StatusCode, Response) {
     (status, response.build())
 }
 
-/// Every status that the operation can end in besides its success, once each.
+/// Returns every error status of the operation, once each.
 fn refusals(route: &Route) -> Vec<u16> {
     let mut statuses = route.refusals.to_vec();
-    // a bad assertion is refused even where none is needed
+    // an invalid assertion is rejected even on a public route
     statuses.extend([401, 429, 503]);
     if route.path.contains('{') {
         statuses.push(404);
-        if route.access == Access::Principal {
+        if route.access == Access::Authenticated {
             statuses.push(403);
         }
     }
     if route.body.is_some() {
         statuses.extend([400, 408, 413, 415, 422]);
     }
-    for takes in route.takes {
-        statuses.extend_from_slice(match takes {
-            Takes::Page | Takes::Search => &[422],
-            Takes::IfNoneMatch => &[],
-            Takes::IfMatch => &[412],
-            Takes::RequiredIfMatch => &[412, 428],
-            Takes::IdempotencyKey => &[400, 409],
-            Takes::AdminReason => &[400, 403],
+    for set in route.parameters {
+        statuses.extend_from_slice(match set {
+            ParameterSet::Page | ParameterSet::Search => &[422],
+            ParameterSet::IfNoneMatch => &[],
+            ParameterSet::IfMatch => &[412],
+            ParameterSet::RequiredIfMatch => &[412, 428],
+            ParameterSet::IdempotencyKey => &[400, 409],
+            ParameterSet::AdminReason => &[400, 403],
         });
     }
     statuses.sort_unstable();
@@ -196,57 +156,46 @@ fn path_parameters(path: &str) -> impl Iterator<Item = Parameter> {
     })
 }
 
-impl Takes {
-    fn parameters(self) -> Vec<Parameter> {
-        let parameter = |name, place, required, description| {
-            ParameterBuilder::new()
-                .name(name)
-                .parameter_in(place)
-                .required(if required { Required::True } else { Required::False })
-                .description(Some(description))
-                .schema(Some(text_schema(None)))
-                .build()
-        };
-        let (header, query) = (ParameterIn::Header, ParameterIn::Query);
-        match self {
-            Self::Page => {
-                let limit =
-                    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(100));
-                let limit = ParameterBuilder::new()
-                    .name("limit")
-                    .parameter_in(query.clone())
-                    .description(Some("How many at most; 20 unless said otherwise"))
-                    .schema(Some(limit));
-                vec![limit.build(), parameter("after", query, false, "From the link to the next page")]
-            }
-            Self::Search => vec![parameter("q", query, false, "Part of the name or the description")],
-            Self::IfNoneMatch => vec![parameter(
+impl ParameterSet {
+    fn document(self) -> Vec<Parameter> {
+        let (name, place, required, description) = match self {
+            Self::Page => ("after", ParameterIn::Query, false, "Cursor from the link to the next page"),
+            Self::Search => ("q", ParameterIn::Query, false, "Text to search for in name and description"),
+            Self::IfNoneMatch => (
                 "If-None-Match",
-                header,
+                ParameterIn::Header,
                 false,
-                "The ETag that one has: 304 if it is the same",
-            )],
-            Self::IfMatch => vec![parameter("If-Match", header, false, "The ETag of what is to be changed")],
-            Self::RequiredIfMatch => {
-                vec![parameter("If-Match", header, true, "The ETag of what is to be changed")]
-            }
-            Self::IdempotencyKey => {
-                vec![parameter(
-                    "Idempotency-Key",
-                    header,
-                    false,
-                    "One's own name for the request, to send it again safely",
-                )]
-            }
+                "ETag of the cached version: 304 if it is current",
+            ),
+            Self::IfMatch => ("If-Match", ParameterIn::Header, false, "ETag of the version to change"),
+            Self::RequiredIfMatch => ("If-Match", ParameterIn::Header, true, "ETag of the version to change"),
+            Self::IdempotencyKey => (
+                "Idempotency-Key",
+                ParameterIn::Header,
+                false,
+                "Key chosen by the client, to repeat the request safely",
+            ),
             Self::AdminReason => {
-                vec![parameter(
-                    "X-Admin-Reason",
-                    header,
-                    false,
-                    "Why an admin does what they have no right to",
-                )]
+                ("X-Admin-Reason", ParameterIn::Header, false, "Reason why an admin uses the bypass")
             }
+        };
+        let parameter = ParameterBuilder::new()
+            .name(name)
+            .parameter_in(place)
+            .required(if required { Required::True } else { Required::False })
+            .description(Some(description))
+            .schema(Some(text_schema(None)))
+            .build();
+        if self != Self::Page {
+            return vec![parameter];
         }
+        let limit = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(100));
+        let limit = ParameterBuilder::new()
+            .name("limit")
+            .parameter_in(ParameterIn::Query)
+            .description(Some("Maximum number of items; the default is 20"))
+            .schema(Some(limit));
+        vec![limit.build(), parameter]
     }
 }
 

@@ -1,4 +1,4 @@
-//! Problem documents (RFC 9457): how every refusal and every failure looks.
+//! Problem documents (RFC 9457): the body of every error response.
 
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
@@ -6,26 +6,26 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What a client is told when something is not done.
+/// An error response.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Problem {
-    /// Always `about:blank`: the status says what kind it is, `reason` which.
+    /// Always `about:blank`: `status` and `reason` identify the error.
     #[serde(rename = "type")]
     #[schema(value_type = String)]
     kind: Kind,
-    /// The status in words.
+    /// The status phrase.
     title: &'static str,
-    /// The status.
+    /// The status code.
     status: u16,
-    /// Which, in kebab case: stable, for programs.
+    /// Stable identifier of the error, in kebab case.
     reason: &'static str,
-    /// What happened, for people.
+    /// Description of the error.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
-    /// The parts of the request that are not what they should be.
+    /// The parts of the request that are not valid.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldProblem>,
-    /// The request id, as in the header `x-request-id` and in the service's log.
+    /// Id of the request, as in the header `x-request-id` and in the service's log.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
     #[serde(skip)]
@@ -39,24 +39,25 @@ enum Kind {
     AboutBlank,
 }
 
-/// A part of the request that is not what it should be: exactly one of `pointer`, `parameter` and `header` names it.
+/// A part of the request that is not valid. Exactly one of `pointer`, `parameter` and `header`
+/// names it.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct FieldProblem {
-    /// A JSON pointer (RFC 6901) into the body.
+    /// JSON pointer (RFC 6901) into the body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
-    /// A parameter of the query.
+    /// Name of a query parameter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameter: Option<&'static str>,
-    /// A header.
+    /// Name of a header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header: Option<&'static str>,
-    /// What it should be.
+    /// The expected value.
     pub detail: String,
 }
 
 impl Problem {
-    /// A problem of this status and reason.
+    /// Creates a problem with this status and reason.
     pub fn new(status: StatusCode, reason: &'static str) -> Self {
         Self {
             kind: Kind::AboutBlank,
@@ -70,31 +71,31 @@ impl Problem {
         }
     }
 
-    /// Says what happened.
+    /// Sets the description.
     #[must_use]
     pub fn detail(self, detail: impl Into<String>) -> Self {
         Self { detail: Some(detail.into()), ..self }
     }
 
-    /// Names the parts.
+    /// Sets the parts that are not valid.
     #[must_use]
     pub fn errors(self, errors: Vec<FieldProblem>) -> Self {
         Self { errors, ..self }
     }
 
-    /// Says when to come back, in seconds.
+    /// Sets `Retry-After`, in seconds.
     #[must_use]
     pub fn retry_after(self, seconds: u32) -> Self {
         Self { retry_after: Some(seconds), ..self }
     }
 
-    /// Names the request.
+    /// Sets the request id.
     #[must_use]
     pub(super) fn request_id(self, id: &str) -> Self {
         Self { request_id: Some(id.to_owned()), ..self }
     }
 
-    /// A header that cannot be what it says.
+    /// Creates the problem of a header that is not valid.
     pub fn header(name: &'static str, detail: impl Into<String>) -> Self {
         let error = FieldProblem { header: Some(name), detail: detail.into(), ..FieldProblem::default() };
         Self::new(StatusCode::BAD_REQUEST, "header-invalid").errors(vec![error])
@@ -102,7 +103,8 @@ impl Problem {
 }
 
 impl IntoResponse for Problem {
-    /// The document also travels in the response's extensions: `observe::request_id` adds the request id to it.
+    /// Stores the document in the response's extensions, too: `telemetry::request_id` adds the
+    /// request id to it.
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, axum::Json(&self)).into_response();

@@ -1,65 +1,67 @@
-//! One operation of the service, as data: how it is reached, what it takes and what it answers.
+//! Description of one operation: its method, path, parameters and responses.
 
 use axum::routing::MethodRouter;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{Ref, RefOr, Schema};
 
-use super::app::App;
-use super::openapi::SchemaOf;
+use super::state::App;
 
 /// One operation.
 pub struct Route {
-    /// In capitals. `HEAD` comes with `GET`.
+    /// HTTP method. `GET` also serves `HEAD`.
     pub method: &'static str,
-    /// Its template: a row of the gateway's role table has the same.
+    /// Path template, as in the gateway's role table.
     pub path: &'static str,
-    /// Its name for programs.
+    /// Operation id.
     pub id: &'static str,
-    /// What it does.
+    /// Summary in the OpenAPI document.
     pub summary: &'static str,
-    /// Whom it answers.
+    /// Who may call the operation.
     pub access: Access,
     pub(super) body: Option<SchemaOf>,
-    pub(super) answer: Answer,
+    pub(super) success: Success,
     pub(super) refusals: &'static [u16],
-    pub(super) takes: &'static [Takes],
+    pub(super) parameters: &'static [ParameterSet],
     handler: fn() -> MethodRouter<App>,
 }
 
-/// Whom an operation answers.
+/// Who may call an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody: the row is `public`.
-    Anybody,
-    /// Whoever the gateway vouches for.
-    Principal,
+    /// Anyone: its entry in the role table is `public`.
+    Public,
+    /// Principals that the gateway authenticated.
+    Authenticated,
 }
 
-/// The shape of a success.
+/// Success response.
 #[derive(Clone, Copy)]
-pub(super) enum Answer {
-    /// 200 and this.
-    Shown(SchemaOf),
-    /// 200 and a page of these.
+pub(super) enum Success {
+    /// 200 with this body.
+    Ok(SchemaOf),
+    /// 200 with a page of these.
     Page(SchemaOf),
-    /// 201, where it is, and this.
+    /// 201 with `Location` and this body.
     Created(SchemaOf),
     /// 204.
-    Nothing,
-    /// A page for people: no part of the document.
-    ForPeople,
+    NoContent,
+    /// 200 with a page or file that the OpenAPI document leaves out.
+    Undocumented,
 }
 
-/// What an operation takes besides the path and the body.
+/// Parameters of an operation besides the path and the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Takes {
+pub(super) enum ParameterSet {
     /// `limit` and `after`.
     Page,
     /// `q`.
     Search,
     /// `If-None-Match`.
     IfNoneMatch,
-    /// `If-Match`, if the client likes.
+    /// Optional `If-Match`.
     IfMatch,
-    /// `If-Match`, or 428.
+    /// Required `If-Match`: without it, 428.
     RequiredIfMatch,
     /// `Idempotency-Key`.
     IdempotencyKey,
@@ -68,26 +70,36 @@ pub(super) enum Takes {
 }
 
 impl Route {
+    /// Creates an operation that requires a principal.
     pub(super) const fn new(
         method: &'static str,
         path: &'static str,
         id: &'static str,
-        summary: &'static str,
-        access: Access,
         handler: fn() -> MethodRouter<App>,
     ) -> Self {
         Self {
             method,
             path,
             id,
-            summary,
-            access,
+            summary: "",
+            access: Access::Authenticated,
             body: None,
-            answer: Answer::Nothing,
+            success: Success::NoContent,
             refusals: &[],
-            takes: &[],
+            parameters: &[],
             handler,
         }
+    }
+
+    pub(super) const fn summary(mut self, summary: &'static str) -> Self {
+        self.summary = summary;
+        self
+    }
+
+    /// Lets anyone call the operation.
+    pub(super) const fn public(mut self) -> Self {
+        self.access = Access::Public;
+        self
     }
 
     pub(super) const fn body(mut self, schema: SchemaOf) -> Self {
@@ -95,32 +107,32 @@ impl Route {
         self
     }
 
-    pub(super) const fn shown(mut self, schema: SchemaOf) -> Self {
-        self.answer = Answer::Shown(schema);
+    pub(super) const fn ok(mut self, schema: SchemaOf) -> Self {
+        self.success = Success::Ok(schema);
         self
     }
 
     pub(super) const fn page(mut self, schema: SchemaOf) -> Self {
-        self.answer = Answer::Page(schema);
+        self.success = Success::Page(schema);
         self
     }
 
     pub(super) const fn created(mut self, schema: SchemaOf) -> Self {
-        self.answer = Answer::Created(schema);
+        self.success = Success::Created(schema);
         self
     }
 
-    pub(super) const fn for_people(mut self) -> Self {
-        self.answer = Answer::ForPeople;
+    pub(super) const fn undocumented(mut self) -> Self {
+        self.success = Success::Undocumented;
         self
     }
 
-    pub(super) const fn takes(mut self, takes: &'static [Takes]) -> Self {
-        self.takes = takes;
+    pub(super) const fn parameters(mut self, parameters: &'static [ParameterSet]) -> Self {
+        self.parameters = parameters;
         self
     }
 
-    pub(super) const fn refuses(mut self, statuses: &'static [u16]) -> Self {
+    pub(super) const fn refusals(mut self, statuses: &'static [u16]) -> Self {
         self.refusals = statuses;
         self
     }
@@ -128,4 +140,24 @@ impl Route {
     pub(super) fn handler(&self) -> MethodRouter<App> {
         (self.handler)()
     }
+}
+
+/// Returns a reference to the schema of a type, and adds the schema and its parts to the document's
+/// components.
+pub(super) type SchemaOf = fn(&mut Schemas) -> RefOr<Schema>;
+
+/// Components of the document.
+pub(super) type Schemas = Vec<(String, RefOr<Schema>)>;
+
+/// Schema of `T`.
+pub(super) fn schema_of<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
+    let name = T::name().into_owned();
+    T::schemas(schemas);
+    schemas.push((name.clone(), T::schema()));
+    RefOr::Ref(Ref::from_schema_name(name))
+}
+
+/// Schema of any object.
+pub(super) fn any_object(_: &mut Schemas) -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::Object).into()
 }

@@ -5,12 +5,12 @@ use portcullis_principal::PrincipalId;
 use sqlx::any::AnyRow;
 use sqlx::query;
 
-use super::rows::{SCOPES, before, id, time, value, who, word};
+use super::rows::{SCOPES, decode, encode, id, principal_id, time, upper_bound};
 use super::transaction::{SqlTransaction, column};
 use crate::application::ports::{Delegations, Page, StoreError};
-use crate::domain::delegation::Delegation;
-use crate::domain::id::DelegationId;
-use crate::domain::ownership::{Permit, RevokeDelegation, Warranted};
+use crate::domain::delegation::{Delegation, RevokeDelegation};
+use crate::domain::ownership::{Authorized, Permit};
+use crate::domain::values::DelegationId;
 
 #[async_trait]
 impl Delegations for SqlTransaction {
@@ -20,7 +20,7 @@ impl Delegations for SqlTransaction {
         self.fetch_optional(statement).await?.as_ref().map(read).transpose()
     }
 
-    async fn insert_delegation(&mut self, delegation: &Warranted<Delegation>) -> Result<(), StoreError> {
+    async fn insert_delegation(&mut self, delegation: &Authorized<Delegation>) -> Result<(), StoreError> {
         let statement = query(
             "INSERT INTO delegations (id, grantor_issuer, grantor_subject, delegate_issuer, delegate_subject, scope,
                                       granted_at, until)
@@ -32,20 +32,20 @@ impl Delegations for SqlTransaction {
             .bind(delegation.grantor.subject().to_owned())
             .bind(delegation.delegate.issuer().to_owned())
             .bind(delegation.delegate.subject().to_owned())
-            .bind(word(&SCOPES, &delegation.scope))
+            .bind(encode(&SCOPES, &delegation.scope))
             .bind(delegation.granted_at.0)
             .bind(delegation.until.0);
         self.execute(statement).await.map(drop)
     }
 
     async fn delete_delegation(&mut self, permit: &Permit<RevokeDelegation>) -> Result<(), StoreError> {
-        let statement = query("DELETE FROM delegations WHERE id = $1").bind(permit.on().id.to_string());
-        self.change_one(statement).await
+        let statement = query("DELETE FROM delegations WHERE id = $1").bind(permit.resource().id.to_string());
+        self.execute_one(statement).await
     }
 
     async fn delegations_of(
         &mut self,
-        who: &PrincipalId,
+        principal: &PrincipalId,
         page: Page<DelegationId>,
     ) -> Result<Vec<Delegation>, StoreError> {
         let statement = query(
@@ -55,9 +55,9 @@ impl Delegations for SqlTransaction {
              ORDER BY id DESC LIMIT $4",
         );
         let statement = statement
-            .bind(who.issuer().to_owned())
-            .bind(who.subject().to_owned())
-            .bind(before(&page))
+            .bind(principal.issuer().to_owned())
+            .bind(principal.subject().to_owned())
+            .bind(upper_bound(&page))
             .bind(i64::from(page.limit));
         self.fetch_all(statement).await?.iter().map(read).collect()
     }
@@ -66,9 +66,9 @@ impl Delegations for SqlTransaction {
 pub(super) fn read(row: &AnyRow) -> Result<Delegation, StoreError> {
     Ok(Delegation {
         id: id(row, "id")?,
-        grantor: who(row, "grantor_issuer", "grantor_subject")?,
-        delegate: who(row, "delegate_issuer", "delegate_subject")?,
-        scope: value(&SCOPES, column(row, "scope")?)?,
+        grantor: principal_id(row, "grantor_issuer", "grantor_subject")?,
+        delegate: principal_id(row, "delegate_issuer", "delegate_subject")?,
+        scope: decode(&SCOPES, column(row, "scope")?)?,
         granted_at: time(row, "granted_at")?,
         until: time(row, "until")?,
     })

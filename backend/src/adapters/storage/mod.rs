@@ -1,16 +1,13 @@
-//! The storage: SQLite or PostgreSQL, by the database URL. Both speak the same SQL through sqlx's `Any` driver; what
-//! differs between them is said in [`sqlite`] and [`postgres`], and nowhere else.
+//! SQL storage: SQLite or PostgreSQL, chosen by the database URL. Both run the same SQL through
+//! sqlx's `Any` driver; only `dialect` differs.
 
 mod audit;
 mod delegations;
 mod dialect;
-mod keys;
 mod orders;
 mod organisations;
-mod postgres;
 mod products;
 mod rows;
-mod sqlite;
 mod store;
 mod transaction;
 

@@ -1,4 +1,5 @@
-//! Orders, their lines and their co-owners.
+//! Orders with their lines and co-owners, and idempotency keys, which are kept as long as the
+//! orders.
 
 use std::collections::HashMap;
 
@@ -7,13 +8,15 @@ use portcullis_principal::PrincipalId;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, query};
 
-use super::rows::{before, count, id, money, optional_time, time, who};
+use super::rows::{count, id, money, optional_time, principal_id, time, upper_bound};
 use super::transaction::{SqlTransaction, Statement, broken, column};
-use crate::application::ports::{Orders, Page, StoreError};
-use crate::domain::id::OrderId;
-use crate::domain::order::{CoOwner, Order, OrderLine, Quantity};
-use crate::domain::ownership::{ListAllOrders, Permit, Warranted};
-use crate::domain::time::Timestamp;
+use crate::application::ports::{
+    IdempotencyKey, IdempotencyKeys, IdempotencyRecord, Orders, Page, StoreError,
+};
+use crate::domain::order::{CoOwner, ListAllOrders, Order, OrderLine};
+use crate::domain::ownership::{Authorized, Permit};
+use crate::domain::stock::Quantity;
+use crate::domain::values::{OrderId, Timestamp};
 
 #[async_trait]
 impl Orders for SqlTransaction {
@@ -23,7 +26,7 @@ impl Orders for SqlTransaction {
         Ok(self.orders(statement).await?.pop())
     }
 
-    async fn insert_order(&mut self, order: &Warranted<Order>) -> Result<(), StoreError> {
+    async fn insert_order(&mut self, order: &Authorized<Order>) -> Result<(), StoreError> {
         let statement = query(
             "INSERT INTO orders (id, customer_issuer, customer_subject, placed_at, cancelled_at, shipped_lines, version)
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -43,7 +46,7 @@ impl Orders for SqlTransaction {
         self.insert_co_owners(order).await
     }
 
-    async fn update_order(&mut self, order: &Warranted<Order>) -> Result<(), StoreError> {
+    async fn update_order(&mut self, order: &Authorized<Order>) -> Result<(), StoreError> {
         let statement = query(
             "UPDATE orders SET cancelled_at = $1, shipped_lines = $2, version = $3 WHERE id = $4 AND version = $3 - 1",
         );
@@ -52,7 +55,7 @@ impl Orders for SqlTransaction {
             .bind(shipped_lines(order))
             .bind(order.version)
             .bind(order.id.to_string());
-        self.change_one(statement).await?;
+        self.execute_one(statement).await?;
         for line in order.lines.iter().filter(|line| line.shipped_at.is_some()) {
             let statement =
                 query("UPDATE order_lines SET shipped_at = $1 WHERE order_id = $2 AND product_id = $3");
@@ -68,11 +71,11 @@ impl Orders for SqlTransaction {
 
     async fn orders_of(
         &mut self,
-        who: &PrincipalId,
+        principal: &PrincipalId,
         now: Timestamp,
         page: Page<OrderId>,
     ) -> Result<Vec<Order>, StoreError> {
-        // the rules of `ownership.rs` for reading, as a query; the contract suite holds the two against each other
+        // the rights that `Operation::ReadOrder` allows, as a query; tests check that both agree
         let statement = query(
             "WITH RECURSIVE below (node, depth) AS (
                  SELECT organisation_id, 0 FROM memberships
@@ -98,10 +101,10 @@ impl Orders for SqlTransaction {
              WHERE orders.id < $4 ORDER BY orders.id DESC LIMIT $5",
         );
         let statement = statement
-            .bind(who.issuer().to_owned())
-            .bind(who.subject().to_owned())
+            .bind(principal.issuer().to_owned())
+            .bind(principal.subject().to_owned())
             .bind(now.0)
-            .bind(before(&page))
+            .bind(upper_bound(&page))
             .bind(i64::from(page.limit));
         self.orders(statement).await
     }
@@ -112,33 +115,34 @@ impl Orders for SqlTransaction {
         page: Page<OrderId>,
     ) -> Result<Vec<Order>, StoreError> {
         let statement = query("SELECT * FROM orders WHERE id < $1 ORDER BY id DESC LIMIT $2");
-        self.orders(statement.bind(before(&page)).bind(i64::from(page.limit))).await
+        self.orders(statement.bind(upper_bound(&page)).bind(i64::from(page.limit))).await
     }
 }
 
 impl SqlTransaction {
-    /// The orders of these rows, whole.
+    /// Loads the orders of these rows with their lines and co-owners.
     async fn orders(&mut self, statement: Statement) -> Result<Vec<Order>, StoreError> {
         let rows = self.fetch_all(statement).await?;
-        let mut orders = rows.iter().map(head).collect::<Result<Vec<_>, _>>()?;
+        let mut orders = rows.iter().map(read_order).collect::<Result<Vec<_>, _>>()?;
         if orders.is_empty() {
             return Ok(orders);
         }
-        let places: HashMap<OrderId, usize> =
+        let indices: HashMap<OrderId, usize> =
             orders.iter().zip(0..).map(|(order, n)| (order.id, n)).collect();
         for row in self.parts("SELECT * FROM order_lines WHERE order_id IN", "line", &orders).await? {
-            orders[place(&places, &row)?].lines.push(line(&row)?);
+            orders[index_of(&indices, &row)?].lines.push(read_line(&row)?);
         }
         for row in self.parts("SELECT * FROM co_owners WHERE order_id IN", "id", &orders).await? {
-            let co_owner = CoOwner { id: id(&row, "id")?, who: who(&row, "issuer", "subject")? };
-            orders[place(&places, &row)?].co_owners.push(co_owner);
+            let co_owner =
+                CoOwner { id: id(&row, "id")?, principal: principal_id(&row, "issuer", "subject")? };
+            orders[index_of(&indices, &row)?].co_owners.push(co_owner);
         }
         Ok(orders)
     }
 
     async fn parts(&mut self, select: &str, sort: &str, of: &[Order]) -> Result<Vec<AnyRow>, StoreError> {
         let ids: Vec<String> = (1..=of.len()).map(|n| format!("${n}")).collect();
-        // only numbers are put together here; the values are bound
+        // only placeholders are concatenated; the values are bound
         let statement = query(AssertSqlSafe(format!("{select} ({}) ORDER BY {sort}", ids.join(", "))));
         self.fetch_all(of.iter().fold(statement, |statement, order| statement.bind(order.id.to_string())))
             .await
@@ -170,25 +174,25 @@ impl SqlTransaction {
             let statement = statement
                 .bind(co_owner.id.to_string())
                 .bind(order.id.to_string())
-                .bind(co_owner.who.issuer().to_owned())
-                .bind(co_owner.who.subject().to_owned());
+                .bind(co_owner.principal.issuer().to_owned())
+                .bind(co_owner.principal.subject().to_owned());
             self.execute(statement).await?;
         }
         Ok(())
     }
 }
 
-fn place(places: &HashMap<OrderId, usize>, row: &AnyRow) -> Result<usize, StoreError> {
-    places
+fn index_of(indices: &HashMap<OrderId, usize>, row: &AnyRow) -> Result<usize, StoreError> {
+    indices
         .get(&id(row, "order_id")?)
         .copied()
-        .ok_or_else(|| broken("a part of an order that was not asked for"))
+        .ok_or_else(|| broken("a line or co-owner of an order that was not requested"))
 }
 
-fn head(row: &AnyRow) -> Result<Order, StoreError> {
+fn read_order(row: &AnyRow) -> Result<Order, StoreError> {
     Ok(Order {
         id: id(row, "id")?,
-        customer: who(row, "customer_issuer", "customer_subject")?,
+        customer: principal_id(row, "customer_issuer", "customer_subject")?,
         placed_at: time(row, "placed_at")?,
         lines: Vec::new(),
         co_owners: Vec::new(),
@@ -197,11 +201,12 @@ fn head(row: &AnyRow) -> Result<Order, StoreError> {
     })
 }
 
-fn line(row: &AnyRow) -> Result<OrderLine, StoreError> {
+fn read_line(row: &AnyRow) -> Result<OrderLine, StoreError> {
     Ok(OrderLine {
         product: id(row, "product_id")?,
-        seller: who(row, "seller_issuer", "seller_subject")?,
-        quantity: Quantity::new(count(row, "quantity")?).ok_or_else(|| broken("a quantity of none"))?,
+        seller: principal_id(row, "seller_issuer", "seller_subject")?,
+        quantity: Quantity::new(count(row, "quantity")?)
+            .ok_or_else(|| broken("the quantity is out of range"))?,
         price: money(row)?,
         shipped_at: optional_time(row, "shipped_at")?,
     })
@@ -209,4 +214,45 @@ fn line(row: &AnyRow) -> Result<OrderLine, StoreError> {
 
 fn shipped_lines(order: &Order) -> i64 {
     order.lines.iter().fold(0, |shipped, line| shipped + i64::from(line.shipped_at.is_some()))
+}
+
+#[async_trait]
+impl IdempotencyKeys for SqlTransaction {
+    async fn idempotency_record(
+        &mut self,
+        key: &IdempotencyKey,
+    ) -> Result<Option<IdempotencyRecord>, StoreError> {
+        let statement = query(
+            "SELECT fingerprint, order_id FROM idempotency_keys
+             WHERE issuer = $1 AND subject = $2 AND method = $3 AND route = $4 AND key = $5",
+        );
+        let row = self.fetch_optional(bind_key(statement, key)).await?;
+        row.map(|row| {
+            Ok(IdempotencyRecord { fingerprint: column(&row, "fingerprint")?, order: id(&row, "order_id")? })
+        })
+        .transpose()
+    }
+
+    async fn insert_idempotency_record(
+        &mut self,
+        key: &IdempotencyKey,
+        record: &IdempotencyRecord,
+    ) -> Result<(), StoreError> {
+        let statement = query(
+            "INSERT INTO idempotency_keys (issuer, subject, method, route, key, fingerprint, order_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        );
+        let statement =
+            bind_key(statement, key).bind(record.fingerprint.clone()).bind(record.order.to_string());
+        self.execute(statement).await.map(drop)
+    }
+}
+
+fn bind_key(statement: Statement, key: &IdempotencyKey) -> Statement {
+    statement
+        .bind(key.principal.issuer().to_owned())
+        .bind(key.principal.subject().to_owned())
+        .bind(key.method)
+        .bind(key.route)
+        .bind(key.key.clone())
 }

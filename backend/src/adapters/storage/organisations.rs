@@ -6,20 +6,29 @@ use sqlx::any::AnyRow;
 use sqlx::query;
 
 use super::delegations;
-use super::rows::{ROLES, before, count, id, optional_id, optional_time, text, value, who, word};
+use super::rows::{
+    ROLES, count, decode, encode, id, optional_id, optional_time, principal_id, text, upper_bound,
+};
 use super::transaction::{SqlTransaction, Statement, column};
 use crate::application::ports::{Organisations, Page, StoreError};
-use crate::domain::id::{MembershipId, OrganisationId};
-use crate::domain::organisation::{Membership, Organisation};
-use crate::domain::ownership::{Bond, EndMembership, Permit, Post, Relations, Warranted};
+use crate::domain::organisation::{EndMembership, Membership, Organisation};
+use crate::domain::ownership::{Authorized, Permit};
+use crate::domain::relations::{Position, Relations, Relationship};
+use crate::domain::values::{MembershipId, OrganisationId};
 
 #[async_trait]
 impl Organisations for SqlTransaction {
-    async fn relations(&mut self, caller: &PrincipalId, bond: Bond<'_>) -> Result<Relations, StoreError> {
-        match bond {
-            Bond::None => Ok(Relations::default()),
-            Bond::Person(person) => self.relations_to_person(caller, person).await,
-            Bond::Organisation(organisation) => self.relations_to_organisation(caller, organisation).await,
+    async fn relations(
+        &mut self,
+        caller: &PrincipalId,
+        relationship: Relationship<'_>,
+    ) -> Result<Relations, StoreError> {
+        match relationship {
+            Relationship::None => Ok(Relations::default()),
+            Relationship::Person(person) => self.relations_to_person(caller, person).await,
+            Relationship::Organisation(organisation) => {
+                self.relations_to_organisation(caller, organisation).await
+            }
         }
     }
 
@@ -29,12 +38,12 @@ impl Organisations for SqlTransaction {
     ) -> Result<Option<Organisation>, StoreError> {
         self.lock("SELECT id FROM organisations WHERE id = $1 FOR UPDATE", organisation.to_string()).await?;
         let statement = query("SELECT * FROM organisations WHERE id = $1").bind(organisation.to_string());
-        self.fetch_optional(statement).await?.as_ref().map(node).transpose()
+        self.fetch_optional(statement).await?.as_ref().map(read_organisation).transpose()
     }
 
     async fn insert_organisation(
         &mut self,
-        organisation: &Warranted<Organisation>,
+        organisation: &Authorized<Organisation>,
     ) -> Result<(), StoreError> {
         let statement =
             query("INSERT INTO organisations (id, name, parent_id, depth) VALUES ($1, $2, $3, $4)");
@@ -49,10 +58,10 @@ impl Organisations for SqlTransaction {
     async fn membership(&mut self, membership: MembershipId) -> Result<Option<Membership>, StoreError> {
         self.lock("SELECT id FROM memberships WHERE id = $1 FOR UPDATE", membership.to_string()).await?;
         let statement = query("SELECT * FROM memberships WHERE id = $1").bind(membership.to_string());
-        self.fetch_optional(statement).await?.as_ref().map(place).transpose()
+        self.fetch_optional(statement).await?.as_ref().map(read_membership).transpose()
     }
 
-    async fn insert_membership(&mut self, membership: &Warranted<Membership>) -> Result<(), StoreError> {
+    async fn insert_membership(&mut self, membership: &Authorized<Membership>) -> Result<(), StoreError> {
         let statement = query(
             "INSERT INTO memberships (role, accepted_at, id, organisation_id, issuer, subject)
              VALUES ($1, $2, $3, $4, $5, $6)",
@@ -64,14 +73,14 @@ impl Organisations for SqlTransaction {
         self.execute(statement).await.map(drop)
     }
 
-    async fn update_membership(&mut self, membership: &Warranted<Membership>) -> Result<(), StoreError> {
+    async fn update_membership(&mut self, membership: &Authorized<Membership>) -> Result<(), StoreError> {
         let statement = query("UPDATE memberships SET role = $1, accepted_at = $2 WHERE id = $3");
-        self.change_one(bind(statement, membership)).await
+        self.execute_one(bind(statement, membership)).await
     }
 
     async fn delete_membership(&mut self, permit: &Permit<EndMembership>) -> Result<(), StoreError> {
-        let statement = query("DELETE FROM memberships WHERE id = $1").bind(permit.on().id.to_string());
-        self.change_one(statement).await
+        let statement = query("DELETE FROM memberships WHERE id = $1").bind(permit.resource().id.to_string());
+        self.execute_one(statement).await
     }
 
     async fn members_of(
@@ -83,31 +92,31 @@ impl Organisations for SqlTransaction {
             "SELECT * FROM memberships WHERE organisation_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
         );
         let statement =
-            statement.bind(organisation.to_string()).bind(before(&page)).bind(i64::from(page.limit));
-        self.fetch_all(statement).await?.iter().map(place).collect()
+            statement.bind(organisation.to_string()).bind(upper_bound(&page)).bind(i64::from(page.limit));
+        self.fetch_all(statement).await?.iter().map(read_membership).collect()
     }
 
     async fn memberships_of(
         &mut self,
-        who: &PrincipalId,
+        principal: &PrincipalId,
         page: Page<MembershipId>,
     ) -> Result<Vec<(Membership, Organisation)>, StoreError> {
         let statement = query(
             "SELECT * FROM memberships WHERE issuer = $1 AND subject = $2 AND id < $3 ORDER BY id DESC LIMIT $4",
         );
         let statement = statement
-            .bind(who.issuer().to_owned())
-            .bind(who.subject().to_owned())
-            .bind(before(&page))
+            .bind(principal.issuer().to_owned())
+            .bind(principal.subject().to_owned())
+            .bind(upper_bound(&page))
             .bind(i64::from(page.limit));
         let mut memberships = Vec::new();
         for row in self.fetch_all(statement).await? {
-            let membership = place(&row)?;
+            let membership = read_membership(&row)?;
             let statement =
                 query("SELECT * FROM organisations WHERE id = $1").bind(membership.organisation.to_string());
-            // a foreign key holds that it is there
+            // a foreign key ensures that the organisation exists
             if let Some(row) = self.fetch_optional(statement).await? {
-                memberships.push((membership, node(&row)?));
+                memberships.push((membership, read_organisation(&row)?));
             }
         }
         Ok(memberships)
@@ -134,16 +143,16 @@ impl SqlTransaction {
                  ORDER BY id",
             )))
             .await?;
-        let posts = self
+        let positions = self
             .fetch_all(both(query(
-                "WITH RECURSIVE up (node, above, theirs) AS (
+                "WITH RECURSIVE up (node, above, person_role) AS (
                      SELECT organisation_id, 0, role FROM memberships
                      WHERE issuer = $3 AND subject = $4 AND accepted_at IS NOT NULL
                      UNION ALL
-                     SELECT o.parent_id, up.above + 1, up.theirs FROM up JOIN organisations o ON o.id = up.node
+                     SELECT o.parent_id, up.above + 1, up.person_role FROM up JOIN organisations o ON o.id = up.node
                      WHERE o.parent_id IS NOT NULL
                  )
-                 SELECT m.organisation_id, m.role, up.above, up.theirs FROM up
+                 SELECT m.organisation_id, m.role, up.above, up.person_role FROM up
                  JOIN memberships m ON m.organisation_id = up.node
                  WHERE m.issuer = $1 AND m.subject = $2 AND m.accepted_at IS NOT NULL
                  ORDER BY up.above, m.organisation_id",
@@ -151,7 +160,7 @@ impl SqlTransaction {
             .await?;
         Ok(Relations {
             delegations: delegations.iter().map(delegations::read).collect::<Result<_, _>>()?,
-            posts: posts.iter().map(post).collect::<Result<_, _>>()?,
+            positions: positions.iter().map(read_position).collect::<Result<_, _>>()?,
         })
     }
 
@@ -167,7 +176,7 @@ impl SqlTransaction {
                  SELECT o.parent_id, up.above + 1 FROM up JOIN organisations o ON o.id = up.node
                  WHERE o.parent_id IS NOT NULL
              )
-             SELECT m.organisation_id, m.role, up.above, CAST(NULL AS TEXT) AS theirs FROM up
+             SELECT m.organisation_id, m.role, up.above, CAST(NULL AS TEXT) AS person_role FROM up
              JOIN memberships m ON m.organisation_id = up.node
              WHERE m.issuer = $1 AND m.subject = $2 AND m.accepted_at IS NOT NULL
              ORDER BY up.above",
@@ -176,29 +185,32 @@ impl SqlTransaction {
             .bind(caller.issuer().to_owned())
             .bind(caller.subject().to_owned())
             .bind(organisation.to_string());
-        let posts = self.fetch_all(statement).await?;
-        Ok(Relations { delegations: Vec::new(), posts: posts.iter().map(post).collect::<Result<_, _>>()? })
+        let positions = self.fetch_all(statement).await?;
+        Ok(Relations {
+            delegations: Vec::new(),
+            positions: positions.iter().map(read_position).collect::<Result<_, _>>()?,
+        })
     }
 }
 
 fn bind(statement: Statement, membership: &Membership) -> Statement {
     statement
-        .bind(word(&ROLES, &membership.role))
+        .bind(encode(&ROLES, &membership.role))
         .bind(membership.accepted_at.map(|at| at.0))
         .bind(membership.id.to_string())
 }
 
-fn post(row: &AnyRow) -> Result<Post, StoreError> {
-    let theirs: Option<String> = column(row, "theirs")?;
-    Ok(Post {
+fn read_position(row: &AnyRow) -> Result<Position, StoreError> {
+    let person_role: Option<String> = column(row, "person_role")?;
+    Ok(Position {
         organisation: id(row, "organisation_id")?,
-        role: value(&ROLES, column(row, "role")?)?,
-        above: count(row, "above")?,
-        theirs: theirs.map(|role| value(&ROLES, &role)).transpose()?,
+        role: decode(&ROLES, column(row, "role")?)?,
+        levels_above: count(row, "above")?,
+        person_role: person_role.map(|role| decode(&ROLES, &role)).transpose()?,
     })
 }
 
-fn node(row: &AnyRow) -> Result<Organisation, StoreError> {
+fn read_organisation(row: &AnyRow) -> Result<Organisation, StoreError> {
     Ok(Organisation {
         id: id(row, "id")?,
         name: text(row, "name")?,
@@ -207,12 +219,12 @@ fn node(row: &AnyRow) -> Result<Organisation, StoreError> {
     })
 }
 
-fn place(row: &AnyRow) -> Result<Membership, StoreError> {
+fn read_membership(row: &AnyRow) -> Result<Membership, StoreError> {
     Ok(Membership {
         id: id(row, "id")?,
         organisation: id(row, "organisation_id")?,
-        member: who(row, "issuer", "subject")?,
-        role: value(&ROLES, column(row, "role")?)?,
+        member: principal_id(row, "issuer", "subject")?,
+        role: decode(&ROLES, column(row, "role")?)?,
         accepted_at: optional_time(row, "accepted_at")?,
     })
 }

@@ -4,12 +4,15 @@ use async_trait::async_trait;
 use sqlx::any::AnyRow;
 use sqlx::query;
 
-use super::rows::{before, count, id, money, optional_id, optional_text, optional_time, text, who};
+use super::rows::{
+    count, id, money, optional_id, optional_text, optional_time, principal_id, text, upper_bound,
+};
 use super::transaction::{SqlTransaction, Statement, column};
 use crate::application::ports::{MAX_SCANNED, Page, Products, StoreError};
-use crate::domain::id::ProductId;
-use crate::domain::ownership::Warranted;
-use crate::domain::product::{Product, ProductDetails, StockChange};
+use crate::domain::ownership::Authorized;
+use crate::domain::product::{Product, ProductDetails};
+use crate::domain::stock::StockChange;
+use crate::domain::values::ProductId;
 
 #[async_trait]
 impl Products for SqlTransaction {
@@ -21,7 +24,7 @@ impl Products for SqlTransaction {
         row.as_ref().map(read).transpose()
     }
 
-    async fn insert_product(&mut self, product: &Warranted<Product>) -> Result<(), StoreError> {
+    async fn insert_product(&mut self, product: &Authorized<Product>) -> Result<(), StoreError> {
         let statement = query(
             "INSERT INTO products (id, name, description, price_cents, currency, stock, withdrawn_at, version,
                                    seller_issuer, seller_subject, organisation_id)
@@ -34,18 +37,18 @@ impl Products for SqlTransaction {
         self.execute(statement).await.map(drop)
     }
 
-    async fn update_product(&mut self, product: &Warranted<Product>) -> Result<(), StoreError> {
+    async fn update_product(&mut self, product: &Authorized<Product>) -> Result<(), StoreError> {
         let statement = query(
             "UPDATE products SET name = $2, description = $3, price_cents = $4, currency = $5, stock = $6,
                                  withdrawn_at = $7, version = $8
              WHERE id = $1 AND version = $8 - 1",
         );
-        self.change_one(bind(statement, product)).await
+        self.execute_one(bind(statement, product)).await
     }
 
     async fn change_stock(&mut self, change: StockChange) -> Result<(), StoreError> {
         let statement = query("UPDATE products SET stock = stock + $1, version = version + 1 WHERE id = $2");
-        self.change_one(statement.bind(change.by()).bind(change.product().to_string())).await
+        self.execute_one(statement.bind(change.amount()).bind(change.product().to_string())).await
     }
 
     async fn products(
@@ -60,22 +63,22 @@ impl Products for SqlTransaction {
              ORDER BY id DESC LIMIT $3",
         );
         let statement = statement
-            .bind(before(&page))
+            .bind(upper_bound(&page))
             .bind(pattern(search.unwrap_or_default()))
             .bind(i64::from(page.limit))
             .bind(i64::from(MAX_SCANNED));
         self.fetch_all(statement).await?.iter().map(read).collect()
     }
 
-    async fn scanned_to(&mut self, after: Option<ProductId>) -> Result<Option<ProductId>, StoreError> {
+    async fn last_scanned(&mut self, after: Option<ProductId>) -> Result<Option<ProductId>, StoreError> {
         let statement = query("SELECT id FROM products WHERE id < $1 ORDER BY id DESC LIMIT 1 OFFSET $2");
         let page = Page { after, limit: 1 };
-        let statement = statement.bind(before(&page)).bind(i64::from(MAX_SCANNED - 1));
+        let statement = statement.bind(upper_bound(&page)).bind(i64::from(MAX_SCANNED - 1));
         self.fetch_optional(statement).await?.map(|row| id(&row, "id")).transpose()
     }
 }
 
-/// What contains this, taken by the letter: `%` and `_` are only themselves.
+/// Returns a `LIKE` pattern for texts that contain `search`. `%` and `_` are escaped.
 fn pattern(search: &str) -> String {
     let mut pattern = String::from("%");
     for c in search.to_ascii_lowercase().chars() {
@@ -104,7 +107,7 @@ fn bind(statement: Statement, product: &Product) -> Statement {
 fn read(row: &AnyRow) -> Result<Product, StoreError> {
     Ok(Product {
         id: id(row, "id")?,
-        seller: who(row, "seller_issuer", "seller_subject")?,
+        seller: principal_id(row, "seller_issuer", "seller_subject")?,
         organisation: optional_id(row, "organisation_id")?,
         details: ProductDetails {
             name: text(row, "name")?,

@@ -1,4 +1,4 @@
-//! Values between the domain and the columns.
+//! Conversions between domain values and columns.
 
 use std::str::FromStr;
 
@@ -8,10 +8,8 @@ use sqlx::any::AnyRow;
 use super::transaction::{broken, column};
 use crate::application::ports::{Page, StoreError};
 use crate::domain::delegation::Scope;
-use crate::domain::money::{Currency, Money};
 use crate::domain::organisation::Role;
-use crate::domain::text::Text;
-use crate::domain::time::Timestamp;
+use crate::domain::values::{Currency, Money, Text, Timestamp};
 
 pub(super) fn id<T>(row: &AnyRow, name: &str) -> Result<T, StoreError>
 where
@@ -27,7 +25,7 @@ where
     column::<Option<String>>(row, name)?.map(|id| id.parse().map_err(broken)).transpose()
 }
 
-pub(super) fn who(row: &AnyRow, issuer: &str, subject: &str) -> Result<PrincipalId, StoreError> {
+pub(super) fn principal_id(row: &AnyRow, issuer: &str, subject: &str) -> Result<PrincipalId, StoreError> {
     Ok(PrincipalId::new(column::<&str>(row, issuer)?, column::<&str>(row, subject)?))
 }
 
@@ -64,19 +62,19 @@ pub(super) const ROLES: [(Role, &str); 3] =
 pub(super) const SCOPES: [(Scope, &str); 2] =
     [(Scope::Reading, "reading"), (Scope::Everything, "everything")];
 
-/// The word for a value.
-pub(super) fn word<T: PartialEq>(words: &[(T, &'static str)], value: &T) -> &'static str {
+/// Returns the stored text of a value.
+pub(super) fn encode<T: PartialEq>(words: &[(T, &'static str)], value: &T) -> &'static str {
     words.iter().find(|(v, _)| v == value).map_or("", |(_, word)| word)
 }
 
-/// The value of a word.
-pub(super) fn value<T: Copy>(words: &[(T, &str)], word: &str) -> Result<T, StoreError> {
+/// Parses the stored text of a value.
+pub(super) fn decode<T: Copy>(words: &[(T, &str)], word: &str) -> Result<T, StoreError> {
     let found = words.iter().find(|(_, w)| *w == word);
-    found.map(|(value, _)| *value).ok_or_else(|| broken(format!("`{word}` is not one of the words for it")))
+    found.map(|(value, _)| *value).ok_or_else(|| broken(format!("`{word}` is not an expected value")))
 }
 
-/// Before which id a page begins. Lists go backwards: the latest first.
-pub(super) fn before<Id: ToString>(page: &Page<Id>) -> String {
+/// Returns the exclusive upper bound of a page's ids. Lists are sorted newest first.
+pub(super) fn upper_bound<Id: ToString>(page: &Page<Id>) -> String {
     // `~` sorts after every hexadecimal digit
     page.after.as_ref().map_or_else(|| "~".to_owned(), ToString::to_string)
 }

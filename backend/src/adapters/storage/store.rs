@@ -1,7 +1,5 @@
-//! The store: connections, and the transactions that are begun on them.
+//! The store: connection pools and the transactions on them.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,74 +8,74 @@ use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::migrate::MigrateError;
 use sqlx::{AnyConnection, AnyPool, Connection as _, Executor as _, Row as _};
 
-use super::dialect::Dialect;
-use super::postgres::POSTGRES;
-use super::sqlite::SQLITE;
-use super::transaction::SqlTransaction;
+use super::dialect::{Dialect, POSTGRES, SQLITE};
+use super::transaction::{ActiveKey, ActiveKeys, SqlTransaction};
 use crate::application::ports::{IdempotencyKey, Store, StoreError, Transaction};
 
-/// How long a request waits for a connection before it is told to come back later.
+/// Time limit for a request to get a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// How many may read at the same time.
-const READERS: u32 = 8;
+/// Maximum number of connections that only read.
+const MAX_READERS: u32 = 8;
 
-/// SQLite or PostgreSQL.
+/// SQLite or PostgreSQL database.
 pub struct SqlStore {
     dialect: &'static Dialect,
     url: String,
     readers: AnyPool,
     writers: AnyPool,
-    claims: Claims,
+    active_keys: ActiveKeys,
 }
 
-/// Why there is no storage.
+/// Reason why the database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// No such kind.
-    #[error("the database URL must begin with `sqlite:` or `postgres:`")]
+    /// The URL has an unknown scheme.
+    #[error("the scheme of the database URL must be `sqlite:` or `postgres:`")]
     Scheme,
-    /// A transaction must see what another committed, and each connection would have a memory of its own.
-    #[error("a SQLite database in memory cannot be used: name a file")]
+    /// Each connection would have a database of its own, so no transaction would see another's
+    /// commits.
+    #[error("a SQLite database in memory is not supported: name a file")]
     Memory,
-    /// Not one that the driver understands.
-    #[error("the database URL cannot be understood")]
+    /// The driver rejects the URL.
+    #[error("the database URL is not valid")]
     Url(#[source] sqlx::Error),
-    /// The schema could not be brought up to date.
+    /// A migration failed.
     #[error("the migrations could not be applied")]
     Migration(#[from] MigrateError),
 }
 
 impl OpenError {
-    /// Whether the same may succeed later.
-    pub fn may_pass(&self) -> bool {
+    /// Returns whether opening the database may succeed later.
+    pub fn is_transient(&self) -> bool {
         matches!(self, Self::Migration(MigrateError::Execute(_)))
     }
 }
 
 impl SqlStore {
-    /// Names the database. Connections are made when they are needed, so this succeeds while it is down.
+    /// Creates the connection pools. They connect lazily, so this succeeds while the database is
+    /// down.
     ///
     /// # Errors
-    /// If the URL is not one.
+    /// If the URL is not valid.
     pub fn open(url: &str) -> Result<Self, OpenError> {
         install_default_drivers();
         let (dialect, url) = match url.split_once(':') {
             Some(("sqlite", _)) if url.contains(":memory:") || url.contains("mode=memory") => {
                 return Err(OpenError::Memory);
             }
-            // a file that is not there yet is made
+            // `mode=rwc` creates a missing file
             Some(("sqlite", _)) if url.contains('?') => (&SQLITE, url.to_owned()),
             Some(("sqlite", _)) => (&SQLITE, format!("{url}?mode=rwc")),
             Some(("postgres" | "postgresql", _)) => (&POSTGRES, url.to_owned()),
             _ => return Err(OpenError::Scheme),
         };
-        let pool = |size, greetings: [&'static [&'static str]; 2]| {
+        let pool = |size, statements: [&'static [&'static str]; 2]| {
             AnyPoolOptions::new()
                 .max_connections(size)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
                 .after_connect(move |connection, _| {
                     Box::pin(async move {
-                        for statement in greetings.into_iter().flatten() {
+                        for statement in statements.into_iter().flatten() {
                             connection.execute(*statement).await?;
                         }
                         Ok(())
@@ -86,24 +84,25 @@ impl SqlStore {
                 .connect_lazy(&url)
                 .map_err(OpenError::Url)
         };
-        let readers = pool(READERS, [dialect.greeting, dialect.reader_greeting])?;
-        let writers = pool(dialect.writers, [dialect.greeting, &[]])?;
-        Ok(Self { dialect, url, readers, writers, claims: Claims::default() })
+        let readers = pool(MAX_READERS, [dialect.on_connect, dialect.on_connect_read_only])?;
+        let writers = pool(dialect.max_writers, [dialect.on_connect, &[]])?;
+        Ok(Self { dialect, url, readers, writers, active_keys: ActiveKeys::default() })
     }
 
-    /// Brings the schema up to date. Several may try at the same time.
+    /// Migrates the schema. Several processes may do so concurrently.
     ///
     /// # Errors
-    /// If the database cannot be reached, or a migration fails or was changed after it was applied.
+    /// If the database is unreachable, or a migration fails or differs from the one that was
+    /// applied.
     pub async fn migrate(&self) -> Result<(), OpenError> {
-        // on a connection of its own, which no timeout of a request's cuts off
+        // on a connection of its own, to which no timeout of requests applies
         let mut connection = AnyConnection::connect(&self.url).await.map_err(MigrateError::from)?;
         self.dialect.migrations.run(&mut connection).await?;
         connection.close().await.map_err(MigrateError::from)?;
         Ok(())
     }
 
-    /// Ends the connections, once what is under way on them has ended.
+    /// Closes the connections when their transactions have ended.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writers.close().await;
@@ -114,10 +113,10 @@ impl SqlStore {
         pool: &AnyPool,
         statement: &'static str,
         writes: bool,
-        claim: Option<Claim>,
+        active_key: Option<ActiveKey>,
     ) -> Result<SqlTransaction, StoreError> {
         let tx = pool.begin_with(statement).await.map_err(|error| self.dialect.error(error))?;
-        Ok(SqlTransaction::new(tx, self.dialect, writes, claim))
+        Ok(SqlTransaction::new(tx, self.dialect, writes, active_key))
     }
 }
 
@@ -131,12 +130,16 @@ impl Store for SqlStore {
         Ok(Box::new(self.begin(&self.writers, self.dialect.begin_write, true, None).await?))
     }
 
-    async fn write_alone(&self, key: &IdempotencyKey) -> Result<Option<Box<dyn Transaction>>, StoreError> {
-        // twins in this process are told apart here, those in other processes by the database
-        let Some(claim) = self.claims.take(key) else { return Ok(None) };
-        let mut tx = self.begin(&self.writers, self.dialect.begin_write, true, Some(claim)).await?;
+    async fn write_exclusive(
+        &self,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Box<dyn Transaction>>, StoreError> {
+        // the set detects concurrent requests in this process, the database those in other
+        // processes
+        let Some(active_key) = self.active_keys.take(key) else { return Ok(None) };
+        let mut tx = self.begin(&self.writers, self.dialect.begin_write, true, Some(active_key)).await?;
         if let Some(try_lock) = self.dialect.try_lock {
-            let row = tx.fetch_optional(sqlx::query(try_lock).bind(lock_number(key))).await?;
+            let row = tx.fetch_optional(sqlx::query(try_lock).bind(lock_id(key))).await?;
             let taken = row.map(|row| row.try_get("taken")).transpose();
             if taken.map_err(|error| self.dialect.error(error))? != Some(true) {
                 return Ok(None);
@@ -153,41 +156,19 @@ impl Store for SqlStore {
         if usize::try_from(applied) == Ok(self.dialect.migrations.iter().count()) {
             Ok(())
         } else {
-            Err(StoreError::Unavailable("migrations are missing, or newer than this program".into()))
+            Err(StoreError::Unavailable("the applied migrations are not those of this program".into()))
         }
     }
 }
 
-/// The number of the database's lock for a key. Two keys of one number would only be told to come back later.
-fn lock_number(key: &IdempotencyKey) -> i64 {
+/// Returns the number of the database's lock for a key. If two keys collide, one of the requests
+/// gets a conflict and is retried.
+fn lock_id(key: &IdempotencyKey) -> i64 {
     let mut hash = Sha256::new();
-    for part in [key.who.issuer(), key.who.subject(), key.method, key.route, &key.key] {
+    for part in [key.principal.issuer(), key.principal.subject(), key.method, key.route, &key.key] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
     let digest: [u8; 32] = hash.finalize().into();
     digest.iter().take(8).fold(0, |number, byte| number << 8 | i64::from(*byte))
-}
-
-/// The keys that are being worked on in this process.
-#[derive(Clone, Default)]
-struct Claims(Arc<Mutex<HashSet<IdempotencyKey>>>);
-
-/// One of them, until it is dropped.
-pub(super) struct Claim {
-    key: IdempotencyKey,
-    claims: Claims,
-}
-
-impl Claims {
-    fn take(&self, key: &IdempotencyKey) -> Option<Claim> {
-        let fresh = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
-        fresh.then(|| Claim { key: key.clone(), claims: self.clone() })
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        self.claims.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
-    }
 }

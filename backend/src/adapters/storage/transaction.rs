@@ -1,4 +1,7 @@
-//! One transaction on either database, and the few ways in which the other files talk to it.
+//! Transaction on either database, and the helpers that run statements in it.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use sqlx::any::{AnyArguments, AnyRow};
@@ -6,18 +9,17 @@ use sqlx::query::Query;
 use sqlx::{Any, Row as _};
 
 use super::dialect::Dialect;
-use super::store::Claim;
-use crate::application::ports::{StoreError, Transaction};
+use crate::application::ports::{IdempotencyKey, StoreError, Transaction};
 
 pub(super) type Statement = Query<'static, Any, AnyArguments>;
 
-/// Rolled back if it is dropped.
+/// Transaction. Dropping it rolls it back.
 pub(super) struct SqlTransaction {
     tx: sqlx::Transaction<'static, Any>,
     dialect: &'static Dialect,
     writes: bool,
-    /// Given back when the transaction has ended.
-    _claim: Option<Claim>,
+    /// released when the transaction has ended
+    _active_key: Option<ActiveKey>,
 }
 
 impl SqlTransaction {
@@ -25,12 +27,12 @@ impl SqlTransaction {
         tx: sqlx::Transaction<'static, Any>,
         dialect: &'static Dialect,
         writes: bool,
-        claim: Option<Claim>,
+        active_key: Option<ActiveKey>,
     ) -> Self {
-        Self { tx, dialect, writes, _claim: claim }
+        Self { tx, dialect, writes, _active_key: active_key }
     }
 
-    /// How many rows it touched.
+    /// Executes a statement. Returns the number of affected rows.
     pub(super) async fn execute(&mut self, statement: Statement) -> Result<u64, StoreError> {
         let done = statement.execute(&mut *self.tx).await;
         Ok(done.map_err(|error| self.dialect.error(error))?.rows_affected())
@@ -47,7 +49,8 @@ impl SqlTransaction {
         statement.fetch_all(&mut *self.tx).await.map_err(|error| self.dialect.error(error))
     }
 
-    /// Where other writers are at work, keeps what is about to be loaded from them. `statement` ends in `FOR UPDATE`.
+    /// Locks the row that is about to be loaded, if several writers run concurrently. `statement`
+    /// ends in `FOR UPDATE`.
     pub(super) async fn lock(&mut self, statement: &'static str, id: String) -> Result<(), StoreError> {
         if self.writes && self.dialect.locks_rows {
             self.fetch_optional(sqlx::query(statement).bind(id)).await?;
@@ -55,8 +58,8 @@ impl SqlTransaction {
         Ok(())
     }
 
-    /// Changes exactly one row, which must be the one that was loaded.
-    pub(super) async fn change_one(&mut self, statement: Statement) -> Result<(), StoreError> {
+    /// Changes exactly one row: the version that was loaded.
+    pub(super) async fn execute_one(&mut self, statement: Statement) -> Result<(), StoreError> {
         match self.execute(statement).await? {
             1 => Ok(()),
             _ => Err(StoreError::Stale),
@@ -72,7 +75,7 @@ impl Transaction for SqlTransaction {
     }
 }
 
-/// A column, by its name.
+/// Decodes a column.
 pub(super) fn column<'r, T>(row: &'r AnyRow, name: &str) -> Result<T, StoreError>
 where
     T: sqlx::Decode<'r, Any> + sqlx::Type<Any>,
@@ -80,7 +83,31 @@ where
     row.try_get(name).map_err(broken)
 }
 
-/// What is stored cannot be understood.
+/// Creates the error of stored data that cannot be read.
 pub(super) fn broken(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
     StoreError::Broken(error.into())
+}
+
+/// The idempotency keys of requests in progress in this process.
+#[derive(Clone, Default)]
+pub(super) struct ActiveKeys(Arc<Mutex<HashSet<IdempotencyKey>>>);
+
+/// One key in progress. Dropping it releases the key.
+pub(super) struct ActiveKey {
+    key: IdempotencyKey,
+    active_keys: ActiveKeys,
+}
+
+impl ActiveKeys {
+    /// Takes a key. Returns `None` if it is in progress.
+    pub(super) fn take(&self, key: &IdempotencyKey) -> Option<ActiveKey> {
+        let fresh = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+        fresh.then(|| ActiveKey { key: key.clone(), active_keys: self.clone() })
+    }
+}
+
+impl Drop for ActiveKey {
+    fn drop(&mut self) {
+        self.active_keys.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+    }
 }

@@ -2,30 +2,27 @@
 
 use std::time::Duration;
 
-use backend::domain::delegation::{Delegation, Scope};
-use backend::domain::id::{DelegationId, MembershipId, OrganisationId};
-use backend::domain::organisation::Role;
-use backend::domain::ownership::{
-    AcceptMembership, AddDepartment, AllOrders, Bond, EndMembership, InviteMember, ListAllOrders,
-    RevokeDelegation,
-};
-use backend::domain::text::Text;
+use backend::domain::delegation::{Delegation, RevokeDelegation, Scope};
+use backend::domain::order::{AllOrders, ListAllOrders};
+use backend::domain::organisation::{AcceptMembership, AddDepartment, EndMembership, InviteMember, Role};
+use backend::domain::relations::Relationship;
+use backend::domain::values::{DelegationId, MembershipId, OrganisationId, Text};
 
 use crate::on_each_store;
 
 use super::*;
 
 on_each_store![
-    pages_have_everything_once_the_latest_first,
-    a_search_is_taken_by_the_letter_in_any_case,
-    one_page_of_a_search_reads_a_bounded_number_of_products,
-    relations_are_what_is_on_record_and_accepted,
+    pages_list_every_item_once_newest_first,
+    a_search_is_literal_and_case_insensitive,
+    a_search_page_scans_a_bounded_number_of_products,
+    relations_contain_delegations_and_accepted_memberships,
 ];
 
-async fn pages_have_everything_once_the_latest_first(store: AnyStore) {
+async fn pages_list_every_item_once_newest_first(store: AnyStore) {
     let (alice, sam, root) = (Person::customer("alice"), Person::seller("sam"), Person::admin("root"));
     let tea = new_product(&sam, "Tea", 5);
-    stored_product(&store, &tea).await;
+    insert_product(&store, &tea).await;
     let mut placed = Vec::new();
     let mut tx = write(&store).await;
     for _ in 0..7 {
@@ -36,14 +33,14 @@ async fn pages_have_everything_once_the_latest_first(store: AnyStore) {
     tx.commit().await.unwrap();
     placed.reverse();
 
-    let everybodys = own::<ListAllOrders>(AllOrders, &root);
-    for all_of_them in [false, true] {
+    let permit_for_all = own::<ListAllOrders>(AllOrders, &root);
+    for as_admin in [false, true] {
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
             let mut tx = store.read().await.unwrap();
             let page = Page { after, limit: 3 };
-            let orders = if all_of_them {
-                tx.all_orders(&everybodys, page).await.unwrap()
+            let orders = if as_admin {
+                tx.all_orders(&permit_for_all, page).await.unwrap()
             } else {
                 tx.orders_of(&alice.id(), NOW, page).await.unwrap()
             };
@@ -58,10 +55,10 @@ async fn pages_have_everything_once_the_latest_first(store: AnyStore) {
     }
 }
 
-async fn a_search_is_taken_by_the_letter_in_any_case(store: AnyStore) {
+async fn a_search_is_literal_and_case_insensitive(store: AnyStore) {
     let sam = Person::seller("sam");
     for name in ["100% Arabica", "100 Arabica", "snake_case", "snakeXcase", "wow!", "wow"] {
-        stored_product(&store, &new_product(&sam, name, 1)).await;
+        insert_product(&store, &new_product(&sam, name, 1)).await;
     }
     for (search, expected) in [
         ("arabica", 2),
@@ -79,11 +76,11 @@ async fn a_search_is_taken_by_the_letter_in_any_case(store: AnyStore) {
     }
 }
 
-async fn one_page_of_a_search_reads_a_bounded_number_of_products(store: AnyStore) {
+async fn a_search_page_scans_a_bounded_number_of_products(store: AnyStore) {
     let sam = Person::seller("sam");
     let mut tx = write(&store).await;
     let mut ids = Vec::new();
-    // the only one that is found is the oldest
+    // the only match is the oldest product
     for name in std::iter::once("needle").chain(std::iter::repeat_n("hay", 2 * MAX_SCANNED as usize)) {
         let product = new_product(&sam, name, 1);
         tx.insert_product(&product).await.unwrap();
@@ -98,62 +95,72 @@ async fn one_page_of_a_search_reads_a_bounded_number_of_products(store: AnyStore
         assert_eq!(found, [], "beyond what a page reads");
         let page = Page { after, limit: 100 };
         found = tx.products(Some("needle"), page).await.unwrap().iter().map(|product| product.id).collect();
-        after = tx.scanned_to(after).await.unwrap();
+        after = tx.last_scanned(after).await.unwrap();
         assert_eq!(after, expected);
     }
     assert_eq!(found, [ids[2 * bound]]);
 }
 
-async fn relations_are_what_is_on_record_and_accepted(store: AnyStore) {
+async fn relations_contain_delegations_and_accepted_memberships(store: AnyStore) {
     let (sam, bob, carol) = (Person::seller("sam"), Person::customer("bob"), Person::customer("carol"));
     let mut tx = write(&store).await;
-    let (company, _) = founded(&mut *tx, "Company", &sam).await;
+    let (company, _) = insert_company(&mut *tx, "Company", &sam).await;
     let id = company.id;
-    let posts = tx.relations(&sam.id(), Bond::Organisation(id)).await.unwrap();
+    let positions = tx.relations(&sam.id(), Relationship::Organisation(id)).await.unwrap();
     assert_eq!(
-        posts.posts.iter().map(|post| (post.role, post.above)).collect::<Vec<_>>(),
+        positions.positions.iter().map(|position| (position.role, position.levels_above)).collect::<Vec<_>>(),
         [(Role::Manager, 0)]
     );
-    let department = permit::<AddDepartment>((*company).clone(), &sam, &posts)
+    let department = permit::<AddDepartment>((*company).clone(), &sam, &positions)
         .add(OrganisationId(Uuid::now_v7()), Text::new("Department").unwrap())
         .unwrap();
     tx.insert_organisation(&department).await.unwrap();
-    let posts = tx.relations(&sam.id(), Bond::Organisation(department.id)).await.unwrap();
+    let positions = tx.relations(&sam.id(), Relationship::Organisation(department.id)).await.unwrap();
     assert_eq!(
-        posts.posts.iter().map(|post| (post.role, post.above)).collect::<Vec<_>>(),
+        positions.positions.iter().map(|position| (position.role, position.levels_above)).collect::<Vec<_>>(),
         [(Role::Manager, 1)]
     );
-    let invited = permit::<InviteMember>((*department).clone(), &sam, &posts).invite(
+    let invited = permit::<InviteMember>((*department).clone(), &sam, &positions).invite(
         MembershipId(Uuid::now_v7()),
         bob.id(),
         Role::Editor,
     );
     tx.insert_membership(&invited).await.unwrap();
-    assert_eq!(tx.relations(&sam.id(), Bond::Person(&bob.id())).await.unwrap(), Relations::default());
+    assert_eq!(tx.relations(&sam.id(), Relationship::Person(&bob.id())).await.unwrap(), Relations::default());
     assert_eq!(
-        tx.relations(&bob.id(), Bond::Organisation(department.id)).await.unwrap(),
+        tx.relations(&bob.id(), Relationship::Organisation(department.id)).await.unwrap(),
         Relations::default()
     );
     let accepted = own::<AcceptMembership>((*invited).clone(), &bob).accept(NOW).unwrap();
     tx.update_membership(&accepted).await.unwrap();
-    let above_bob = tx.relations(&sam.id(), Bond::Person(&bob.id())).await.unwrap();
-    let seen: Vec<_> = above_bob.posts.iter().map(|post| (post.role, post.above, post.theirs)).collect();
+    let above_bob = tx.relations(&sam.id(), Relationship::Person(&bob.id())).await.unwrap();
+    let seen: Vec<_> = above_bob
+        .positions
+        .iter()
+        .map(|position| (position.role, position.levels_above, position.person_role))
+        .collect();
     assert_eq!(seen, [(Role::Manager, 1, Some(Role::Editor))]);
-    // downwards only: bob's place is below the company's
-    assert_eq!(tx.relations(&bob.id(), Bond::Organisation(id)).await.unwrap(), Relations::default());
-    assert_eq!(tx.relations(&bob.id(), Bond::Person(&sam.id())).await.unwrap(), Relations::default());
+    // roles apply downwards only: bob's organisation is below the company
+    assert_eq!(tx.relations(&bob.id(), Relationship::Organisation(id)).await.unwrap(), Relations::default());
+    assert_eq!(tx.relations(&bob.id(), Relationship::Person(&sam.id())).await.unwrap(), Relations::default());
 
     let until = NOW.plus(Duration::from_hours(1));
     let id = DelegationId(Uuid::now_v7());
     let delegation =
         Delegation::grant(id, &bob.principal(), carol.id(), Scope::Everything, until, NOW).unwrap();
     tx.insert_delegation(&delegation).await.unwrap();
-    let granted = tx.relations(&carol.id(), Bond::Person(&bob.id())).await.unwrap();
+    let granted = tx.relations(&carol.id(), Relationship::Person(&bob.id())).await.unwrap();
     assert_eq!(granted.delegations, [(*delegation).clone()]);
-    assert_eq!(tx.relations(&bob.id(), Bond::Person(&carol.id())).await.unwrap(), Relations::default());
+    assert_eq!(
+        tx.relations(&bob.id(), Relationship::Person(&carol.id())).await.unwrap(),
+        Relations::default()
+    );
 
     tx.delete_delegation(&own::<RevokeDelegation>((*delegation).clone(), &bob)).await.unwrap();
     tx.delete_membership(&own::<EndMembership>((*accepted).clone(), &bob)).await.unwrap();
-    assert_eq!(tx.relations(&carol.id(), Bond::Person(&bob.id())).await.unwrap(), Relations::default());
-    assert_eq!(tx.relations(&sam.id(), Bond::Person(&bob.id())).await.unwrap(), Relations::default());
+    assert_eq!(
+        tx.relations(&carol.id(), Relationship::Person(&bob.id())).await.unwrap(),
+        Relations::default()
+    );
+    assert_eq!(tx.relations(&sam.id(), Relationship::Person(&bob.id())).await.unwrap(), Relations::default());
 }

@@ -1,43 +1,42 @@
-//! What was written is read again.
+//! Stored values are read back unchanged.
 
 use std::time::Duration;
 
 use backend::domain::audit::{AuditRecord, Outcome};
 use backend::domain::delegation::{Delegation, Scope};
-use backend::domain::id::{AuditId, CoOwnerId, DelegationId, MembershipId, OrganisationId};
-use backend::domain::organisation::Role;
-use backend::domain::ownership::{
-    AddCoOwner, AddDepartment, AddProduct, Bond, InviteMember, Operation, ShipOrder,
-};
-use backend::domain::text::Text;
+use backend::domain::order::{AddCoOwner, ShipOrder};
+use backend::domain::organisation::{AddDepartment, AddProduct, InviteMember, Role};
+use backend::domain::ownership::Operation;
+use backend::domain::relations::Relationship;
+use backend::domain::values::{AuditId, CoOwnerId, DelegationId, MembershipId, OrganisationId, Text};
 
 use crate::on_each_store;
 
 use super::*;
 
-on_each_store![what_was_written_is_read_again_to_the_letter,];
+on_each_store![stored_values_are_read_back_unchanged,];
 
-async fn what_was_written_is_read_again_to_the_letter(store: AnyStore) {
+async fn stored_values_are_read_back_unchanged(store: AnyStore) {
     let (alice, bob, sam) =
         (Person::customer("Ålice \"O'Hara\" \\ %_"), Person::customer("bob"), Person::seller("sam"));
     let mut details = details("Tee für Löwen 🦁", 99_999_999_999, 1_000_000);
     details.description = Some(Text::new("two\nlines\tand a tab").unwrap());
     let tea = Product::offer(ProductId(Uuid::now_v7()), &sam.principal(), details);
     let mut tx = write(&store).await;
-    let (company, manager) = founded(&mut *tx, "Löwe & Söhne", &sam).await;
-    let posts = tx.relations(&sam.id(), Bond::Organisation(company.id)).await.unwrap();
-    let team = permit::<AddDepartment>((*company).clone(), &sam, &posts)
+    let (company, manager) = insert_company(&mut *tx, "Löwe & Söhne", &sam).await;
+    let positions = tx.relations(&sam.id(), Relationship::Organisation(company.id)).await.unwrap();
+    let team = permit::<AddDepartment>((*company).clone(), &sam, &positions)
         .add(OrganisationId(Uuid::now_v7()), Text::new("Team").unwrap())
         .unwrap();
     tx.insert_organisation(&team).await.unwrap();
-    let invited = permit::<InviteMember>((*company).clone(), &sam, &posts).invite(
+    let invited = permit::<InviteMember>((*company).clone(), &sam, &positions).invite(
         MembershipId(Uuid::now_v7()),
         bob.id(),
         Role::Editor,
     );
     tx.insert_membership(&invited).await.unwrap();
     tx.insert_product(&tea).await.unwrap();
-    let cup = permit::<AddProduct>((*company).clone(), &sam, &posts)
+    let cup = permit::<AddProduct>((*company).clone(), &sam, &positions)
         .offer(ProductId(Uuid::now_v7()), crate::support::shop::details("Cup", 1, 10));
     tx.insert_product(&cup).await.unwrap();
     let order = new_order(&alice, &[&cup, &tea]);
@@ -61,7 +60,7 @@ async fn what_was_written_is_read_again_to_the_letter(store: AnyStore) {
     let record = AuditRecord {
         id: AuditId(Uuid::now_v7()),
         at: NOW,
-        who: bob.id(),
+        principal: bob.id(),
         operation: Operation::ReadOrder,
         resource: "order 1".to_owned(),
         outcome: Outcome::Rejected,

@@ -1,4 +1,4 @@
-//! Databases to test on: a SQLite file of one's own, a PostgreSQL database of one's own on the server that
+//! Test databases: a new SQLite file, or a new database on the PostgreSQL server that
 //! `PORTCULLIS_TEST_POSTGRES` names.
 
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Executor as _};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// The environment variable with the URL of a PostgreSQL server on which databases can be made.
+/// Environment variable with the URL of a PostgreSQL server on which databases can be created.
 pub const POSTGRES: &str = "PORTCULLIS_TEST_POSTGRES";
 
 pub struct Database {
@@ -29,7 +29,8 @@ impl Database {
         Self::open(url, Keep::File { _directory: directory }).await
     }
 
-    /// A new database. Tests that use one are ignored unless they are asked for: `cargo xtask test postgres`.
+    /// Creates a database. Tests that use one are ignored by default: run `cargo xtask test
+    /// postgres`.
     pub async fn postgres() -> Self {
         let server = std::env::var(POSTGRES);
         let server = server.unwrap_or_else(|_| panic!("{POSTGRES} must be the URL of a PostgreSQL server"));
@@ -49,7 +50,7 @@ impl Database {
         Self { url, store: Arc::new(store), _keep: keep }
     }
 
-    /// Runs SQL past the service.
+    /// Executes SQL without the service.
     pub async fn execute(&self, sql: impl Into<String>) -> Result<(), sqlx::Error> {
         let mut connection = AnyConnection::connect(&self.url).await?;
         connection.execute(AssertSqlSafe(sql.into())).await?;
@@ -59,7 +60,7 @@ impl Database {
 
 async fn command(server: &str, sql: String) {
     sqlx::any::install_default_drivers();
-    let mut connection = AnyConnection::connect(server).await.expect("the PostgreSQL server answers");
+    let mut connection = AnyConnection::connect(server).await.expect("the PostgreSQL server responses");
     connection.execute(AssertSqlSafe(sql)).await.unwrap();
     connection.close().await.unwrap();
 }
@@ -68,7 +69,7 @@ impl Drop for Keep {
     fn drop(&mut self) {
         if let Self::Server { server, name } = self {
             let (server, sql) = (server.clone(), format!("DROP DATABASE {name} WITH (FORCE)"));
-            // the test's own runtime is on its way out
+            // the runtime of the test is shutting down, so the drop needs its own
             let dropping = std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 runtime.block_on(command(&server, sql));
@@ -78,7 +79,7 @@ impl Drop for Keep {
     }
 }
 
-/// A test of a store for each store there is, the one in memory among them.
+/// Declares a test for each store, including the one in memory.
 #[macro_export]
 macro_rules! on_each_store {
     ($($name:ident),+ $(,)?) => {
@@ -104,7 +105,7 @@ macro_rules! on_each_store {
     };
 }
 
-/// A test for each database.
+/// Declares a test for each database.
 #[macro_export]
 macro_rules! on_each_database {
     ($($name:ident),+ $(,)?) => {

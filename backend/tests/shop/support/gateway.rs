@@ -1,5 +1,5 @@
-//! The gateway's side: people, and the assertions that it mints for them. There is no other way to a principal, for tests
-//! neither.
+//! The gateway's side: people, and the assertions that it mints for them. Tests have no other way
+//! to get a principal, either.
 
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,7 +12,7 @@ pub const PROVIDER: &str = "https://idp.example/realms/shop";
 
 static KEY: LazyLock<SigningKey> = LazyLock::new(|| key(7));
 
-/// A key of the gateway's; tests that say nothing of keys use the one of seed 7.
+/// A key of the gateway. The default key has seed 7.
 pub fn key(seed: u8) -> SigningKey {
     SigningKey::from_seed_base64url(&BASE64URL.encode([seed; 32])).unwrap()
 }
@@ -25,7 +25,7 @@ pub fn verifier() -> AssertionVerifier {
     AssertionVerifier::from_jwks(&public_jwks(), "portcullis", "shop").unwrap()
 }
 
-/// Somebody with a token.
+/// A person with a token.
 #[derive(Clone, Debug)]
 pub struct Person {
     pub issuer: String,
@@ -51,7 +51,7 @@ impl Person {
         Self::new(subject, &["admin"])
     }
 
-    /// The one of that name at another provider: somebody else.
+    /// The same subject at another issuer: another person.
     pub fn of(mut self, issuer: &str) -> Self {
         issuer.clone_into(&mut self.issuer);
         self
@@ -69,7 +69,7 @@ impl Person {
         self.minted(&KEY, method, row, audience, issued_at)
     }
 
-    /// As a gateway with this key hands them on.
+    /// Mints an assertion with this key.
     pub fn assertion_by(&self, key: &SigningKey, method: &str, row: &str) -> String {
         self.minted(key, method, row, "shop", unix_time())
     }
@@ -90,7 +90,7 @@ impl Person {
         assertion.mint(key).unwrap()
     }
 
-    /// For tests below HTTP: minted and verified like any other.
+    /// Returns the principal of a minted and verified assertion, for tests without HTTP.
     pub fn principal(&self) -> Principal {
         let now = unix_time();
         let assertion = self.assertion("GET", "/");

@@ -1,4 +1,4 @@
-//! The service, driven through its router as the gateway drives it.
+//! The service behind its router, called as the gateway calls it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
-use backend::adapters::clock::SystemClock;
-use backend::adapters::http::{App, Limits, Metrics, Shares, app};
+use backend::adapters::SystemClock;
+use backend::adapters::http::{App, Limits, Metrics, RequestQuota, app};
 use backend::application::ports::Store;
 use backend::application::{Settings, Shop};
 use backend::{ROUTES, Route};
@@ -23,7 +23,7 @@ pub struct Service {
 }
 
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Value,
@@ -40,7 +40,7 @@ pub fn state(store: Arc<dyn Store>, settings: Settings) -> App {
             bodies: Arc::new(Semaphore::new(1000)),
             time: Duration::from_secs(30),
             concurrency: Arc::new(Semaphore::new(1000)),
-            shares: Shares::new(1000, 1000),
+            quota: RequestQuota::new(1000, 1000),
         },
         subject_salt: None,
     }
@@ -59,15 +59,15 @@ impl Service {
         Self { router: app(state) }
     }
 
-    pub async fn get(&self, who: &Person, path: &str) -> Answer {
+    pub async fn get(&self, who: &Person, path: &str) -> Response {
         self.call(who, "GET", path, &[], None).await
     }
 
-    pub async fn post(&self, who: &Person, path: &str, body: Value) -> Answer {
+    pub async fn post(&self, who: &Person, path: &str, body: Value) -> Response {
         self.call(who, "POST", path, &[], Some(body)).await
     }
 
-    /// A request as the gateway hands it on: with an assertion for the row that it found.
+    /// Sends a request as the gateway forwards it: with an assertion for the route.
     pub async fn call(
         &self,
         who: &Person,
@@ -75,20 +75,20 @@ impl Service {
         path: &str,
         headers: &[(&str, &str)],
         body: Option<Value>,
-    ) -> Answer {
+    ) -> Response {
         let assertion = who.assertion(method, row(method, path));
         let headers: Vec<_> = headers.iter().copied().chain([("x-auth-principal", &*assertion)]).collect();
         self.send(method, path, &headers, body.map(|body| body.to_string()).unwrap_or_default()).await
     }
 
-    /// A request as it is.
+    /// Sends a request without an assertion.
     pub async fn send(
         &self,
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
         body: impl Into<Body>,
-    ) -> Answer {
+    ) -> Response {
         let mut request = Request::builder().method(method).uri(path);
         if matches!(method, "POST" | "PUT") && !headers.iter().any(|(name, _)| *name == "content-type") {
             request = request.header("content-type", "application/json");
@@ -105,23 +105,23 @@ impl Service {
         } else {
             serde_json::from_slice(&body).unwrap_or_else(|_| json!(String::from_utf8_lossy(&body)))
         };
-        Answer { status: parts.status, headers: parts.headers, body }
+        Response { status: parts.status, headers: parts.headers, body }
     }
 
-    /// A product of the seller's: its id.
+    /// Adds a product. Returns its id.
     pub async fn product(&self, seller: &Person, cents: i64, stock: u32) -> String {
         let body = json!({ "name": "Tea", "price": { "cents": cents, "currency": "EUR" }, "stock": stock });
         self.post(seller, "/products", body).await.created()
     }
 
-    /// An order of the customer's: its id.
+    /// Places an order. Returns its id.
     pub async fn order(&self, customer: &Person, product: &str, quantity: u32) -> String {
         self.post(customer, "/orders", lines(product, quantity)).await.created()
     }
 
     pub async fn stock(&self, product: &str) -> i64 {
-        let answer = self.send("GET", &format!("/products/{product}"), &[], "").await;
-        answer.body["stock"].as_i64().unwrap_or_else(|| panic!("{answer:?}"))
+        let response = self.send("GET", &format!("/products/{product}"), &[], "").await;
+        response.body["stock"].as_i64().unwrap_or_else(|| panic!("{response:?}"))
     }
 }
 
@@ -129,14 +129,14 @@ pub fn lines(product: &str, quantity: u32) -> Value {
     json!({ "lines": [{ "product_id": product, "quantity": quantity }] })
 }
 
-impl Answer {
+impl Response {
     #[track_caller]
     pub fn is(self, status: u16) -> Self {
         assert_eq!(self.status.as_u16(), status, "{self:?}");
         self
     }
 
-    /// The `reason` of a problem of that status.
+    /// Checks the status and the `reason` of a problem document.
     #[track_caller]
     pub fn problem(self, status: u16, reason: &str) -> Self {
         assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
@@ -145,15 +145,15 @@ impl Answer {
             (&json!(status), &json!(reason)),
             "{self:?}"
         );
-        // every refusal can be traced
+        // every error response can be traced
         assert_eq!(self.body["request_id"], json!(self.header("x-request-id")), "{self:?}");
         self.is(status)
     }
 
     #[track_caller]
     pub fn created(self) -> String {
-        let answer = self.is(201);
-        answer.body["id"].as_str().unwrap().to_owned()
+        let response = self.is(201);
+        response.body["id"].as_str().unwrap().to_owned()
     }
 
     #[track_caller]
@@ -161,7 +161,7 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The path of the next page (RFC 8288).
+    /// Returns the path of the next page (RFC 8288).
     pub fn next_page(&self) -> Option<String> {
         let link = self.header("link").strip_suffix(">; rel=\"next\"")?;
         link.strip_prefix('<').map(str::to_owned)
@@ -176,7 +176,7 @@ impl Answer {
     }
 }
 
-/// The row that the gateway would find.
+/// Returns the path template that the gateway would match.
 pub fn row(method: &str, path: &str) -> &'static str {
     let path = path.split('?').next().unwrap();
     let served = if method == "HEAD" { "GET" } else { method };

@@ -1,28 +1,28 @@
-//! A storage in memory, for the tests of the use cases: the contract suite runs on it too, so it may be believed.
+//! In-memory storage for the tests of the use cases. The contract tests run on it, too.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex as SyncMutex};
 
 use async_trait::async_trait;
 use backend::application::ports::{
-    Answer, Audit, Clock, Constraint, Delegations, IdempotencyKey, IdempotencyKeys, MAX_SCANNED, Orders,
-    Organisations, Page, Products, Store, StoreError, Transaction,
+    Audit, Clock, Constraint, Delegations, IdempotencyKey, IdempotencyKeys, IdempotencyRecord, MAX_SCANNED,
+    Orders, Organisations, Page, Products, Store, StoreError, Transaction,
 };
 use backend::domain::audit::AuditRecord;
-use backend::domain::delegation::Delegation;
-use backend::domain::id::{AuditId, DelegationId, MembershipId, OrderId, OrganisationId, ProductId};
-use backend::domain::order::Order;
-use backend::domain::organisation::{Membership, Organisation};
-use backend::domain::ownership::{
-    Bond, EndMembership, ListAllOrders, Operation, Owned as _, Permit, Post, Relations, RevokeDelegation,
-    Warranted,
+use backend::domain::delegation::{Delegation, RevokeDelegation};
+use backend::domain::order::{ListAllOrders, Order};
+use backend::domain::organisation::{EndMembership, Membership, Organisation};
+use backend::domain::ownership::{Authorized, Operation, Permit, Resource as _};
+use backend::domain::product::Product;
+use backend::domain::relations::{Position, Relations, Relationship};
+use backend::domain::stock::StockChange;
+use backend::domain::values::{
+    AuditId, DelegationId, MembershipId, OrderId, OrganisationId, ProductId, Timestamp,
 };
-use backend::domain::product::{Product, StockChange};
-use backend::domain::time::Timestamp;
 use portcullis_principal::PrincipalId;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-/// A clock that stands still until it is set.
+/// Manual clock.
 #[derive(Clone)]
 pub struct SetClock(Arc<SyncMutex<Timestamp>>);
 
@@ -50,42 +50,49 @@ struct State {
     organisations: BTreeMap<OrganisationId, Organisation>,
     memberships: BTreeMap<MembershipId, Membership>,
     audit: BTreeMap<AuditId, AuditRecord>,
-    answers: HashMap<IdempotencyKey, Answer>,
+    idempotency_records: HashMap<IdempotencyKey, IdempotencyRecord>,
 }
 
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
-    claims: Arc<SyncMutex<HashSet<IdempotencyKey>>>,
+    active_keys: Arc<SyncMutex<HashSet<IdempotencyKey>>>,
 }
 
 struct MemoryTransaction {
-    /// What the transaction sees.
+    /// The transaction's view of the data.
     state: State,
-    /// Where it goes on commit.
+    /// The lock of the store, to which a commit writes.
     home: Option<OwnedMutexGuard<State>>,
-    claim: Option<(IdempotencyKey, MemoryStore)>,
+    active_key: Option<(IdempotencyKey, MemoryStore)>,
 }
 
 impl MemoryStore {
-    async fn begin(&self, claim: Option<(IdempotencyKey, Self)>) -> Box<dyn Transaction> {
+    async fn begin(&self, active_key: Option<(IdempotencyKey, Self)>) -> Box<dyn Transaction> {
         let home = Arc::clone(&self.state).lock_owned().await;
-        Box::new(MemoryTransaction { state: home.clone(), home: Some(home), claim })
+        Box::new(MemoryTransaction { state: home.clone(), home: Some(home), active_key })
     }
 }
 
 #[async_trait]
 impl Store for MemoryStore {
     async fn read(&self) -> Result<Box<dyn Transaction>, StoreError> {
-        Ok(Box::new(MemoryTransaction { state: self.state.lock().await.clone(), home: None, claim: None }))
+        Ok(Box::new(MemoryTransaction {
+            state: self.state.lock().await.clone(),
+            home: None,
+            active_key: None,
+        }))
     }
 
     async fn write(&self) -> Result<Box<dyn Transaction>, StoreError> {
         Ok(self.begin(None).await)
     }
 
-    async fn write_alone(&self, key: &IdempotencyKey) -> Result<Option<Box<dyn Transaction>>, StoreError> {
-        if !self.claims.lock().unwrap().insert(key.clone()) {
+    async fn write_exclusive(
+        &self,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Box<dyn Transaction>>, StoreError> {
+        if !self.active_keys.lock().unwrap().insert(key.clone()) {
             return Ok(None);
         }
         Ok(Some(self.begin(Some((key.clone(), self.clone()))).await))
@@ -98,8 +105,8 @@ impl Store for MemoryStore {
 
 impl Drop for MemoryTransaction {
     fn drop(&mut self) {
-        if let Some((key, store)) = &self.claim {
-            store.claims.lock().unwrap().remove(key);
+        if let Some((key, store)) = &self.active_key {
+            store.active_keys.lock().unwrap().remove(key);
         }
     }
 }
@@ -139,12 +146,12 @@ impl Orders for MemoryTransaction {
         Ok(self.state.orders.get(&id).cloned())
     }
 
-    async fn insert_order(&mut self, order: &Warranted<Order>) -> Result<(), StoreError> {
+    async fn insert_order(&mut self, order: &Authorized<Order>) -> Result<(), StoreError> {
         self.writable()?.orders.insert(order.id, (**order).clone());
         Ok(())
     }
 
-    async fn update_order(&mut self, order: &Warranted<Order>) -> Result<(), StoreError> {
+    async fn update_order(&mut self, order: &Authorized<Order>) -> Result<(), StoreError> {
         match self.writable()?.orders.get_mut(&order.id) {
             Some(stored) if stored.version == order.version - 1 => *stored = (**order).clone(),
             _ => return Err(StoreError::Stale),
@@ -159,7 +166,7 @@ impl Orders for MemoryTransaction {
         page: Page<OrderId>,
     ) -> Result<Vec<Order>, StoreError> {
         let visible = |order: &Order| {
-            let relations = self.state.relations(who, order.bond());
+            let relations = self.state.relations(who, order.relationship());
             order.rights(who, &relations, now).iter().any(|right| Operation::ReadOrder.allows(right))
         };
         Ok(page_of(&self.state.orders, page, visible))
@@ -180,12 +187,12 @@ impl Products for MemoryTransaction {
         Ok(self.state.products.get(&id).cloned())
     }
 
-    async fn insert_product(&mut self, product: &Warranted<Product>) -> Result<(), StoreError> {
+    async fn insert_product(&mut self, product: &Authorized<Product>) -> Result<(), StoreError> {
         self.writable()?.products.insert(product.id, (**product).clone());
         Ok(())
     }
 
-    async fn update_product(&mut self, product: &Warranted<Product>) -> Result<(), StoreError> {
+    async fn update_product(&mut self, product: &Authorized<Product>) -> Result<(), StoreError> {
         match self.writable()?.products.get_mut(&product.id) {
             Some(stored) if stored.version == product.version - 1 => *stored = (**product).clone(),
             _ => return Err(StoreError::Stale),
@@ -195,9 +202,9 @@ impl Products for MemoryTransaction {
 
     async fn change_stock(&mut self, change: StockChange) -> Result<(), StoreError> {
         let product = self.writable()?.products.get_mut(&change.product()).ok_or(StoreError::Stale)?;
-        let stock = i64::from(product.details.stock) + change.by();
+        let stock = i64::from(product.details.stock) + change.amount();
         product.details.stock =
-            u32::try_from(stock).map_err(|_| StoreError::Constraint(Constraint::StockNegative))?;
+            u32::try_from(stock).map_err(|_| StoreError::Constraint(Constraint::NegativeStock))?;
         product.version += 1;
         Ok(())
     }
@@ -214,13 +221,13 @@ impl Products for MemoryTransaction {
                 .iter()
                 .any(|text| text.to_ascii_lowercase().contains(&search))
         };
-        let scanned = self.scanned_to(page.after).await?;
+        let scanned = self.last_scanned(page.after).await?;
         Ok(page_of(&self.state.products, page, |product| {
             scanned.is_none_or(|last| product.id >= last) && product.withdrawn_at.is_none() && found(product)
         }))
     }
 
-    async fn scanned_to(&mut self, after: Option<ProductId>) -> Result<Option<ProductId>, StoreError> {
+    async fn last_scanned(&mut self, after: Option<ProductId>) -> Result<Option<ProductId>, StoreError> {
         let before = self.state.products.keys().rev().filter(|id| after.is_none_or(|after| **id < after));
         Ok(before.copied().nth(MAX_SCANNED as usize - 1))
     }
@@ -232,13 +239,13 @@ impl Delegations for MemoryTransaction {
         Ok(self.state.delegations.get(&id).cloned())
     }
 
-    async fn insert_delegation(&mut self, delegation: &Warranted<Delegation>) -> Result<(), StoreError> {
+    async fn insert_delegation(&mut self, delegation: &Authorized<Delegation>) -> Result<(), StoreError> {
         self.writable()?.delegations.insert(delegation.id, (**delegation).clone());
         Ok(())
     }
 
     async fn delete_delegation(&mut self, permit: &Permit<RevokeDelegation>) -> Result<(), StoreError> {
-        self.writable()?.delegations.remove(&permit.on().id).map(drop).ok_or(StoreError::Stale)
+        self.writable()?.delegations.remove(&permit.resource().id).map(drop).ok_or(StoreError::Stale)
     }
 
     async fn delegations_of(
@@ -251,17 +258,17 @@ impl Delegations for MemoryTransaction {
 }
 
 impl State {
-    fn relations(&self, caller: &PrincipalId, bond: Bond<'_>) -> Relations {
-        let (mut relations, nodes) = match bond {
-            Bond::None => (Relations::default(), Vec::new()),
-            Bond::Organisation(node) => (Relations::default(), vec![(node, None)]),
-            Bond::Person(person) => {
+    fn relations(&self, caller: &PrincipalId, relationship: Relationship<'_>) -> Relations {
+        let (mut relations, nodes) = match relationship {
+            Relationship::None => (Relations::default(), Vec::new()),
+            Relationship::Organisation(node) => (Relations::default(), vec![(node, None)]),
+            Relationship::Person(person) => {
                 let granted =
                     self.delegations.values().filter(|d| d.grantor == *person && d.delegate == *caller);
                 let theirs =
                     self.memberships.values().filter(|m| m.member == *person && m.accepted_at.is_some());
                 let nodes = theirs.map(|m| (m.organisation, Some(m.role))).collect();
-                (Relations { delegations: granted.cloned().collect(), posts: Vec::new() }, nodes)
+                (Relations { delegations: granted.cloned().collect(), positions: Vec::new() }, nodes)
             }
         };
         for (node, theirs) in nodes {
@@ -272,23 +279,27 @@ impl State {
                         && membership.member == *caller
                         && membership.accepted_at.is_some()
                 });
-                relations.posts.extend(mine.map(|mine| Post {
+                relations.positions.extend(mine.map(|mine| Position {
                     organisation,
                     role: mine.role,
-                    above,
-                    theirs,
+                    levels_above: above,
+                    person_role: theirs,
                 }));
             }
         }
-        relations.posts.sort_by_key(|post| (post.above, post.organisation));
+        relations.positions.sort_by_key(|position| (position.levels_above, position.organisation));
         relations
     }
 }
 
 #[async_trait]
 impl Organisations for MemoryTransaction {
-    async fn relations(&mut self, caller: &PrincipalId, bond: Bond<'_>) -> Result<Relations, StoreError> {
-        Ok(self.state.relations(caller, bond))
+    async fn relations(
+        &mut self,
+        caller: &PrincipalId,
+        relationship: Relationship<'_>,
+    ) -> Result<Relations, StoreError> {
+        Ok(self.state.relations(caller, relationship))
     }
 
     async fn organisation(&mut self, id: OrganisationId) -> Result<Option<Organisation>, StoreError> {
@@ -297,7 +308,7 @@ impl Organisations for MemoryTransaction {
 
     async fn insert_organisation(
         &mut self,
-        organisation: &Warranted<Organisation>,
+        organisation: &Authorized<Organisation>,
     ) -> Result<(), StoreError> {
         self.writable()?.organisations.insert(organisation.id, (**organisation).clone());
         Ok(())
@@ -307,24 +318,24 @@ impl Organisations for MemoryTransaction {
         Ok(self.state.memberships.get(&id).cloned())
     }
 
-    async fn insert_membership(&mut self, membership: &Warranted<Membership>) -> Result<(), StoreError> {
+    async fn insert_membership(&mut self, membership: &Authorized<Membership>) -> Result<(), StoreError> {
         let state = self.writable()?;
         let same =
             |m: &Membership| m.organisation == membership.organisation && m.member == membership.member;
         if state.memberships.values().any(same) {
-            return Err(StoreError::Constraint(Constraint::MemberTwice));
+            return Err(StoreError::Constraint(Constraint::DuplicateMember));
         }
         state.memberships.insert(membership.id, (**membership).clone());
         Ok(())
     }
 
-    async fn update_membership(&mut self, membership: &Warranted<Membership>) -> Result<(), StoreError> {
+    async fn update_membership(&mut self, membership: &Authorized<Membership>) -> Result<(), StoreError> {
         self.writable()?.memberships.insert(membership.id, (**membership).clone());
         Ok(())
     }
 
     async fn delete_membership(&mut self, permit: &Permit<EndMembership>) -> Result<(), StoreError> {
-        self.writable()?.memberships.remove(&permit.on().id).map(drop).ok_or(StoreError::Stale)
+        self.writable()?.memberships.remove(&permit.resource().id).map(drop).ok_or(StoreError::Stale)
     }
 
     async fn members_of(
@@ -360,12 +371,19 @@ impl Audit for MemoryTransaction {
 
 #[async_trait]
 impl IdempotencyKeys for MemoryTransaction {
-    async fn answer(&mut self, key: &IdempotencyKey) -> Result<Option<Answer>, StoreError> {
-        Ok(self.state.answers.get(key).cloned())
+    async fn idempotency_record(
+        &mut self,
+        key: &IdempotencyKey,
+    ) -> Result<Option<IdempotencyRecord>, StoreError> {
+        Ok(self.state.idempotency_records.get(key).cloned())
     }
 
-    async fn keep_answer(&mut self, key: &IdempotencyKey, answer: &Answer) -> Result<(), StoreError> {
-        self.writable()?.answers.insert(key.clone(), answer.clone());
+    async fn insert_idempotency_record(
+        &mut self,
+        key: &IdempotencyKey,
+        record: &IdempotencyRecord,
+    ) -> Result<(), StoreError> {
+        self.writable()?.idempotency_records.insert(key.clone(), record.clone());
         Ok(())
     }
 }

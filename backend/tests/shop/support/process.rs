@@ -1,4 +1,4 @@
-//! The real program, as an operator starts it.
+//! The program as an operator starts it.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::gateway::{Person, public_jwks};
 use super::http::row;
 
-/// How long anything may take before the test gives up.
+/// Time limit for each wait of a test.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
 pub struct Process {
@@ -23,7 +23,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it and waits until it listens.
+    /// Starts the program and waits until it listens.
     pub fn start(database_url: &str, arguments: &[&str]) -> Self {
         let keys = public_jwks();
         let keys =
@@ -52,7 +52,7 @@ impl Process {
         process
     }
 
-    /// The first log line that contains this.
+    /// Returns the first log line that contains `what`.
     pub fn wait_for_line(&self, what: &str) -> Value {
         let found = || self.log().into_iter().find(|line| line.contains(what));
         let line = wait_for(what, found);
@@ -77,7 +77,7 @@ impl Process {
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
-    /// SIGKILL: no farewell.
+    /// Sends SIGKILL.
     pub fn kill(&self) {
         self.signal("-KILL");
     }
@@ -95,12 +95,12 @@ impl Drop for Process {
 }
 
 pub fn wait_for<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
+    let started = Instant::now();
     loop {
         if let Some(found) = poll() {
             return found;
         }
-        assert!(begun.elapsed() < DEADLINE, "waited in vain for {what}");
+        assert!(started.elapsed() < DEADLINE, "timed out waiting for {what}");
         thread::sleep(Duration::from_millis(10));
     }
 }

@@ -1,10 +1,9 @@
-//! The use cases without HTTP: who calls them, and what they start from.
+//! Callers and products for tests of use cases without HTTP.
 
-use backend::application::add_product::{NewProduct, add_product};
+use backend::application::products::{NewProduct, add_product};
 use backend::application::{Caller, Shop};
-use backend::domain::money::{Currency, Money};
 use backend::domain::product::{Product, ProductDetails};
-use backend::domain::text::Text;
+use backend::domain::values::{Currency, Money, Text};
 
 use super::gateway::Person;
 

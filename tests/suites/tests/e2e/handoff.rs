@@ -36,7 +36,7 @@ async fn refused(request: Ask<'_>, (reason, challenge): (&str, &str)) -> Answer 
 fn past_the_gateway_every_endpoint_that_is_not_public_is_401_with_a_challenge() {
     SHOP.visit(async |shop| {
         let token = shop.token("alice").await;
-        for route in backend::ROUTES.iter().filter(|route| route.access == backend::Access::Principal) {
+        for route in backend::ROUTES.iter().filter(|route| route.access == backend::Access::Authenticated) {
             let path = route.path.replace(['{', '}'], "");
             let request = || shop.ask(route.method.parse().unwrap(), &path);
             refused(request(), MISSING).await;

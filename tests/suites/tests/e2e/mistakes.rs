@@ -39,7 +39,7 @@ fn mistake_2_ownership_decided_outside_the_use_case_handler() {
     let backend = root().join("backend/src");
     let deciders = sources(&backend).into_iter().filter(|file| code(file).contains("ownership::decide"));
     let deciders: Vec<_> = deciders.map(|file| file.strip_prefix(&backend).unwrap().to_owned()).collect();
-    assert_eq!(deciders, [std::path::PathBuf::from("application/admission.rs")]);
+    assert_eq!(deciders, [std::path::PathBuf::from("application/session.rs")]);
     for file in
         ["filter/engine/src", "filter/plugin/src"].iter().flat_map(|folder| sources(&root().join(folder)))
     {

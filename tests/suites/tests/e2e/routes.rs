@@ -8,7 +8,7 @@ use crate::support::{ABSENT, policy};
 /// Method and template of each operation, parameter names erased, and whether it is public.
 fn operations() -> BTreeMap<String, bool> {
     let operation = |route: &backend::Route| {
-        (erased(&format!("{} {}", route.method, route.path)), route.access == backend::Access::Anybody)
+        (erased(&format!("{} {}", route.method, route.path)), route.access == backend::Access::Public)
     };
     backend::ROUTES.iter().map(operation).collect()
 }

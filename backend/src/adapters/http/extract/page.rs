@@ -1,4 +1,5 @@
-//! Pages of a list: `limit`, and `after`, which holds the sort key and nothing else. Whose rows they are is decided anew.
+//! Pagination by `limit` and `after`. `after` is a sort key only: access to the items is decided on
+//! every request.
 
 use std::convert::Infallible;
 use std::marker::PhantomData;
@@ -12,15 +13,15 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 
-use crate::application::input::{Fault, Invalid};
+use crate::application::failure::{FieldError, Invalid};
 use crate::application::ports::Page;
-use crate::domain::text::Text;
+use crate::domain::values::Text;
 
-/// Of how many a page can be.
+/// Maximum number of items of a page.
 const MAX_LIMIT: u32 = 100;
 const DEFAULT_LIMIT: u32 = 20;
 
-/// The query of a list, not judged yet.
+/// Query of a list, not validated yet.
 pub(in super::super) struct PageQuery<Id> {
     raw: Raw,
     path: String,
@@ -44,50 +45,50 @@ impl<S: Sync, Id> FromRequestParts<S> for PageQuery<Id> {
 }
 
 impl<Id: FromStr> PageQuery<Id> {
-    /// Which page.
+    /// Parses `limit` and `after`.
     pub(in super::super) fn page(&self) -> Result<Page<Id>, Invalid> {
-        let mut faults = Vec::new();
+        let mut errors = Vec::new();
         let limit = match self.raw.limit.as_deref().map(str::parse) {
             None => DEFAULT_LIMIT,
             Some(Ok(limit @ 1..=MAX_LIMIT)) => limit,
             Some(_) => {
-                faults.push(Fault::query("limit", &format!("must be a number from 1 to {MAX_LIMIT}")));
+                errors.push(FieldError::query("limit", &format!("must be a number from 1 to {MAX_LIMIT}")));
                 DEFAULT_LIMIT
             }
         };
         let after = self.raw.after.as_deref().map(str::parse).transpose().unwrap_or_else(|_| {
-            faults.push(Fault::query("after", &"must come from the link to the next page"));
+            errors.push(FieldError::query("after", &"must be taken from the link to the next page"));
             None
         });
-        if faults.is_empty() { Ok(Page { after, limit }) } else { Err(Invalid::Fields(faults)) }
+        if errors.is_empty() { Ok(Page { after, limit }) } else { Err(Invalid::Fields(errors)) }
     }
 
-    /// What is searched for.
+    /// Parses the search text `q`.
     pub(in super::super) fn search(&self) -> Result<Option<Text<200>>, Invalid> {
         let search = self.raw.q.as_deref().filter(|q| !q.is_empty()).map(Text::new).transpose();
-        search.map_err(|error| Fault::query("q", &error).alone())
+        search.map_err(|error| FieldError::query("q", &error).into_invalid())
     }
 }
 
-/// A page as it is shown.
+/// A page of a list.
 #[derive(Serialize)]
 struct Items<T> {
     items: Vec<T>,
 }
 
-/// Shows a page, with a link to the next one (RFC 8288) unless this is clearly the last.
-pub(in super::super) fn page_of<Id, T: Serialize>(
+/// Returns a page, with a link to the next page (RFC 8288) if this page is full.
+pub(in super::super) fn page_response<Id, T: Serialize>(
     query: &PageQuery<Id>,
     limit: u32,
     last: Option<String>,
     items: Vec<T>,
 ) -> Response {
     let full = u32::try_from(items.len()).is_ok_and(|length| length >= limit);
-    page_before(query, limit, last.filter(|_| full), items)
+    page_response_with_next(query, limit, last.filter(|_| full), items)
 }
 
-/// Shows a page, with a link to the one that begins after `next`, if there is one.
-pub(in super::super) fn page_before<Id, T: Serialize>(
+/// Returns a page, with a link to the page that begins after `next`, if there is one.
+pub(in super::super) fn page_response_with_next<Id, T: Serialize>(
     query: &PageQuery<Id>,
     limit: u32,
     next: Option<String>,
@@ -105,7 +106,7 @@ pub(in super::super) fn page_before<Id, T: Serialize>(
     response
 }
 
-/// Everything but unreserved characters (RFC 3986 2.3).
+/// Encodes everything except unreserved characters (RFC 3986 2.3).
 fn percent_encoded(text: &str) -> String {
     let encoded = text.bytes().map(|byte| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),

@@ -1,42 +1,43 @@
-//! The audit records of the admins' bypass.
+//! Audit records of the admin bypass.
 
 use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::parts::{PersonJson, shown_time};
-use crate::adapters::http::extract::{PageQuery, page_of};
+use super::format_time;
+use super::people::PersonJson;
+use crate::adapters::http::extract::{PageQuery, page_response};
 use crate::adapters::http::problem::Problem;
-use crate::application::read_audit::read_audit;
+use crate::application::audit::read_audit;
 use crate::application::{Caller, Shop};
 use crate::domain::audit::{AuditRecord, Outcome};
-use crate::domain::id::AuditId;
+use crate::domain::values::AuditId;
 
-/// Who did what by the bypass, to what, when and why.
+/// Record of one use of the admin bypass.
 #[derive(Serialize, ToSchema)]
 pub(in super::super) struct AuditRecordJson {
-    /// Its name for machines.
+    /// Identifier of the record.
     #[schema(format = "uuid")]
     id: String,
-    /// When.
+    /// Time of the operation.
     #[schema(format = "date-time")]
     at: String,
     /// The admin.
     who: PersonJson,
-    /// Which operation.
+    /// The operation.
     operation: &'static str,
-    /// On what.
+    /// Name of the resource.
     resource: String,
-    /// Whether it was done, or admitted and then found not to be possible.
+    /// Outcome of the operation.
     outcome: OutcomeJson,
-    /// Why, in the admin's words.
+    /// Reason that the admin gave.
     reason: Option<String>,
-    /// The request, as the logs call it.
+    /// Id of the request, as in the log.
     request_id: Option<String>,
 }
 
-/// What came of a bypass.
+/// `done`: the operation was performed. `rejected`: it was permitted but could not be performed.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 enum OutcomeJson {
@@ -48,8 +49,8 @@ impl From<&AuditRecord> for AuditRecordJson {
     fn from(record: &AuditRecord) -> Self {
         Self {
             id: record.id.to_string(),
-            at: shown_time(record.at),
-            who: (&record.who).into(),
+            at: format_time(record.at),
+            who: (&record.principal).into(),
             operation: record.operation.id(),
             resource: record.resource.clone(),
             outcome: match record.outcome {
@@ -71,5 +72,5 @@ pub(in super::super) async fn list(
     let page = query.page()?;
     let records = read_audit(&shop, &caller, page).await?;
     let items: Vec<_> = records.iter().map(AuditRecordJson::from).collect();
-    Ok(page_of(&query, page.limit, records.last().map(|record| record.id.to_string()), items))
+    Ok(page_response(&query, page.limit, records.last().map(|record| record.id.to_string()), items))
 }

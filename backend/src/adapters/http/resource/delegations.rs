@@ -9,32 +9,32 @@ use portcullis_principal::Principal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::parts::{PersonBody, PersonJson, read_time, shown_time};
-use crate::adapters::http::extract::{Faults, Identifier, PageQuery, Sent, page_of};
+use super::people::{PersonBody, PersonJson};
+use super::{format_time, parse_time};
+use crate::adapters::http::extract::{FieldErrors, JsonBody, PageQuery, PathId, page_response};
 use crate::adapters::http::problem::Problem;
-use crate::application::grant_delegation::{Grant, grant_delegation};
-use crate::application::input::Invalid;
-use crate::application::list_delegations::list_delegations;
-use crate::application::read_delegation::read_delegation;
-use crate::application::revoke_delegation::revoke_delegation;
+use crate::application::delegations::{
+    NewDelegation, grant_delegation, list_delegations, read_delegation, revoke_delegation,
+};
+use crate::application::failure::Invalid;
 use crate::application::{Caller, Shop};
 use crate::domain::delegation::{Delegation, Scope};
-use crate::domain::id::DelegationId;
+use crate::domain::values::DelegationId;
 
-/// Whom the caller lets act on the caller's orders, how, and until when.
+/// A new delegation.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct DelegationBody {
-    /// Whom.
+    /// Who may act on the caller's orders.
     delegate: PersonBody,
-    /// How.
+    /// What the delegate may do.
     scope: ScopeJson,
-    /// Until just before: at most a year from now.
+    /// The time at which the delegation ends: at most 366 days from now.
     #[schema(format = "date-time")]
     until: String,
 }
 
-/// For reading, or for everything that acts on an order.
+/// `reading`: read orders. `everything`: everything that acts on an order, except sharing it.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 enum ScopeJson {
@@ -43,34 +43,34 @@ enum ScopeJson {
 }
 
 impl DelegationBody {
-    fn meaning(self, caller: &Principal) -> Result<Grant, Invalid> {
-        let mut faults = Faults::default();
-        let delegate = self.delegate.meaning("/delegate", caller, &mut faults);
-        let until = faults.take("/until", read_time(&self.until));
+    fn validate(self, caller: &Principal) -> Result<NewDelegation, Invalid> {
+        let mut errors = FieldErrors::default();
+        let delegate = self.delegate.validate("/delegate", caller, &mut errors);
+        let until = errors.check("/until", parse_time(&self.until));
         let scope = match self.scope {
             ScopeJson::Reading => Scope::Reading,
             ScopeJson::Everything => Scope::Everything,
         };
-        faults.end(delegate.zip(until).map(|(delegate, until)| Grant { delegate, scope, until }))
+        errors.finish(delegate.zip(until).map(|(delegate, until)| NewDelegation { delegate, scope, until }))
     }
 }
 
 /// A delegation.
 #[derive(Serialize, ToSchema)]
 pub(in super::super) struct DelegationJson {
-    /// Its name for machines.
+    /// Identifier of the delegation.
     #[schema(format = "uuid")]
     id: String,
-    /// Whose orders.
+    /// The owner of the orders.
     grantor: PersonJson,
     /// Who may act on them.
     delegate: PersonJson,
-    /// How.
+    /// What the delegate may do.
     scope: ScopeJson,
-    /// Since when.
+    /// Time of the grant.
     #[schema(format = "date-time")]
     granted_at: String,
-    /// Until just before.
+    /// The time at which the delegation ends.
     #[schema(format = "date-time")]
     until: String,
 }
@@ -85,8 +85,8 @@ impl From<&Delegation> for DelegationJson {
                 Scope::Reading => ScopeJson::Reading,
                 Scope::Everything => ScopeJson::Everything,
             },
-            granted_at: shown_time(delegation.granted_at),
-            until: shown_time(delegation.until),
+            granted_at: format_time(delegation.granted_at),
+            until: format_time(delegation.until),
         }
     }
 }
@@ -95,9 +95,9 @@ impl From<&Delegation> for DelegationJson {
 pub(in super::super) async fn grant(
     caller: Caller,
     State(shop): State<Shop>,
-    sent: Sent<DelegationBody>,
+    body: JsonBody<DelegationBody>,
 ) -> Result<Response, Problem> {
-    let delegation = grant_delegation(&shop, &caller, || sent.read()?.meaning(&caller.principal)).await?;
+    let delegation = grant_delegation(&shop, &caller, || body.parse()?.validate(&caller.principal)).await?;
     let location = format!("/delegations/{}", delegation.id);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(DelegationJson::from(&delegation))).into_response())
 }
@@ -111,14 +111,19 @@ pub(in super::super) async fn list(
     let page = query.page()?;
     let delegations = list_delegations(&shop, &caller, page).await?;
     let items: Vec<_> = delegations.iter().map(DelegationJson::from).collect();
-    Ok(page_of(&query, page.limit, delegations.last().map(|delegation| delegation.id.to_string()), items))
+    Ok(page_response(
+        &query,
+        page.limit,
+        delegations.last().map(|delegation| delegation.id.to_string()),
+        items,
+    ))
 }
 
 /// `GET /delegations/{delegation_id}`
 pub(in super::super) async fn read(
     caller: Caller,
     State(shop): State<Shop>,
-    Identifier(id): Identifier<DelegationId>,
+    PathId(id): PathId<DelegationId>,
 ) -> Result<Json<DelegationJson>, Problem> {
     Ok(Json((&read_delegation(&shop, &caller, id).await?).into()))
 }
@@ -127,7 +132,7 @@ pub(in super::super) async fn read(
 pub(in super::super) async fn revoke(
     caller: Caller,
     State(shop): State<Shop>,
-    Identifier(id): Identifier<DelegationId>,
+    PathId(id): PathId<DelegationId>,
 ) -> Result<StatusCode, Problem> {
     revoke_delegation(&shop, &caller, id).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -8,31 +8,29 @@ use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::parts::{MoneyJson, PersonBody, shown_time};
+use super::people::PersonBody;
+use super::{MoneyJson, format_time};
 use crate::adapters::http::extract::{
-    Faults, IdempotencyHeader, Identifier, Identifiers, IfNoneMatch, PageQuery, Sent, page_of, tagged,
+    FieldErrors, IdempotencyHeader, IfNoneMatch, JsonBody, PageQuery, PathId, PathIds, page_response,
+    with_etag,
 };
 use crate::adapters::http::problem::Problem;
-use crate::application::cancel_order::cancel_order;
-use crate::application::failure::Failure;
-use crate::application::input::{Fault, Invalid};
-use crate::application::list_orders::list_orders;
-use crate::application::place_order::{Repeatable, Wish, place_order};
+use crate::application::failure::{Failure, FieldError, Invalid};
+use crate::application::orders::{
+    Idempotency, OrderItem, cancel_order, list_orders, place_order, read_order, share_order, ship_order,
+    unshare_order,
+};
 use crate::application::ports::IdempotencyKey;
-use crate::application::precondition::Precondition;
-use crate::application::read_order::read_order;
-use crate::application::share_order::share_order;
-use crate::application::ship_order::ship_order;
-use crate::application::unshare_order::unshare_order;
-use crate::application::{Caller, Shop};
-use crate::domain::id::{CoOwnerId, OrderId, ProductId};
-use crate::domain::order::{MAX_LINES, MAX_QUANTITY, Order, OrderState, Quantity};
+use crate::application::{Caller, Precondition, Shop};
+use crate::domain::order::{MAX_LINES, Order, OrderState};
+use crate::domain::stock::{MAX_QUANTITY, Quantity};
+use crate::domain::values::{CoOwnerId, OrderId, ProductId};
 
-/// What is to be bought. There is no member for the customer: that is the caller.
+/// A new order. The customer is always the caller.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct OrderBody {
-    /// 1 to 100, each product once.
+    /// 1 to 100 lines with distinct products.
     lines: Vec<LineBody>,
 }
 
@@ -40,60 +38,62 @@ pub(in super::super) struct OrderBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct LineBody {
-    /// Of what.
+    /// The product.
     #[schema(format = "uuid")]
     product_id: String,
-    /// How many: 1 to 10000.
+    /// Number of pieces: 1 to 10000.
     #[schema(minimum = 1, maximum = 10_000)]
     quantity: u32,
 }
 
 impl OrderBody {
-    fn meaning(self) -> Result<Vec<Wish>, Invalid> {
+    fn validate(self) -> Result<Vec<OrderItem>, Invalid> {
         if self.lines.is_empty() || self.lines.len() > MAX_LINES {
-            return Err(Fault::body("/lines", &format!("must have 1 to {MAX_LINES} lines")).alone());
+            return Err(
+                FieldError::body("/lines", &format!("must have 1 to {MAX_LINES} lines")).into_invalid()
+            );
         }
-        let mut faults = Faults::default();
-        let wishes = self.lines.into_iter().enumerate().map(|(n, line)| {
+        let mut errors = FieldErrors::default();
+        let items = self.lines.into_iter().enumerate().map(|(n, line)| {
             let product = line.product_id.parse::<ProductId>().map_err(|_| "must be the id of a product");
-            let product = faults.take(&format!("/lines/{n}/product_id"), product);
+            let product = errors.check(&format!("/lines/{n}/product_id"), product);
             let quantity =
                 Quantity::new(line.quantity).ok_or_else(|| format!("must be from 1 to {MAX_QUANTITY}"));
-            let quantity = faults.take(&format!("/lines/{n}/quantity"), quantity);
-            Some(Wish { product: product?, quantity: quantity? })
+            let quantity = errors.check(&format!("/lines/{n}/quantity"), quantity);
+            Some(OrderItem { product: product?, quantity: quantity? })
         });
-        let wishes: Vec<_> = wishes.collect();
-        faults.end(wishes.into_iter().collect())
+        let items: Vec<_> = items.collect();
+        errors.finish(items.into_iter().collect())
     }
 }
 
 /// An order.
 #[derive(Serialize, ToSchema)]
 pub(in super::super) struct OrderJson {
-    /// Its name for machines.
+    /// Identifier of the order.
     #[schema(format = "uuid")]
     id: String,
-    /// Who placed it: the subject, within `customer_issuer`.
+    /// Subject of the customer, within `customer_issuer`.
     customer_id: String,
-    /// The provider that vouches for the customer.
+    /// Issuer of the customer.
     customer_issuer: String,
-    /// How far it is.
+    /// State of the order.
     state: OrderStateJson,
-    /// When it was placed.
+    /// Time of the order.
     #[schema(format = "date-time")]
     placed_at: String,
-    /// When it was cancelled.
+    /// Time of the cancellation.
     #[schema(format = "date-time")]
     cancelled_at: Option<String>,
-    /// What was bought.
+    /// The order lines.
     lines: Vec<LineJson>,
-    /// What it costs.
+    /// Total price.
     total: MoneyJson,
-    /// With whom it is shared.
+    /// The co-owners.
     co_owners: Vec<CoOwnerJson>,
 }
 
-/// How far an order is.
+/// State of an order.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 enum OrderStateJson {
@@ -106,29 +106,29 @@ enum OrderStateJson {
 /// Some pieces of one product.
 #[derive(Serialize, ToSchema)]
 struct LineJson {
-    /// Of what.
+    /// The product.
     product_id: String,
-    /// Who ships it: the subject, within `seller_issuer`.
+    /// Subject of the seller, who ships the line, within `seller_issuer`.
     seller_id: String,
-    /// The provider that vouches for the seller.
+    /// Issuer of the seller.
     seller_issuer: String,
-    /// How many.
+    /// Number of pieces.
     quantity: u32,
-    /// Of one piece, when it was bought.
+    /// Price of one piece when the order was placed.
     price: MoneyJson,
-    /// When it was sent on its way.
+    /// Time of the shipment.
     #[schema(format = "date-time")]
     shipped_at: Option<String>,
 }
 
-/// Somebody with whom the order is shared.
+/// A co-owner of the order.
 #[derive(Serialize, ToSchema)]
 struct CoOwnerJson {
-    /// Names the share.
+    /// Identifier of the share.
     id: String,
-    /// The provider that vouches for the subject.
+    /// Issuer of the co-owner.
     issuer: String,
-    /// The subject within that issuer.
+    /// Subject of the co-owner, within the issuer.
     subject: String,
 }
 
@@ -142,16 +142,16 @@ impl TryFrom<&Order> for OrderJson {
             seller_issuer: line.seller.issuer().to_owned(),
             quantity: line.quantity.get(),
             price: line.price.into(),
-            shipped_at: line.shipped_at.map(shown_time),
+            shipped_at: line.shipped_at.map(format_time),
         });
         let co_owners = order.co_owners.iter().map(|co_owner| CoOwnerJson {
             id: co_owner.id.to_string(),
-            issuer: co_owner.who.issuer().to_owned(),
-            subject: co_owner.who.subject().to_owned(),
+            issuer: co_owner.principal.issuer().to_owned(),
+            subject: co_owner.principal.subject().to_owned(),
         });
-        // an order whose lines have no sum cannot have been placed
+        // an order without a total cannot have been placed
         let total = order.total().map_err(|error| {
-            tracing::error!(order = %order.id, %error, "a stored order has no total");
+            tracing::error!(order = %order.id, %error, "the total of a stored order cannot be computed");
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal")
         })?;
         Ok(Self {
@@ -164,8 +164,8 @@ impl TryFrom<&Order> for OrderJson {
                 OrderState::Shipped => OrderStateJson::Shipped,
                 OrderState::Cancelled => OrderStateJson::Cancelled,
             },
-            placed_at: shown_time(order.placed_at),
-            cancelled_at: order.cancelled_at.map(shown_time),
+            placed_at: format_time(order.placed_at),
+            cancelled_at: order.cancelled_at.map(format_time),
             lines: lines.collect(),
             total: total.into(),
             co_owners: co_owners.collect(),
@@ -173,12 +173,12 @@ impl TryFrom<&Order> for OrderJson {
     }
 }
 
-fn shown(order: &Order) -> Result<Response, Problem> {
-    Ok(tagged(order.version, Json(OrderJson::try_from(order)?)))
+fn order_response(order: &Order) -> Result<Response, Problem> {
+    Ok(with_etag(order.version, Json(OrderJson::try_from(order)?)))
 }
 
 fn created(location: String, order: &Order) -> Result<Response, Problem> {
-    Ok((StatusCode::CREATED, [(LOCATION, location)], shown(order)?).into_response())
+    Ok((StatusCode::CREATED, [(LOCATION, location)], order_response(order)?).into_response())
 }
 
 /// `POST /orders`
@@ -186,13 +186,18 @@ pub(in super::super) async fn place(
     caller: Caller,
     State(shop): State<Shop>,
     IdempotencyHeader(key): IdempotencyHeader,
-    sent: Sent<OrderBody>,
+    body: JsonBody<OrderBody>,
 ) -> Result<Response, Problem> {
-    let repeatable = key.map(|key| Repeatable {
-        key: IdempotencyKey { who: caller.principal.id().clone(), method: "POST", route: "/orders", key },
-        fingerprint: sent.fingerprint(),
+    let idempotency = key.map(|key| Idempotency {
+        key: IdempotencyKey {
+            principal: caller.principal.id().clone(),
+            method: "POST",
+            route: "/orders",
+            key,
+        },
+        fingerprint: body.fingerprint(),
     });
-    let order = place_order(&shop, &caller, repeatable, || sent.read()?.meaning()).await?;
+    let order = place_order(&shop, &caller, idempotency, || body.parse()?.validate()).await?;
     created(format!("/orders/{}", order.id), &order)
 }
 
@@ -205,55 +210,55 @@ pub(in super::super) async fn list(
     let page = query.page()?;
     let orders = list_orders(&shop, &caller, page).await?;
     let items = orders.iter().map(OrderJson::try_from).collect::<Result<_, _>>()?;
-    Ok(page_of(&query, page.limit, orders.last().map(|order| order.id.to_string()), items))
+    Ok(page_response(&query, page.limit, orders.last().map(|order| order.id.to_string()), items))
 }
 
 /// `GET /orders/{order_id}`
 pub(in super::super) async fn read(
     caller: Caller,
     State(shop): State<Shop>,
-    Identifier(id): Identifier<OrderId>,
+    PathId(id): PathId<OrderId>,
     if_none_match: IfNoneMatch,
 ) -> Result<Response, Problem> {
     let order = read_order(&shop, &caller, id).await?;
-    Ok(if_none_match.show(order.version, Json(OrderJson::try_from(&order)?)))
+    Ok(if_none_match.respond(order.version, Json(OrderJson::try_from(&order)?)))
 }
 
 /// `POST /orders/{order_id}/cancellation`
 pub(in super::super) async fn cancel(
     caller: Caller,
     State(shop): State<Shop>,
-    Identifier(id): Identifier<OrderId>,
+    PathId(id): PathId<OrderId>,
     precondition: Precondition,
 ) -> Result<Response, Problem> {
-    shown(&cancel_order(&shop, &caller, id, precondition).await?)
+    order_response(&cancel_order(&shop, &caller, id, precondition).await?)
 }
 
 /// `POST /orders/{order_id}/shipment`
 pub(in super::super) async fn ship(
     caller: Caller,
     State(shop): State<Shop>,
-    Identifier(id): Identifier<OrderId>,
+    PathId(id): PathId<OrderId>,
     precondition: Precondition,
 ) -> Result<Response, Problem> {
-    shown(&ship_order(&shop, &caller, id, precondition).await?)
+    order_response(&ship_order(&shop, &caller, id, precondition).await?)
 }
 
 /// `POST /orders/{order_id}/co-owners`
 pub(in super::super) async fn share(
     caller: Caller,
     State(shop): State<Shop>,
-    Identifier(id): Identifier<OrderId>,
+    PathId(id): PathId<OrderId>,
     precondition: Precondition,
-    sent: Sent<PersonBody>,
+    body: JsonBody<PersonBody>,
 ) -> Result<Response, Problem> {
     let input = || {
-        let mut faults = Faults::default();
-        let who = sent.read()?.meaning("", &caller.principal, &mut faults);
-        faults.end(who)
+        let mut errors = FieldErrors::default();
+        let person = body.parse()?.validate("", &caller.principal, &mut errors);
+        errors.finish(person)
     };
     let order = share_order(&shop, &caller, id, precondition, input).await?;
-    let share = order.co_owners.last().ok_or(Failure::Absent("co-owner"))?.id;
+    let share = order.co_owners.last().ok_or(Failure::NotFound("co-owner"))?.id;
     created(format!("/orders/{id}/co-owners/{share}"), &order)
 }
 
@@ -261,8 +266,8 @@ pub(in super::super) async fn share(
 pub(in super::super) async fn unshare(
     caller: Caller,
     State(shop): State<Shop>,
-    Identifiers(id, share): Identifiers<OrderId, CoOwnerId>,
+    PathIds(id, share): PathIds<OrderId, CoOwnerId>,
     precondition: Precondition,
 ) -> Result<Response, Problem> {
-    shown(&unshare_order(&shop, &caller, id, share, precondition).await?)
+    order_response(&unshare_order(&shop, &caller, id, share, precondition).await?)
 }

@@ -1,70 +1,44 @@
-//! Organisations: the nodes of the trees, and who belongs to them.
+//! Organisations.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse as _, Response};
-use portcullis_principal::Principal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::memberships::{MembershipJson, RoleJson};
-use super::parts::PersonBody;
-use crate::adapters::http::extract::{Faults, Identifier, PageQuery, Sent, page_of};
+use crate::adapters::http::extract::{JsonBody, PathId};
 use crate::adapters::http::problem::Problem;
-use crate::application::add_department::add_department;
-use crate::application::found_organisation::found_organisation;
-use crate::application::input::{Fault, Invalid};
-use crate::application::invite_member::{Invitation, invite_member};
-use crate::application::read_members::read_members;
-use crate::application::read_organisation::read_organisation;
+use crate::application::failure::{FieldError, Invalid};
+use crate::application::organisations::{add_department, create_organisation, read_organisation};
 use crate::application::{Caller, Shop};
-use crate::domain::id::{MembershipId, OrganisationId};
 use crate::domain::organisation::Organisation;
-use crate::domain::text::Text;
+use crate::domain::values::{OrganisationId, Text};
 
 /// A new company or department.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct OrganisationBody {
-    /// What it is to be called.
+    /// Name of the organisation.
     name: String,
 }
 
 impl OrganisationBody {
-    fn meaning(self) -> Result<Text<200>, Invalid> {
-        Text::new(self.name).map_err(|error| Fault::body("/name", &error).alone())
+    fn validate(self) -> Result<Text<200>, Invalid> {
+        Text::new(self.name).map_err(|error| FieldError::body("/name", &error).into_invalid())
     }
 }
 
-/// Whom to offer a place, and as what.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(in super::super) struct InvitationBody {
-    /// Whom.
-    member: PersonBody,
-    /// As what.
-    role: RoleJson,
-}
-
-impl InvitationBody {
-    fn meaning(self, caller: &Principal) -> Result<Invitation, Invalid> {
-        let mut faults = Faults::default();
-        let member = self.member.meaning("/member", caller, &mut faults);
-        faults.end(member.map(|member| Invitation { member, role: self.role.into() }))
-    }
-}
-
-/// A node of an organisation.
+/// A company or department.
 #[derive(Serialize, ToSchema)]
 pub(in super::super) struct OrganisationJson {
-    /// Its name for machines.
+    /// Identifier of the organisation.
     #[schema(format = "uuid")]
     id: String,
-    /// What it is called.
+    /// Name of the organisation.
     name: String,
-    /// The node above it; none for a company.
+    /// The organisation above; absent for a company.
     #[schema(format = "uuid")]
     parent_id: Option<String>,
 }
@@ -85,19 +59,19 @@ fn created(organisation: &Organisation) -> Response {
 }
 
 /// `POST /organisations`
-pub(in super::super) async fn found(
+pub(in super::super) async fn create(
     caller: Caller,
     State(shop): State<Shop>,
-    sent: Sent<OrganisationBody>,
+    body: JsonBody<OrganisationBody>,
 ) -> Result<Response, Problem> {
-    Ok(created(&found_organisation(&shop, &caller, || sent.read()?.meaning()).await?))
+    Ok(created(&create_organisation(&shop, &caller, || body.parse()?.validate()).await?))
 }
 
 /// `GET /organisations/{organisation_id}`
 pub(in super::super) async fn read(
     caller: Caller,
     State(shop): State<Shop>,
-    Identifier(id): Identifier<OrganisationId>,
+    PathId(id): PathId<OrganisationId>,
 ) -> Result<Json<OrganisationJson>, Problem> {
     Ok(Json((&read_organisation(&shop, &caller, id).await?).into()))
 }
@@ -106,32 +80,8 @@ pub(in super::super) async fn read(
 pub(in super::super) async fn add(
     caller: Caller,
     State(shop): State<Shop>,
-    Identifier(id): Identifier<OrganisationId>,
-    sent: Sent<OrganisationBody>,
+    PathId(id): PathId<OrganisationId>,
+    body: JsonBody<OrganisationBody>,
 ) -> Result<Response, Problem> {
-    Ok(created(&add_department(&shop, &caller, id, || sent.read()?.meaning()).await?))
-}
-
-/// `GET /organisations/{organisation_id}/members`
-pub(in super::super) async fn members(
-    caller: Caller,
-    State(shop): State<Shop>,
-    Identifier(id): Identifier<OrganisationId>,
-    query: PageQuery<MembershipId>,
-) -> Result<Response, Problem> {
-    let members = read_members(&shop, &caller, id, || query.page()).await?;
-    let items: Vec<_> = members.iter().map(MembershipJson::from).collect();
-    Ok(page_of(&query, query.page()?.limit, members.last().map(|member| member.id.to_string()), items))
-}
-
-/// `POST /organisations/{organisation_id}/members`
-pub(in super::super) async fn invite(
-    caller: Caller,
-    State(shop): State<Shop>,
-    Identifier(id): Identifier<OrganisationId>,
-    sent: Sent<InvitationBody>,
-) -> Result<Response, Problem> {
-    let membership = invite_member(&shop, &caller, id, || sent.read()?.meaning(&caller.principal)).await?;
-    let location = format!("/memberships/{}", membership.id);
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(MembershipJson::from(&membership))).into_response())
+    Ok(created(&add_department(&shop, &caller, id, || body.parse()?.validate()).await?))
 }

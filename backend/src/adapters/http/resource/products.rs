@@ -8,105 +8,103 @@ use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::parts::MoneyJson;
-use crate::adapters::http::extract::{Faults, Identifier, IfNoneMatch, PageQuery, Sent, page_before, tagged};
+use super::MoneyJson;
+use crate::adapters::http::extract::{
+    FieldErrors, IfNoneMatch, JsonBody, PageQuery, PathId, page_response_with_next, with_etag,
+};
 use crate::adapters::http::problem::Problem;
-use crate::application::add_product::{NewProduct, add_product};
-use crate::application::input::Invalid;
-use crate::application::list_products::list_products;
-use crate::application::precondition::Precondition;
-use crate::application::read_product::read_product;
-use crate::application::update_product::update_product;
-use crate::application::withdraw_product::withdraw_product;
-use crate::application::{Caller, Shop};
-use crate::domain::id::ProductId;
+use crate::application::failure::Invalid;
+use crate::application::products::{
+    NewProduct, add_product, list_products, read_product, update_product, withdraw_product,
+};
+use crate::application::{Caller, Precondition, Shop};
 use crate::domain::product::{MAX_STOCK, Product, ProductDetails};
-use crate::domain::text::Text;
+use crate::domain::values::{ProductId, Text};
 
-/// What is to be offered. There is no member for the seller: that is the caller.
+/// A new product. The seller is always the caller.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct NewProductBody {
-    /// The organisation that it is to belong to, in which the caller is an editor.
+    /// The organisation that the product belongs to; the caller must be one of its editors.
     #[schema(format = "uuid")]
     organisation_id: Option<String>,
-    /// What it is called.
+    /// Name of the product.
     name: String,
-    /// What there is to know about it.
+    /// Description of the product.
     description: Option<String>,
-    /// Of one piece.
+    /// Price of one piece.
     price: MoneyJson,
-    /// How many pieces there are.
+    /// Number of pieces in stock.
     #[schema(minimum = 0, maximum = 1_000_000)]
     stock: u32,
 }
 
-/// What is said about a product from now on.
+/// New details of a product.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct ProductBody {
-    /// What it is called.
+    /// Name of the product.
     name: String,
-    /// What there is to know about it.
+    /// Description of the product.
     description: Option<String>,
-    /// Of one piece.
+    /// Price of one piece.
     price: MoneyJson,
-    /// How many pieces there are.
+    /// Number of pieces in stock.
     #[schema(minimum = 0, maximum = 1_000_000)]
     stock: u32,
 }
 
 impl NewProductBody {
-    fn meaning(self) -> Result<NewProduct, Invalid> {
+    fn validate(self) -> Result<NewProduct, Invalid> {
         let Self { organisation_id, name, description, price, stock } = self;
-        let mut faults = Faults::default();
+        let mut errors = FieldErrors::default();
         let organisation = organisation_id.map(|id| id.parse()).transpose();
         let organisation =
-            faults.take("/organisation_id", organisation.map_err(|_| "must be the id of an organisation"));
-        let details = details(ProductBody { name, description, price, stock }, &mut faults);
-        faults.end(
+            errors.check("/organisation_id", organisation.map_err(|_| "must be the id of an organisation"));
+        let details = details(ProductBody { name, description, price, stock }, &mut errors);
+        errors.finish(
             organisation.zip(details).map(|(organisation, details)| NewProduct { organisation, details }),
         )
     }
 }
 
 impl ProductBody {
-    fn meaning(self) -> Result<ProductDetails, Invalid> {
-        let mut faults = Faults::default();
-        let details = details(self, &mut faults);
-        faults.end(details)
+    fn validate(self) -> Result<ProductDetails, Invalid> {
+        let mut errors = FieldErrors::default();
+        let details = details(self, &mut errors);
+        errors.finish(details)
     }
 }
 
-fn details(body: ProductBody, faults: &mut Faults) -> Option<ProductDetails> {
-    let name = faults.take("/name", Text::new(body.name));
-    let description = faults.take("/description", body.description.map(Text::new).transpose());
-    let price = body.price.meaning("/price", faults);
+fn details(body: ProductBody, errors: &mut FieldErrors) -> Option<ProductDetails> {
+    let name = errors.check("/name", Text::new(body.name));
+    let description = errors.check("/description", body.description.map(Text::new).transpose());
+    let price = body.price.validate("/price", errors);
     let stock = (body.stock <= MAX_STOCK).then_some(body.stock);
-    let stock = faults.take("/stock", stock.ok_or_else(|| format!("must be at most {MAX_STOCK}")));
+    let stock = errors.check("/stock", stock.ok_or_else(|| format!("must be at most {MAX_STOCK}")));
     Some(ProductDetails { name: name?, description: description?, price: price?, stock: stock? })
 }
 
 /// A product.
 #[derive(Serialize, ToSchema)]
 pub(in super::super) struct ProductJson {
-    /// Its name for machines.
+    /// Identifier of the product.
     #[schema(format = "uuid")]
     id: String,
-    /// Who offers it: the subject, within `seller_issuer`.
+    /// Subject of the seller, within `seller_issuer`.
     seller_id: String,
-    /// The provider that vouches for the seller.
+    /// Issuer of the seller.
     seller_issuer: String,
-    /// The organisation that it belongs to.
+    /// The organisation that the product belongs to.
     #[schema(format = "uuid")]
     organisation_id: Option<String>,
-    /// What it is called.
+    /// Name of the product.
     name: String,
-    /// What there is to know about it.
+    /// Description of the product.
     description: Option<String>,
-    /// Of one piece.
+    /// Price of one piece.
     price: MoneyJson,
-    /// How many pieces there are.
+    /// Number of pieces in stock.
     stock: u32,
 }
 
@@ -134,47 +132,47 @@ pub(in super::super) async fn list(
     let (page, search) = (query.page()?, query.search()?);
     let (products, next) = list_products(&shop, search.as_ref().map(Text::as_str), page).await?;
     let items = products.iter().map(ProductJson::from).collect();
-    Ok(page_before(&query, page.limit, next.map(|id| id.to_string()), items))
+    Ok(page_response_with_next(&query, page.limit, next.map(|id| id.to_string()), items))
 }
 
 /// `POST /products`
 pub(in super::super) async fn add(
     caller: Caller,
     State(shop): State<Shop>,
-    sent: Sent<NewProductBody>,
+    body: JsonBody<NewProductBody>,
 ) -> Result<Response, Problem> {
-    let product = add_product(&shop, &caller, || sent.read()?.meaning()).await?;
-    let shown = tagged(product.version, Json(ProductJson::from(&product)));
+    let product = add_product(&shop, &caller, || body.parse()?.validate()).await?;
+    let shown = with_etag(product.version, Json(ProductJson::from(&product)));
     Ok((StatusCode::CREATED, [(LOCATION, format!("/products/{}", product.id))], shown).into_response())
 }
 
 /// `GET /products/{product_id}`
 pub(in super::super) async fn read(
     State(shop): State<Shop>,
-    Identifier(id): Identifier<ProductId>,
+    PathId(id): PathId<ProductId>,
     if_none_match: IfNoneMatch,
 ) -> Result<Response, Problem> {
     let product = read_product(&shop, id).await?;
-    Ok(if_none_match.show(product.version, Json(ProductJson::from(&product))))
+    Ok(if_none_match.respond(product.version, Json(ProductJson::from(&product))))
 }
 
 /// `PUT /products/{product_id}`
 pub(in super::super) async fn update(
     caller: Caller,
     State(shop): State<Shop>,
-    Identifier(id): Identifier<ProductId>,
+    PathId(id): PathId<ProductId>,
     precondition: Precondition,
-    sent: Sent<ProductBody>,
+    body: JsonBody<ProductBody>,
 ) -> Result<Response, Problem> {
-    let product = update_product(&shop, &caller, id, precondition, || sent.read()?.meaning()).await?;
-    Ok(tagged(product.version, Json(ProductJson::from(&product))))
+    let product = update_product(&shop, &caller, id, precondition, || body.parse()?.validate()).await?;
+    Ok(with_etag(product.version, Json(ProductJson::from(&product))))
 }
 
 /// `DELETE /products/{product_id}`
 pub(in super::super) async fn withdraw(
     caller: Caller,
     State(shop): State<Shop>,
-    Identifier(id): Identifier<ProductId>,
+    PathId(id): PathId<ProductId>,
     precondition: Precondition,
 ) -> Result<StatusCode, Problem> {
     withdraw_product(&shop, &caller, id, precondition).await?;

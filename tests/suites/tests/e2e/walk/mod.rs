@@ -63,7 +63,7 @@ fn who_refuses(shop: &Shop, route: &Route, walker: &str, answer: &Answer) {
     let reached = answer.header("x-envoy-upstream-service-time").is_some();
     assert_eq!(reached, !at_the_gateway, "{answer}");
 
-    let public = route.access == Access::Anybody;
+    let public = route.access == Access::Public;
     let expected = match walker {
         "nobody" | "forger" if !public => Some("token-missing"),
         "owner-expired" => Some("token-expired"),

@@ -1,5 +1,5 @@
-//! The body, taken in but not looked at: use cases read it once the right is decided. Admission has read it whole and within
-//! its bounds (see `guard`).
+//! JSON bodies. Admission control has read the body; a use case parses it after the ownership
+//! decision.
 
 use std::marker::PhantomData;
 
@@ -10,25 +10,25 @@ use axum::http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
-use crate::adapters::http::app::App;
 use crate::adapters::http::problem::Problem;
-use crate::application::input::{Fault, Invalid};
+use crate::adapters::http::state::App;
+use crate::application::failure::{FieldError, Invalid};
 
-/// A JSON body that ought to be a `T`.
-pub(in super::super) struct Sent<T> {
+/// A body that should be the JSON form of a `T`.
+pub(in super::super) struct JsonBody<T> {
     bytes: Bytes,
     is_json: bool,
     kind: PhantomData<fn() -> T>,
 }
 
-impl<T> FromRequest<App> for Sent<T> {
+impl<T> FromRequest<App> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let kind = request.headers().get(CONTENT_TYPE).map_or("", |kind| kind.to_str().unwrap_or_default());
         let kind = kind.split(';').next().unwrap_or_default().trim();
         let is_json = kind.eq_ignore_ascii_case("application/json");
-        // one frame: nothing is copied
+        // the body is one frame: nothing is copied
         let bytes = to_bytes(request.into_body(), app.limits.body)
             .await
             .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large"))?;
@@ -36,28 +36,28 @@ impl<T> FromRequest<App> for Sent<T> {
     }
 }
 
-impl<T> Sent<T> {
-    /// What tells this body from another.
+impl<T> JsonBody<T> {
+    /// Returns a hash of the body.
     pub(in super::super) fn fingerprint(&self) -> String {
         format!("{:x}", Sha256::digest(&self.bytes))
     }
 }
 
-impl<T: DeserializeOwned> Sent<T> {
-    /// Reads it. Members that are not known are refused: nobody should believe that they did something.
-    pub(in super::super) fn read(&self) -> Result<T, Invalid> {
+impl<T: DeserializeOwned> JsonBody<T> {
+    /// Parses the body. Unknown fields are rejected, so that a misspelt field is not ignored.
+    pub(in super::super) fn parse(&self) -> Result<T, Invalid> {
         if !self.is_json {
             return Err(Invalid::MediaType);
         }
-        // first whether it is one JSON text, then what it means
+        // checks the syntax first, then the schema
         serde_json::from_slice::<serde::de::IgnoredAny>(&self.bytes)
             .map_err(|error| Invalid::Syntax { at: (error.line(), error.column()) })?;
         let mut json = serde_json::Deserializer::from_slice(&self.bytes);
-        serde_path_to_error::deserialize(&mut json).map_err(|error| fault(error.path(), error.inner()))
+        serde_path_to_error::deserialize(&mut json).map_err(|error| field_error(error.path(), error.inner()))
     }
 }
 
-fn fault(path: &serde_path_to_error::Path, error: &serde_json::Error) -> Invalid {
+fn field_error(path: &serde_path_to_error::Path, error: &serde_json::Error) -> Invalid {
     use serde_path_to_error::Segment;
     if !error.is_data() {
         return Invalid::Syntax { at: (error.line(), error.column()) };
@@ -70,30 +70,34 @@ fn fault(path: &serde_path_to_error::Path, error: &serde_json::Error) -> Invalid
     });
     let text = error.to_string();
     let text = text.split(" at line ").next().unwrap_or_default();
-    // a member that is missing or comes twice is named in the text alone; one that is not known, in the path already
-    for (what, detail) in [("missing field", "is missing"), ("duplicate field", "comes twice")] {
+    // the text alone names a missing or duplicate field; the path already names an unknown one
+    for (what, detail) in [("missing field", "is missing"), ("duplicate field", "must not occur twice")] {
         if let Some(member) = text.strip_prefix(what).and_then(|rest| rest.split('`').nth(1)) {
-            return Fault::body(format!("{pointer}/{member}"), &detail).alone();
+            return FieldError::body(format!("{pointer}/{member}"), &detail).into_invalid();
         }
     }
     if text.starts_with("unknown field") {
-        return Fault::body(pointer, &"must not be sent").alone();
+        return FieldError::body(pointer, &"is not a known field").into_invalid();
     }
-    Fault::body(pointer, &text).alone()
+    FieldError::body(pointer, &text).into_invalid()
 }
 
-/// Collects what is wrong with a body, so that the client learns all of it at once.
+/// Collects the errors of a body, so that the client gets all of them at once.
 #[derive(Default)]
-pub(in super::super) struct Faults(Vec<Fault>);
+pub(in super::super) struct FieldErrors(Vec<FieldError>);
 
-impl Faults {
-    /// The value, or one fault more.
-    pub(in super::super) fn take<T, E: ToString>(&mut self, pointer: &str, value: Result<T, E>) -> Option<T> {
-        value.map_err(|error| self.0.push(Fault::body(pointer, &error))).ok()
+impl FieldErrors {
+    /// Returns the value, or records the error.
+    pub(in super::super) fn check<T, E: ToString>(
+        &mut self,
+        pointer: &str,
+        value: Result<T, E>,
+    ) -> Option<T> {
+        value.map_err(|error| self.0.push(FieldError::body(pointer, &error))).ok()
     }
 
-    /// What `make` makes of the values that were taken. It gives `None` only if one of them was a fault.
-    pub(in super::super) fn end<T>(self, value: Option<T>) -> Result<T, Invalid> {
+    /// Returns the value if there was no error. `None` is allowed only if an error was recorded.
+    pub(in super::super) fn finish<T>(self, value: Option<T>) -> Result<T, Invalid> {
         match value {
             Some(value) if self.0.is_empty() => Ok(value),
             _ => Err(Invalid::Fields(self.0)),

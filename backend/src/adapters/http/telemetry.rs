@@ -1,4 +1,4 @@
-//! One log line and one count for every request. Never a token, an assertion, a body or a query.
+//! One log line and one count per request. Tokens, assertions, bodies and queries are never logged.
 
 use std::time::Instant;
 
@@ -12,18 +12,19 @@ use tracing::field::Empty;
 use tracing::{Instrument as _, Span, info, info_span};
 use uuid::Uuid;
 
-use super::app::App;
 use super::problem::Problem;
+use super::state::App;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static(REQUEST_ID_HEADER);
 const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// What the logs call the request: the gateway's name for it, or one of our own.
+/// Id of a request in the log: the gateway's, or one of this service.
 #[derive(Clone, Debug)]
 pub(super) struct RequestId(pub(super) String);
 
-/// Gives the request its id: the gateway's, if it is well formed, else a new UUID. Everything inside sees this id only. It is
-/// sent back in the header `x-request-id` and in problem documents; the request's trace is sent back, too.
+/// Sets the id of the request: the gateway's if it is well formed, otherwise a new UUID. Inner
+/// layers see only this id. The response returns it in the header `x-request-id` and in problem
+/// documents, and returns a valid `traceparent`.
 pub(super) async fn request_id(mut request: Request, next: Next) -> Response {
     let sent = portcullis_principal::request_id(request.headers());
     let id = sent.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
@@ -46,9 +47,9 @@ pub(super) async fn request_id(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// Log lines within the request carry its id; a refusal is a line of its own. For the operators' port, whose successes are
-/// not logged: probes ask every few seconds.
-pub(super) async fn named_in_log(request: Request, next: Next) -> Response {
+/// Adds the request id to log lines, and logs error responses. For the operations port, whose
+/// successful responses are not logged because probes are frequent.
+pub(super) async fn log_refusals(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().map_or("", |id| id.0.as_str());
     let span = info_span!("operations", request_id = id);
     let response = next.run(request).instrument(span.clone()).await;
@@ -59,9 +60,9 @@ pub(super) async fn named_in_log(request: Request, next: Next) -> Response {
     response
 }
 
-pub(super) async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
-    let begun = Instant::now();
-    let _under_way = app.metrics.begun();
+pub(super) async fn log_and_count(State(app): State<App>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let _in_flight = app.metrics.request_started();
     let method = request.method().as_str().to_owned();
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let id = request.extensions().get::<RequestId>().map_or("", |id| id.0.as_str());
@@ -71,16 +72,16 @@ pub(super) async fn observe(State(app): State<App>, request: Request, next: Next
         trace_id = request.headers().get(TRACE_PARENT).and_then(trace_id),
         method,
         route,
-        // filled in by whoever finds out
+        // recorded by the layer that determines them
         subject = Empty,
         operation = Empty,
         right = Empty,
         decision = Empty,
     );
     let response = next.run(request).instrument(span.clone()).await;
-    let took = begun.elapsed();
+    let took = started.elapsed();
     let status = response.status().as_u16();
-    app.metrics.answered(&method, &route, status, took);
+    app.metrics.request_finished(&method, &route, status, took);
     let decision = match status {
         401 => "unauthenticated",
         403 => "refused",
@@ -96,14 +97,14 @@ pub(super) async fn observe(State(app): State<App>, request: Request, next: Next
     response
 }
 
-/// Says in the log who it is, hashed if so configured.
-pub(super) fn subject(app: &App, who: &PrincipalId) {
+/// Records the subject in the log span, as a hash if a salt is configured.
+pub(super) fn record_subject(app: &App, principal: &PrincipalId) {
     let span = Span::current();
     match &app.subject_salt {
-        None => span.record("subject", tracing::field::display(who)),
+        None => span.record("subject", tracing::field::display(principal)),
         Some(salt) => {
             let mut hash = Sha256::new();
-            for part in [salt, who.issuer(), who.subject()] {
+            for part in [salt, principal.issuer(), principal.subject()] {
                 hash.update((part.len() as u64).to_be_bytes());
                 hash.update(part);
             }
@@ -112,7 +113,7 @@ pub(super) fn subject(app: &App, who: &PrincipalId) {
     };
 }
 
-/// The trace of a `traceparent` (W3C Trace Context 3.2): `00-<32 hex>-<16 hex>-<2 hex>`.
+/// Parses the trace id of a `traceparent` (W3C Trace Context 3.2): `00-<32 hex>-<16 hex>-<2 hex>`.
 fn trace_id(header: &HeaderValue) -> Option<&str> {
     let parts: Vec<&str> = header.to_str().ok()?.split('-').collect();
     let hex = |part: &str, length| {

@@ -1,13 +1,13 @@
-//! See the audit records. Whether one is an auditor is the role table's affair; nobody owns a record.
+//! Use cases of audit records. The role table decides who is an auditor; audit records have no
+//! owner.
 
-use super::admission::{Caller, Session};
 use super::failure::Failure;
 use super::ports::Page;
-use super::shop::Shop;
+use super::session::{Caller, Session, Shop};
 use crate::domain::audit::AuditRecord;
-use crate::domain::id::AuditId;
+use crate::domain::values::AuditId;
 
-/// The records, the latest first.
+/// Lists the audit records, newest first.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -18,5 +18,5 @@ pub async fn read_audit(
 ) -> Result<Vec<AuditRecord>, Failure> {
     let mut session = Session::read(shop, caller).await?;
     let records = session.tx.audit_records(page).await?;
-    session.done(records).await
+    session.commit(records).await
 }

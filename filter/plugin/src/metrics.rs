@@ -108,17 +108,17 @@ impl Metrics {
                 continue;
             }
             let set = |gauge: &str, value| {
-                self.set(&format!("portcullis.{gauge};provider={}", provider.name), value);
+                self.set(&format!("{gauge};provider={}", provider.name), value);
             };
             let state = authorizer.key_store().state(id);
             let Some((state, started_at)) = state.and_then(|it| Some((it, it.started_at?))) else {
                 // a gauge that does not exist yet raises no alert
-                set("keys_usable", 0);
+                set("portcullis.keys_usable", 0);
                 continue;
             };
-            set("keys_age_seconds", now.monotonic.since(started_at).as_secs());
-            set("keys_usable", as_u64(state.usable));
-            set("keys_ignored", as_u64(state.ignored));
+            set("portcullis.keys_age_seconds", now.monotonic.since(started_at).as_secs());
+            set("portcullis.keys_usable", as_u64(state.usable));
+            set("portcullis.keys_ignored", as_u64(state.ignored));
         }
     }
 

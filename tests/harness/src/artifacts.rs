@@ -49,8 +49,8 @@ pub fn plugin_with_traps() -> Result<PathBuf> {
 ///
 /// # Errors
 /// It has not been built.
-pub fn planter() -> Result<PathBuf> {
-    faulty("planter.wasm")
+pub fn rogue_plugin() -> Result<PathBuf> {
+    faulty("rogue_plugin.wasm")
 }
 
 fn faulty(name: &str) -> Result<PathBuf> {

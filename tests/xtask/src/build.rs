@@ -47,6 +47,6 @@ pub(crate) fn faulty() -> Result<()> {
     eprintln!("building the plugin with its traps ...");
     let mut faulty = cargo();
     faulty.args(["build", "--package", "portcullis-plugin", "--features", "portcullis-plugin/trap"]);
-    faulty.args(["--package", "planter", "--profile", "trap", "--target", "wasm32-wasip1"]);
+    faulty.args(["--package", "rogue-plugin", "--profile", "trap", "--target", "wasm32-wasip1"]);
     run("building the plugin with its traps", &mut faulty, MEND)
 }

@@ -74,14 +74,14 @@ fn clippy() -> Result<()> {
         "--package",
         "portcullis-plugin",
         "--package",
-        "bench-least",
+        "bench-minimal",
         "--target",
         "wasm32-wasip1",
     ]);
     run("linting the plugin", plugin.args(["--", "-D", "warnings"]), mend)?;
     let mut faulty = cargo();
     faulty.args(["clippy", "--package", "portcullis-plugin", "--features", "portcullis-plugin/trap"]);
-    faulty.args(["--package", "planter", "--target", "wasm32-wasip1"]);
+    faulty.args(["--package", "rogue-plugin", "--target", "wasm32-wasip1"]);
     run("linting the plugin with its traps", faulty.args(["--", "-D", "warnings"]), mend)
 }
 

@@ -23,7 +23,7 @@
 //! sandbox has an address and no name: they call each other through a table of eight bytes for each, in the order of the
 //! module, which has its names if it is linked with `strip = false`. What is not as in life: the cryptography, whose best
 //! instructions valgrind does not know, and the allocator; and one connection, which leaves the caches as no other requests do.
-//! Only counts that differ between two modules, and times of the same sign over several lives of both, are a gain.
+//! Only counts that differ between two modules, and times of the same sign over several restarts of both, are a gain.
 #![allow(clippy::cast_precision_loss, reason = "counts and times are far below 2^52")]
 
 mod callgrind;

@@ -99,9 +99,9 @@ impl Schedule {
         })
     }
 
-    /// The rounds that one of the gateways' lives has.
-    pub(crate) fn of_life(&self, life: usize, lives: usize) -> Range<usize> {
-        self.rounds * life / lives..self.rounds * (life + 1) / lives
+    /// Rounds measured after one restart of the gateways, of `restarts` in all.
+    pub(crate) fn of_restart(&self, restart: usize, restarts: usize) -> Range<usize> {
+        self.rounds * restart / restarts..self.rounds * (restart + 1) / restarts
     }
 
     /// Without latencies.
@@ -117,9 +117,9 @@ pub struct Plan {
     pub parts: BTreeSet<Part>,
     /// Numbers of Envoy's workers that the cost table is measured with; everything else is measured with one.
     pub workers: Vec<u32>,
-    /// So often each gateway of the cost table, and of those over rows and providers, is started anew, for its share of the
-    /// rounds.
-    pub lives: usize,
+    /// Number of times each gateway of the cost table, and of the sweeps over rows and providers, is
+    /// started; each start measures its share of the rounds.
+    pub restarts: usize,
     /// Where each token is used once.
     pub cold: Schedule,
     /// Likewise, for good tokens of the algorithms whose cost a figure is set for, with latencies: more rounds, since the bound is
@@ -163,7 +163,7 @@ impl Plan {
         Self {
             parts: Part::value_variants().iter().copied().collect(),
             workers: vec![1, 2],
-            lives: 7,
+            restarts: 7,
             // 20,000 tokens in all
             cold: Schedule { rounds: 21, warm_up: 2045, requests: 695, paced: 0 },
             // 92,000 tokens in all
@@ -203,7 +203,7 @@ impl Plan {
         Self {
             parts,
             workers: vec![1],
-            lives: 1,
+            restarts: 1,
             cold,
             cold_judged: cold,
             hot: Schedule { rounds: 7, warm_up: 2000, requests: 800, paced: 60 },
@@ -221,7 +221,7 @@ impl Plan {
         let schedule = Schedule { rounds: 1, warm_up: 20, requests: 100, paced: 20 };
         Self {
             workers: vec![1, 2],
-            lives: 1,
+            restarts: 1,
             cold: schedule,
             cold_judged: schedule,
             hot: schedule,

@@ -77,13 +77,13 @@ impl Measured {
     }
 }
 
-/// Adds what the same cells gave in another life of their gateways.
-pub(crate) fn add(measured: &mut Vec<Measured>, life: Vec<Measured>) -> Result<()> {
+/// Adds what the same cells gave in another restart of their gateways.
+pub(crate) fn add(measured: &mut Vec<Measured>, restart: Vec<Measured>) -> Result<()> {
     if measured.is_empty() {
-        *measured = life;
+        *measured = restart;
         return Ok(());
     }
-    measured.iter_mut().zip(life).try_for_each(|(all, life)| all.add(life))
+    measured.iter_mut().zip(restart).try_for_each(|(all, restart)| all.add(restart))
 }
 
 /// Runs these of the schedule's rounds, after a warm-up.
@@ -137,9 +137,9 @@ pub(crate) fn figures(measured: &[Measured]) -> Vec<CellFigures> {
     measured.iter().map(|own| cell(own, &measured[own.base])).collect()
 }
 
-/// How many steps [`run`] tells of, if it is called for so many lives of the gateways.
-pub(crate) fn steps(cells: usize, schedule: Schedule, lives: usize) -> usize {
-    cells * (lives + schedule.rounds * if schedule.paced > 0 { 2 } else { 1 })
+/// Number of steps that [`run`] reports over all restarts of the gateways.
+pub(crate) fn steps(cells: usize, schedule: Schedule, restarts: usize) -> usize {
+    cells * (restarts + schedule.rounds * if schedule.paced > 0 { 2 } else { 1 })
 }
 
 /// Connections to every gateway of an experiment, which stay open: opening and closing them is nobody's request.

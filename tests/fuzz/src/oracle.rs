@@ -7,14 +7,14 @@ use portcullis_engine::request::Request;
 use serde_json::Value;
 
 use crate::fixture::{Fixture, Peer};
-use crate::opinion::Opinion;
+use crate::reference_verifier::ReferenceVerifier;
 
 /// Whose tokens may pass.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tokens {
     /// Those of the corpus, byte for byte.
     Issued,
-    /// Also such as the input itself had signed: the second opinion alone judges them.
+    /// Also such as the input itself had signed: the reference verifier alone judges them.
     Signed,
 }
 
@@ -87,7 +87,7 @@ fn allowed(
         assert!(fixture.issued.contains(token), "nobody issued {}", token.escape_ascii());
     }
     // in shadow mode the caller is verified all the same
-    let opinion = Opinion {
+    let reference = ReferenceVerifier {
         policy: &fixture.document,
         service: service.name(),
         provider,
@@ -96,7 +96,7 @@ fn allowed(
         now: now.wall.0,
         certificate: peer.0,
     };
-    assert_eq!(opinion.of(token), Ok(()), "{}", token.escape_ascii());
+    assert_eq!(reference.verify(token), Ok(()), "{}", token.escape_ascii());
     if permit.shadow().is_none() && !verdict.trace.preflight {
         assert!(row.is_some_and(|row| meets(row, &caller.roles)), "{:?} passes {row:?}", caller.roles);
     }
@@ -176,20 +176,21 @@ mod tests {
     }
 
     #[test]
-    fn the_second_opinion_is_not_always_yes() {
+    fn the_reference_verifier_rejects_tokens_that_break_a_rule() {
         let document = corpus::policy();
-        let opinion = |changes: Value, subject: &str, seconds: u64| {
+        let verify = |changes: Value, subject: &str, seconds: u64| {
             let token = corpus::token(&serde_json::json!({ "claims": changes }), crate::fixture::NOW);
             let now = crate::fixture::NOW + seconds;
             let (service, provider, roles) = ("main", "main", &["customer".to_owned()][..]);
             let policy = &document;
-            let opinion = Opinion { policy, service, provider, subject, roles, now, certificate: None };
-            opinion.of(token.as_bytes())
+            let reference =
+                ReferenceVerifier { policy, service, provider, subject, roles, now, certificate: None };
+            reference.verify(token.as_bytes())
         };
         let none = || serde_json::json!({});
-        assert_eq!(opinion(none(), "alice", 0), Ok(()));
-        assert_eq!(opinion(none(), "mallory", 0), Err("another subject"));
-        assert_eq!(opinion(none(), "alice", 330), Err("it has ended"));
+        assert_eq!(verify(none(), "alice", 0), Ok(()));
+        assert_eq!(verify(none(), "mallory", 0), Err("another subject"));
+        assert_eq!(verify(none(), "alice", 330), Err("it has ended"));
         for (changes, expected) in [
             (serde_json::json!({ "aud": "other" }), "another audience"),
             (serde_json::json!({ "typ": "ID" }), "a claim is missing"),
@@ -197,7 +198,7 @@ mod tests {
             (serde_json::json!({ "cnf": { "jkt": "x" } }), "bound to another"),
             (serde_json::json!({ "nbf": 31 }), "not yet"),
         ] {
-            assert_eq!(opinion(changes, "alice", 0), Err(expected));
+            assert_eq!(verify(changes, "alice", 0), Err(expected));
         }
     }
 }

@@ -37,7 +37,7 @@ pub fn plugin() -> Result<PathBuf> {
     Ok(finished)
 }
 
-/// The plugin with its traps, for the suites of faults.
+/// The plugin with injected faults, for the tests of recovery.
 ///
 /// # Errors
 /// It has not been built.
@@ -49,8 +49,8 @@ pub fn plugin_with_faults() -> Result<PathBuf> {
 ///
 /// # Errors
 /// It has not been built.
-pub fn planter() -> Result<PathBuf> {
-    faulty("planter.wasm")
+pub fn rogue_plugin() -> Result<PathBuf> {
+    faulty("rogue_plugin.wasm")
 }
 
 fn faulty(name: &str) -> Result<PathBuf> {

@@ -42,9 +42,9 @@ pub(crate) fn plugin() -> Result<()> {
     harness::artifacts::plugin().map(drop)
 }
 
-/// Builds what the suites of faults run: the plugin with its traps, and a plugin of somebody else's.
+/// Builds what the suites of faults run: the plugin with injected faults, and a plugin of somebody else's.
 pub(crate) fn faulty() -> Result<()> {
-    eprintln!("building the plugin with its traps ...");
+    eprintln!("building the plugin with injected faults ...");
     let mut faulty = cargo();
     faulty.args([
         "build",
@@ -53,6 +53,6 @@ pub(crate) fn faulty() -> Result<()> {
         "--features",
         "portcullis-plugin/fault-injection",
     ]);
-    faulty.args(["--package", "planter", "--profile", "faults", "--target", "wasm32-wasip1"]);
-    run("building the plugin with its traps", &mut faulty, MEND)
+    faulty.args(["--package", "rogue-plugin", "--profile", "faults", "--target", "wasm32-wasip1"]);
+    run("building the plugin with injected faults", &mut faulty, MEND)
 }

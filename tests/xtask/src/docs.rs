@@ -83,7 +83,7 @@ const fn shown_by(reason: Reason) -> &'static str {
         Reason::IssuerNotAccepted | Reason::KeyAmbiguous | Reason::TokenTooOld | Reason::OriginNotAllowed => CORPUS,
         Reason::KeyUnknown => "keys::unknown_kid::a_kid_that_a_fetch_did_not_bring_is_401_and_fetched_for_once_in_an_interval",
 
-        Reason::RouteUndeclared => "mistakes::mistake_4_an_endpoint_without_declared_roles",
+        Reason::RouteUndeclared => "security_invariants::mistake_4_an_endpoint_without_declared_roles",
         Reason::RouteElsewhere => "clusters::what_envoy_would_send_elsewhere_is_refused_and_says_so",
         Reason::RoleMissing => "chain::every_row_opens_for_its_roles_and_for_nobody_else",
 
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn every_reason_is_shown_by_a_test_that_names_it() {
-        let mut sources = sources(&root().join("tests/suites/tests/e2e"));
+        let mut sources = sources(&root().join("tests/e2e/tests/e2e"));
         sources.extend(self::sources(&root().join("filter/engine/tests")));
         let corpus = fs::read_to_string(root().join("tests/corpus/src/cases.yaml")).unwrap();
         for &reason in Reason::ALL {

@@ -1,11 +1,11 @@
-//! The project's commands: `cargo xtask up`, `down`, `test`, `build`, `docs`, `openapi`, `keys`, `bench`, `fuzz`, `simulate`.
+//! The project's commands: `cargo xtask up`, `down`, `test`, `build`, `docs`, `openapi`, `secrets`, `bench`, `fuzz`, `simulate`.
 mod bench;
 mod build;
 mod cargo;
 mod docs;
 mod fuzz;
-mod keys;
 mod openapi;
+mod secrets;
 mod simulate;
 mod test;
 mod up;
@@ -37,7 +37,7 @@ enum Command {
     /// Write the backend's OpenAPI document to backend/openapi.json
     Openapi,
     /// Write a new signing key of the gateway, its public side and passwords to `.env` for docker compose
-    Keys(keys::Arguments),
+    Secrets(secrets::Arguments),
     /// Measure what Portcullis costs, beside Envoy's own filters
     Bench(bench::Arguments),
     /// Run the fuzz targets, with coverage
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         Command::Build => build::all(),
         Command::Docs => docs::write(),
         Command::Openapi => openapi::write(),
-        Command::Keys(arguments) => keys::write(&arguments),
+        Command::Secrets(arguments) => secrets::write(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments),
         Command::Fuzz(arguments) => fuzz::fuzz(&arguments),
         Command::Simulate(arguments) => simulate::simulate(&arguments),

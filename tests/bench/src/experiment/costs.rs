@@ -11,8 +11,8 @@ use crate::rounds::{self, Cell, Measured};
 use crate::rules::{self, Provider, Rules};
 use crate::tokens::Algorithm;
 
-/// What the parts of the table do, in their order: those that are wanted. All gateways live several times, and the rounds are
-/// spread over their lives: where a process's memory happens to lie decides over more than a round does.
+/// Measures the requested parts of the cost table, in their order. The rounds are spread over several
+/// restarts of all gateways, because memory layout alone shifts results by more than a round does.
 pub(crate) async fn costs(ground: &mut Ground, workers: u32) -> Result<Vec<Experiment>> {
     let parts: Vec<_> = ground.plan.parts.iter().filter_map(|part| Some((*part, Kind::of(*part)?))).collect();
     if parts.is_empty() {
@@ -23,14 +23,14 @@ pub(crate) async fn costs(ground: &mut Ground, workers: u32) -> Result<Vec<Exper
     let rules = Rules { providers: &provider, table: &table };
     let row = |(part, kind): (Part, Kind)| Row::of(part, kind, &provider[0], &table, &ground.plan);
     let mut rows: Vec<Row> = parts.into_iter().map(row).collect::<Result<_>>()?;
-    let lives = ground.plan.lives;
-    let steps = Steps::new(&title("costs", workers), rows.iter().map(|row| row.steps(lives)).sum());
-    for life in 0..lives {
+    let restarts = ground.plan.restarts;
+    let steps = Steps::new(&title("costs", workers), rows.iter().map(|row| row.steps(restarts)).sum());
+    for restart in 0..restarts {
         let gateways = ground.start(&Variant::ALL, rules, workers).await?;
         for row in &mut rows {
             let cells: Vec<_> = row.cells(&gateways).collect();
             let schedule = row.traffic.schedule;
-            let rounds = schedule.of_life(life, lives);
+            let rounds = schedule.of_restart(restart, restarts);
             let settings = ground.settings(schedule, workers)?;
             let measured = rounds::run(&cells, settings, rounds, &mut ground.random, &steps).await?;
             rounds::add(&mut row.measured, measured)?;
@@ -53,9 +53,9 @@ impl Row {
         Ok(Self { part, kind, traffic, measured: Vec::new() })
     }
 
-    fn steps(&self, lives: usize) -> usize {
+    fn steps(&self, restarts: usize) -> usize {
         let cells = Variant::ALL.into_iter().filter(|variant| self.kind.concerns(*variant)).count();
-        rounds::steps(cells, self.traffic.schedule, lives)
+        rounds::steps(cells, self.traffic.schedule, restarts)
     }
 
     /// The gateways that take part.

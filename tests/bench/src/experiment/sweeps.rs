@@ -63,7 +63,7 @@ pub(crate) async fn rows(ground: &mut Ground) -> Result<Vec<Experiment>> {
         let points = tables.iter().map(|table| Ok((table.len(), asked(table)?)));
         sweeps.push(Sweep::new(name, "rows", schedule, points.collect::<Result<_>>()?));
     }
-    live(ground, &mut sweeps, Variant::NativeCached, &all_rules).await?;
+    restarted(ground, &mut sweeps, Variant::NativeCached, &all_rules).await?;
     Ok(sweeps.into_iter().map(Sweep::experiment).collect())
 }
 
@@ -91,7 +91,7 @@ pub(crate) async fn providers(ground: &mut Ground) -> Result<Vec<Experiment>> {
     let all_rules: Vec<_> = ground.plan.providers.iter().map(of).collect();
     let points = all_rules.iter().map(|it| Ok((it.providers.len(), asked(it.providers)?)));
     let mut sweeps = [Sweep::new("providers", "providers", schedule, points.collect::<Result<_>>()?)];
-    live(ground, &mut sweeps, Variant::Native, &all_rules).await?;
+    restarted(ground, &mut sweeps, Variant::Native, &all_rules).await?;
     Ok(sweeps.into_iter().map(Sweep::experiment).collect())
 }
 
@@ -105,20 +105,21 @@ struct Sweep {
     measured: Vec<Measured>,
 }
 
-/// Measures the sweeps with the bare proxy, and with Portcullis and the `native` filters with each of the rules. All of these
-/// live several times, as for the cost table: a tenth is to be seen, and that much two lives of one process differ by.
-async fn live(
+/// Measures the sweeps with the bare proxy, and with Portcullis and the `native` filters with each of the rules. The
+/// gateways are restarted several times, as for the cost table: a difference of a tenth must be visible,
+/// and two starts of one process differ by as much.
+async fn restarted(
     ground: &mut Ground,
     sweeps: &mut [Sweep],
     native: Variant,
     all_rules: &[Rules<'_>],
 ) -> Result<()> {
-    let lives = ground.plan.lives;
+    let restarts = ground.plan.restarts;
     let cells = 1 + 2 * all_rules.len();
     let names: Vec<_> = sweeps.iter().map(|sweep| sweep.name).collect();
-    let total = sweeps.iter().map(|sweep| rounds::steps(cells, sweep.schedule, lives)).sum();
+    let total = sweeps.iter().map(|sweep| rounds::steps(cells, sweep.schedule, restarts)).sum();
     let steps = Steps::new(&title(&names.join(", "), 1), total);
-    for life in 0..lives {
+    for restart in 0..restarts {
         let mut gateways = Vec::new();
         for (number, rules) in all_rules.iter().enumerate() {
             let variants = [Variant::Bare, native, Variant::Headers];
@@ -131,7 +132,7 @@ async fn live(
             let cells: Vec<_> =
                 gateways.iter().map(|(gateway, number)| sweep.cell(gateway, *number)).collect();
             let settings = ground.settings(sweep.schedule, 1)?;
-            let rounds = sweep.schedule.of_life(life, lives);
+            let rounds = sweep.schedule.of_restart(restart, restarts);
             let measured = rounds::run(&cells, settings, rounds, &mut ground.random, &steps).await?;
             rounds::add(&mut sweep.measured, measured)?;
         }

@@ -16,7 +16,7 @@ use crate::cpu::Account;
 use crate::modules::Modules;
 use crate::rules::Rules;
 
-use self::sandboxed::least;
+use self::sandboxed::minimal;
 pub(crate) use self::sandboxed::{filter, policy};
 pub use self::variant::Variant;
 
@@ -67,8 +67,8 @@ impl Gateway {
             Variant::Bare | Variant::Refusing => Vec::new(),
             Variant::Native => native::filters(rules, false),
             Variant::NativeCached => native::filters(rules, true),
-            Variant::Noop => vec![least(&modules.least, &[])],
-            Variant::Least => vec![least(&modules.least, rules.providers)],
+            Variant::Noop => vec![minimal(&modules.minimal, &[])],
+            Variant::Least => vec![minimal(&modules.minimal, rules.providers)],
             Variant::Headers | Variant::Assertion => {
                 sandboxed(&modules.portcullis, &policy(rules, variant == Variant::Assertion))
             }

@@ -18,9 +18,9 @@ pub(crate) fn filter(file: &Path, configuration: &Value) -> Value {
 }
 
 /// The filter that does the least, which verifies tokens of these providers if there are any.
-pub(super) fn least(file: &Path, providers: &[Provider]) -> Value {
+pub(super) fn minimal(file: &Path, providers: &[Provider]) -> Value {
     let keys = providers.iter().flat_map(|provider| &provider.keys);
-    let lines: Vec<_> = keys.filter_map(Key::for_least).collect();
+    let lines: Vec<_> = keys.filter_map(Key::for_minimal).collect();
     let text =
         json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": lines.join("\n") });
     configured(file, &text)

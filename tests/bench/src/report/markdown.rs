@@ -67,7 +67,7 @@ pub(super) fn render(report: &Report) -> String {
     if !report.counts.is_empty() {
         text += "\nInstructions of the Envoy process for one request, in thousands above the bare proxy (refusals: above a bare refusal), \
                  counted by callgrind. It knows neither the processor's best instructions for signatures nor the allocator as it is in \
-                 life, so what two columns differ by says more than what one is over the other.\n\n";
+                 production, so what two columns differ by says more than what one is over the other.\n\n";
         table(
             &mut text,
             &ByVariant::of_counts(&report.counts, |cell| cell.instructions.net.as_ref().map(interval)),

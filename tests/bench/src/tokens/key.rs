@@ -99,7 +99,7 @@ impl Key {
     }
 
     /// Its line in the configuration of the filter that does the least; none for what Envoy cannot verify for a filter.
-    pub(crate) fn for_least(&self) -> Option<String> {
+    pub(crate) fn for_minimal(&self) -> Option<String> {
         let der = match &self.secret {
             Secret::Rs256(key) => rsa::RsaPublicKey::from(key.as_ref()).to_public_key_der(),
             Secret::Es256(key) => p256::PublicKey::from(key.verifying_key()).to_public_key_der(),

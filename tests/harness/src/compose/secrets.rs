@@ -12,7 +12,7 @@ pub fn secrets() -> Result<String> {
     let key = SigningKey::from_seed_base64url(&seed)
         .map_err(|error| Error::Form(format!("the new signing key: {error}")))?;
     Ok(format!(
-        "# Made by `cargo xtask keys`. Secret: never commit it, never show it.\n\
+        "# Made by `cargo xtask secrets`. Secret: never commit it, never show it.\n\
          PORTCULLIS_SIGNING_KEY={seed}\n\
          # Its public side, for the services.\n\
          BACKEND_GATEWAY_JWKS='{}'\n\

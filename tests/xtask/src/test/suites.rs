@@ -74,7 +74,7 @@ fn clippy() -> Result<()> {
         "--package",
         "portcullis-plugin",
         "--package",
-        "bench-least",
+        "bench-minimal",
         "--target",
         "wasm32-wasip1",
     ]);
@@ -87,8 +87,8 @@ fn clippy() -> Result<()> {
         "--features",
         "portcullis-plugin/fault-injection",
     ]);
-    faulty.args(["--package", "planter", "--target", "wasm32-wasip1"]);
-    run("linting the plugin with its traps", faulty.args(["--", "-D", "warnings"]), mend)
+    faulty.args(["--package", "rogue-plugin", "--target", "wasm32-wasip1"]);
+    run("linting the plugin with injected faults", faulty.args(["--", "-D", "warnings"]), mend)
 }
 
 fn native() -> Result<()> {

@@ -9,7 +9,7 @@ use crate::cargo::{cargo, run};
 
 /// Packages that are built for the Proxy-Wasm host only.
 pub(super) const NOT_NATIVE: [&str; 6] =
-    ["--exclude", "portcullis-plugin", "--exclude", "bench-least", "--exclude", "planter"];
+    ["--exclude", "portcullis-plugin", "--exclude", "bench-minimal", "--exclude", "rogue-plugin"];
 
 /// `cargo test` of everything, to which options are added that select.
 pub(super) fn tests() -> Command {

@@ -3,7 +3,7 @@ use e2e::{NO_TOKEN, Shared, Shop, insufficient_scope, invalid_token, lines, prod
 use harness::artifacts::root;
 use serde_json::{Value, json};
 
-use crate::arrows::{code, sources};
+use crate::dependency_rules::{code, sources};
 use crate::routes::endpoints;
 use crate::support::{policy, subject};
 

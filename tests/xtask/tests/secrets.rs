@@ -1,4 +1,4 @@
-//! `cargo xtask keys` makes what docker compose needs, for its owner's eyes alone, and replaces nothing unless it is told to.
+//! `cargo xtask secrets` makes what docker compose needs, for its owner's eyes alone, and replaces nothing unless it is told to.
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -9,9 +9,9 @@ use harness::folder::Folder;
 use portcullis_principal::SigningKey;
 use serde_json::Value;
 
-fn keys(file: &Path, more: &[&str]) -> Output {
+fn secrets(file: &Path, more: &[&str]) -> Output {
     let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    xtask.args(["keys", "--file"]).arg(file).args(more).output().unwrap()
+    xtask.args(["secrets", "--file"]).arg(file).args(more).output().unwrap()
 }
 
 /// The variables of the file, as a shell reads them.
@@ -27,10 +27,10 @@ fn mode(file: &Path) -> u32 {
 }
 
 #[test]
-fn keys_are_new_and_belong_together_and_their_owner_alone_reads_them() {
-    let folder = Folder::empty("xtask-keys").unwrap();
+fn secrets_are_new_and_belong_together_and_their_owner_alone_reads_them() {
+    let folder = Folder::empty("xtask-secrets").unwrap();
     let file = folder.join("env");
-    assert!(keys(&file, &[]).status.success());
+    assert!(secrets(&file, &[]).status.success());
     assert_eq!(mode(&file), 0o600);
     let first = variables(&file);
     let key = SigningKey::from_seed_base64url(&first["PORTCULLIS_SIGNING_KEY"]).unwrap();
@@ -38,13 +38,13 @@ fn keys_are_new_and_belong_together_and_their_owner_alone_reads_them() {
     assert_eq!(public, key.public_jwks());
     assert_eq!(first["COMPOSE_PROFILES"], "keycloak");
 
-    let again = keys(&file, &[]);
+    let again = secrets(&file, &[]);
     let said = String::from_utf8_lossy(&again.stderr).into_owned();
     assert!(!again.status.success() && said.contains("--force"), "{said}");
     assert_eq!(variables(&file), first, "nothing is replaced");
 
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(keys(&file, &["--force"]).status.success());
+    assert!(secrets(&file, &["--force"]).status.success());
     assert_eq!(mode(&file), 0o600);
     let second = variables(&file);
     assert!(second.keys().eq(first.keys()));
@@ -54,10 +54,10 @@ fn keys_are_new_and_belong_together_and_their_owner_alone_reads_them() {
 }
 
 #[test]
-fn keys_are_made_for_everything_that_compose_asks_for() {
-    let folder = Folder::empty("xtask-keys-all").unwrap();
+fn secrets_are_made_for_everything_that_compose_asks_for() {
+    let folder = Folder::empty("xtask-secrets-all").unwrap();
     let file = folder.join("env");
-    assert!(keys(&file, &[]).status.success());
+    assert!(secrets(&file, &[]).status.success());
     let made = variables(&file);
     let compose = fs::read_to_string(harness::artifacts::root().join("docker-compose.yml")).unwrap();
     let asked = compose.split("${").skip(1).filter_map(|rest| rest.split_once(":?")).map(|(name, _)| name);

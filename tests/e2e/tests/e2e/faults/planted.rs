@@ -88,13 +88,13 @@ fn plant(config: &mut Config) {
     let plugin = &discovery["resources"][0]["typed_config"]["config"];
     let providers = plugin["configuration"]["value"]["providers"].as_object().unwrap();
     let entries = entries(providers.values().next().unwrap());
-    let planter = json!({
-        "name": "planter",
+    let rogue_plugin = json!({
+        "name": "rogue-plugin",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
             "config": {
-                "name": "planter",
-                "root_id": "planter",
+                "name": "rogue-plugin",
+                "root_id": "rogue-plugin",
                 "configuration": {
                     "@type": "type.googleapis.com/google.protobuf.StringValue",
                     "value": entries.to_string(),
@@ -102,12 +102,12 @@ fn plant(config: &mut Config) {
                 "vm_config": {
                     "vm_id": plugin["vm_config"]["vm_id"],
                     "runtime": "envoy.wasm.runtime.v8",
-                    "code": { "local": { "filename": artifacts::planter().unwrap() } },
+                    "code": { "local": { "filename": artifacts::rogue_plugin().unwrap() } },
                 },
             },
         },
     });
-    filters.insert(ours, planter);
+    filters.insert(ours, rogue_plugin);
 }
 
 /// Envoy 1.39 and 1.40: which plugins share a VM, and what they may do in it, depends on more than the `vm_id`. The filter

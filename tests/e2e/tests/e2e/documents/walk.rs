@@ -24,11 +24,10 @@ fn walked(name: &str) -> Vec<Block> {
 
 /// The service as it is shown is the service that is run.
 fn the_service_is_the_one_shown() {
-    let text =
-        fs::read_to_string(root().join("tests/suites/tests/e2e/documents/notes.rs")).expect("notes.rs");
+    let text = fs::read_to_string(root().join("tests/e2e/tests/e2e/documents/notes.rs")).expect("notes.rs");
     let (_, code) = text.split_once('\n').expect("its first line is about the test");
     let [block] = &blocks_of("rust walk")[..] else { panic!("one service") };
-    assert_eq!(block.text, code, "{block} and tests/suites/tests/e2e/documents/notes.rs differ");
+    assert_eq!(block.text, code, "{block} and tests/e2e/tests/e2e/documents/notes.rs differ");
 }
 
 /// Envoy's configuration as a reader has it after the walk's changes, `envoy.yaml` in the folder.

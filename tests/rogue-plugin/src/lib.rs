@@ -14,17 +14,17 @@ const TICK: Duration = Duration::from_millis(50);
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|_| Box::new(Planter::default()));
+    proxy_wasm::set_root_context(|_| Box::new(RoguePlugin::default()));
 }}
 
 /// The root context: what is to be written.
 #[derive(Default)]
-struct Planter {
+struct RoguePlugin {
     entries: Vec<(String, Vec<Vec<u8>>)>,
     tick: usize,
 }
 
-impl Planter {
+impl RoguePlugin {
     fn plant(&mut self) {
         for (name, values) in &self.entries {
             let value = values.iter().cycle().nth(self.tick % values.len().max(1));
@@ -35,9 +35,9 @@ impl Planter {
     }
 }
 
-impl Context for Planter {}
+impl Context for RoguePlugin {}
 
-impl RootContext for Planter {
+impl RootContext for RoguePlugin {
     fn on_configure(&mut self, _: usize) -> bool {
         let text = self.get_plugin_configuration().unwrap_or_default();
         let entries: Map<String, Value> = serde_json::from_slice(&text).unwrap_or_default();

@@ -1,12 +1,12 @@
-//! A second opinion of a token: a lenient reader that goes by the policy's text. Whatever the engine lets pass must hold here
-//! too; that something holds here says nothing.
+//! Reference verifier of tokens: a lenient reader that follows the policy's text. Every token that the
+//! engine accepts must pass here too; the converse does not hold.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde_json::Value;
 
 /// A token, and what to compare it with.
-pub(crate) struct Opinion<'a> {
+pub(crate) struct ReferenceVerifier<'a> {
     /// The whole policy.
     pub(crate) policy: &'a Value,
     pub(crate) service: &'a str,
@@ -17,9 +17,9 @@ pub(crate) struct Opinion<'a> {
     pub(crate) certificate: Option<[u8; 32]>,
 }
 
-impl Opinion<'_> {
-    /// Says what is wrong with a token.
-    pub(crate) fn of(&self, token: &[u8]) -> Result<(), &'static str> {
+impl ReferenceVerifier<'_> {
+    /// Returns an error that names the first rule the token breaks.
+    pub(crate) fn verify(&self, token: &[u8]) -> Result<(), &'static str> {
         let text = std::str::from_utf8(token).map_err(|_| "no text")?;
         let parts: Vec<_> = text.split('.').collect();
         let [header, payload, _] = parts[..] else { return Err("not three parts") };

@@ -1,4 +1,4 @@
-//! `cargo xtask keys`: the secrets of docker compose, in a file that git ignores.
+//! `cargo xtask secrets`: the secrets of docker compose, in a file that git ignores.
 use std::fs::{OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -9,7 +9,7 @@ use harness::artifacts::root;
 use harness::compose::secrets;
 use harness::{Error, Result};
 
-/// What `keys` is told.
+/// Arguments of `cargo xtask secrets`.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Replace the keys that are there: what was signed with them is refused from then on
@@ -38,7 +38,7 @@ pub(crate) fn write(arguments: &Arguments) -> Result<()> {
     });
     match written {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(Error::Form(format!(
-            "{} has keys already: `cargo xtask keys --force` replaces them",
+            "{} has keys already: `cargo xtask secrets --force` replaces them",
             path.display()
         ))),
         written => {

@@ -87,7 +87,7 @@ fn compose_does_not_start_without_one_of_its_secrets_and_says_what_makes_them() 
         let rest: Vec<_> = secrets.lines().filter(|line| !line.starts_with(&format!("{name}="))).collect();
         fs::write(&file, rest.join("\n")).unwrap();
         let (done, said) = composed.with_secrets(&file, &config);
-        assert!(!done && said.contains("cargo xtask keys"), "{name}: {said}");
+        assert!(!done && said.contains("cargo xtask secrets"), "{name}: {said}");
         assert!(said.contains(name), "{name}: {said}");
     }
     fs::write(&file, &secrets).unwrap();

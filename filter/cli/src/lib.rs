@@ -1,24 +1,20 @@
-//! `portcullis`, the command line: the same engine as the gateway's, asked natively.
+//! `portcullis`, the command line: decides natively, with the gateway's own engine.
 //!
-//! | module | what it does |
+//! | module | contents |
 //! |---|---|
-//! | [`verb`] | one file a verb: its arguments, and what it says |
-//! | [`policy`], [`source`] | files that people write: read, merged, compiled; and the way back from a place to a line |
-//! | [`report`] | a finding, for people, for programs, for GitHub |
-//! | [`lint`] | what `check` looks for, one concept a file |
-//! | [`caller`] | callers to decide about: real tokens, signed by a key of this run |
-//! | [`access`] | who may call what, as a table, and the difference of two |
-//! | [`cases`] | a table of cases, decided |
+//! | [`commands`] | one file a command: its arguments, and what it prints |
+//! | [`lint`] | the rules of `check` |
+//! | [`diff`] | who may call what, as a table, and the difference of two policies |
+//! | [`simulate`] | callers with real tokens, signed by a key of this run, and tables of cases |
+//! | [`policy`] | policy files: read, merged and compiled |
 //! | [`manifest`] | the configurations that load a policy |
+//! | [`diagnostics`] | findings with their place in a file, exit status, and how both are printed |
 
-pub mod access;
-pub mod caller;
-pub mod cases;
 pub mod clock;
-pub mod exit;
+pub mod commands;
+pub mod diagnostics;
+pub mod diff;
 pub mod lint;
 pub mod manifest;
 pub mod policy;
-pub mod report;
-pub mod source;
-pub mod verb;
+pub mod simulate;

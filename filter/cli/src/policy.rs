@@ -6,9 +6,9 @@ use std::rc::Rc;
 use portcullis_engine::policy::document::AllowDocument;
 use portcullis_engine::policy::{Document, Policy, PolicyError, PolicyErrors, merge};
 
-use crate::exit::Trouble;
-use crate::report::{Finding, Severity};
-use crate::source::{Mark, Source};
+use crate::diagnostics::exit::CliError;
+use crate::diagnostics::source::{Mark, Source};
+use crate::diagnostics::{Finding, Severity};
 
 /// The rule's name of what keeps a policy from loading.
 const RULE: &str = "policy";
@@ -31,7 +31,7 @@ impl Loaded {
     ///
     /// # Errors
     /// A file cannot be read, or the policy does not load.
-    pub fn read(paths: &[PathBuf]) -> Result<Self, Trouble> {
+    pub fn read(paths: &[PathBuf]) -> Result<Self, CliError> {
         let mut sources = Vec::new();
         for path in paths {
             for file in Source::files(path)? {
@@ -45,7 +45,7 @@ impl Loaded {
     ///
     /// # Errors
     /// As [`Self::read`].
-    pub fn read_one(path: &Path) -> Result<Self, Trouble> {
+    pub fn read_one(path: &Path) -> Result<Self, CliError> {
         Self::read(&[path.to_owned()])
     }
 
@@ -53,7 +53,7 @@ impl Loaded {
     ///
     /// # Errors
     /// The policy does not load.
-    pub fn of(sources: Vec<Rc<Source>>) -> Result<Self, Trouble> {
+    pub fn of(sources: Vec<Rc<Source>>) -> Result<Self, CliError> {
         let mut documents = Vec::new();
         let mut findings = Vec::new();
         for source in &sources {
@@ -63,13 +63,13 @@ impl Loaded {
             }
         }
         if !findings.is_empty() {
-            return Err(Trouble::Policy(findings));
+            return Err(CliError::Policy(findings));
         }
         let allowed = documents.iter().enumerate().flat_map(|(index, (_, document))| {
             document.lint.allow.iter().map(move |allow| (index, allow.clone()))
         });
         let allowed = allowed.collect();
-        let refused = |errors: PolicyErrors| Trouble::Policy(told(&sources, &errors));
+        let refused = |errors: PolicyErrors| CliError::Policy(told(&sources, &errors));
         let (document, policy) = if let [(_, only)] = documents.as_slice() {
             // as the gateway reads it
             (only.clone(), Policy::compile(only).map_err(refused)?)

@@ -2,13 +2,13 @@
 
 use std::rc::Rc;
 
-use portcullis_cli::exit::{Answer, Exit, Trouble};
+use portcullis_cli::commands::check::answer;
+use portcullis_cli::diagnostics::Format;
+use portcullis_cli::diagnostics::exit::{Answer, CliError, ExitStatus};
+use portcullis_cli::diagnostics::source::Source;
 use portcullis_cli::lint::openapi::Contract;
-use portcullis_cli::lint::{Beside, inspect};
+use portcullis_cli::lint::{Inputs, inspect};
 use portcullis_cli::policy::Loaded;
-use portcullis_cli::report::Format;
-use portcullis_cli::source::Source;
-use portcullis_cli::verb::check::answer;
 use portcullis_engine::clock::UnixTime;
 use serde_json::Value;
 
@@ -48,13 +48,13 @@ pub fn check(input: &[u8]) {
 }
 
 fn envoy(loaded: &Loaded, text: &str) {
-    let beside = |text: &str| Beside { envoy: vec![Source::new("envoy.yaml", text)], ..Beside::default() };
+    let beside = |text: &str| Inputs { envoy: vec![Source::new("envoy.yaml", text)], ..Inputs::default() };
     let given = beside(text);
     let exit = answers(loaded, &given, text.len());
-    let Ok(value) = given.envoy[0].value("envoy") else { return assert_eq!(exit, Exit::Failed) };
-    assert!(exit != Exit::Fine || !has_bypass(&value), "past the filter, and fine");
+    let Ok(value) = given.envoy[0].value("envoy") else { return assert_eq!(exit, ExitStatus::Error) };
+    assert!(exit != ExitStatus::Success || !has_bypass(&value), "past the filter, and fine");
     // the same in JSON
-    let found = |beside: &Beside| {
+    let found = |beside: &Inputs| {
         let inspected = inspect(loaded, beside, UnixTime(NOW)).ok()?;
         let mut found: Vec<_> = inspected.findings.into_iter().map(|it| (it.rule, it.message)).collect();
         found.sort();
@@ -67,24 +67,24 @@ fn openapi(loaded: &Loaded, text: &str) {
     let source = Source::new("openapi.yaml", text);
     let contract = match Contract::of("shop", Rc::clone(&source)) {
         Ok(contract) => contract,
-        Err(trouble) => return assert_eq!(trouble.exit(), Exit::Failed),
+        Err(error) => return assert_eq!(error.exit(), ExitStatus::Error),
     };
-    let exit = answers(loaded, &Beside { openapi: vec![contract], ..Beside::default() }, text.len());
+    let exit = answers(loaded, &Inputs { openapi: vec![contract], ..Inputs::default() }, text.len());
     let document = source.value("openapi").expect("what was read");
-    assert!(exit != Exit::Fine || !has_undeclared(&document), "without a row, and fine");
+    assert!(exit != ExitStatus::Success || !has_undeclared(&document), "without a row, and fine");
 }
 
 /// The answer in every format: one exit, and no more text than what was given can have findings.
-fn answers(loaded: &Loaded, beside: &Beside, length: usize) -> Exit {
+fn answers(loaded: &Loaded, beside: &Inputs, length: usize) -> ExitStatus {
     let exits = [Format::Human, Format::Json, Format::Github].map(|format| {
         match answer(loaded, beside, UnixTime(NOW), format) {
             Ok(Answer { text, exit }) => {
-                assert!(matches!(exit, Exit::Fine | Exit::No), "{exit:?}");
+                assert!(matches!(exit, ExitStatus::Success | ExitStatus::CheckFailed), "{exit:?}");
                 assert!(text.len() <= (length / 4 + 8) * LONGEST_FINDING, "{} of {length} bytes", text.len());
                 exit
             }
-            Err(trouble @ (Trouble::Run { .. } | Trouble::Input(_))) => trouble.exit(),
-            Err(Trouble::Policy(_)) => panic!("the policy loads"),
+            Err(error @ (CliError::Run { .. } | CliError::Input(_))) => error.exit(),
+            Err(CliError::Policy(_)) => panic!("the policy loads"),
         }
     });
     assert!(exits.iter().all(|exit| *exit == exits[0]), "{exits:?}");

@@ -6,9 +6,9 @@ use std::rc::Rc;
 use portcullis_engine::policy::document::AllowDocument;
 use similar::get_close_matches;
 
-use super::{Beside, Inspected, Inspection, Needs, RULES, Rule};
+use super::{Inputs, Inspected, Inspection, Needs, RULES, Rule};
+use crate::diagnostics::{Finding, Severity};
 use crate::policy::Loaded;
-use crate::report::{Finding, Severity};
 
 pub(super) const UNKNOWN: Rule = Rule {
     name: "allow-unknown",
@@ -24,7 +24,7 @@ pub(super) const UNUSED: Rule = Rule {
 };
 
 /// Takes away what is allowed, and says which allowances are of no use.
-pub(super) fn settle(mut inspection: Inspection<'_>, beside: &Beside) -> Inspected {
+pub(super) fn settle(mut inspection: Inspection<'_>, inputs: &Inputs) -> Inspected {
     let loaded = inspection.loaded;
     let found = std::mem::take(&mut inspection.findings);
     let total = found.len();
@@ -59,8 +59,8 @@ pub(super) fn settle(mut inspection: Inspection<'_>, beside: &Beside) -> Inspect
         };
         let ran = match rule.needs {
             Needs::Policy => true,
-            Needs::OpenApi => !beside.openapi.is_empty(),
-            Needs::Envoy => !beside.envoy.is_empty(),
+            Needs::OpenApi => !inputs.openapi.is_empty(),
+            Needs::Envoy => !inputs.envoy.is_empty(),
         };
         if ran && !used {
             let message = format!("`{}` finds nothing here any more", allow.rule);

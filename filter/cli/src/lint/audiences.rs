@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use portcullis_engine::policy::Service;
 
 use super::{Inspection, Needs, Rule, listed};
-use crate::access::audiences;
-use crate::report::Severity;
+use crate::diagnostics::Severity;
+use crate::diff::audiences;
 
 pub(super) const SHARED: Rule = Rule {
     name: "audience-shared",

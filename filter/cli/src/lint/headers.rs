@@ -1,7 +1,7 @@
 //! Headers that the policy passes unverified.
 
 use super::{Inspection, Needs, Rule};
-use crate::report::Severity;
+use crate::diagnostics::Severity;
 
 pub(super) const UNVERIFIED: Rule = Rule {
     name: "unverified-credential-passes",

@@ -15,9 +15,10 @@ use std::rc::Rc;
 use portcullis_engine::clock::UnixTime;
 use portcullis_engine::policy::{Provider, Service};
 
+pub(crate) use crate::diagnostics::listed;
+use crate::diagnostics::source::{Mark, Source};
+use crate::diagnostics::{Finding, Severity};
 use crate::policy::Loaded;
-use crate::report::{Finding, Severity};
-use crate::source::{Mark, Source};
 use openapi::Contract;
 
 /// A lint rule.
@@ -84,7 +85,7 @@ pub const RULES: &[&Rule] = &[
 
 /// What is looked at besides the policy.
 #[derive(Clone, Debug, Default)]
-pub struct Beside {
+pub struct Inputs {
     /// What services offer.
     pub openapi: Vec<Contract>,
     /// What Envoy is told.
@@ -106,7 +107,7 @@ pub struct Inspected {
 ///
 /// # Errors
 /// An Envoy configuration is not YAML, or has no listener, route or cluster.
-pub fn inspect(loaded: &Loaded, beside: &Beside, now: UnixTime) -> Result<Inspected, Box<Finding>> {
+pub fn inspect(loaded: &Loaded, inputs: &Inputs, now: UnixTime) -> Result<Inspected, Box<Finding>> {
     let mut inspection = Inspection { loaded, now, findings: Vec::new() };
     rows::look(&mut inspection);
     roles::look(&mut inspection);
@@ -114,11 +115,11 @@ pub fn inspect(loaded: &Loaded, beside: &Beside, now: UnixTime) -> Result<Inspec
     providers::look(&mut inspection);
     audiences::look(&mut inspection);
     shadow::look(&mut inspection);
-    for contract in &beside.openapi {
+    for contract in &inputs.openapi {
         openapi::look(&mut inspection, contract);
     }
-    let envoy = envoy::look(&mut inspection, &beside.envoy)?;
-    Ok(Inspected { envoy, ..allowed::settle(inspection, beside) })
+    let envoy = envoy::look(&mut inspection, &inputs.envoy)?;
+    Ok(Inspected { envoy, ..allowed::settle(inspection, inputs) })
 }
 
 /// A policy under inspection.
@@ -164,11 +165,6 @@ impl<'a> Inspection<'a> {
     fn providers(&self) -> &'a [Provider] {
         self.loaded.policy.providers()
     }
-}
-
-/// Names in backticks, one after the other.
-pub(crate) fn listed<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> String {
-    names.into_iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
 /// A span of time, as a policy says it.

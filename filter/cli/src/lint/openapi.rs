@@ -8,10 +8,10 @@ use portcullis_engine::policy::{Found, Row, RowId, Service};
 use serde_json::Value;
 
 use super::{Inspection, Needs, Rule, listed};
-use crate::access::witness::Fresh;
-use crate::exit::Trouble;
-use crate::report::Severity;
-use crate::source::Source;
+use crate::diagnostics::Severity;
+use crate::diagnostics::exit::CliError;
+use crate::diagnostics::source::Source;
+use crate::diff::sample_path::Fresh;
 
 pub(super) const UNDECLARED: Rule = Rule {
     name: "operation-undeclared",
@@ -51,11 +51,11 @@ impl Contract {
     ///
     /// # Errors
     /// It is no OpenAPI document.
-    pub fn of(service: &str, source: Rc<Source>) -> Result<Self, Trouble> {
+    pub fn of(service: &str, source: Rc<Source>) -> Result<Self, CliError> {
         let document = source.value("openapi")?;
         let Some(paths) = document["paths"].as_object() else {
             let message = format!("`{}` is no OpenAPI document: it has no `paths`", source.name);
-            return Err(Trouble::run(message));
+            return Err(CliError::run(message));
         };
         let base = base(&document);
         let mut operations = Vec::new();
@@ -131,7 +131,7 @@ fn near(row: &Row, service: &Service, contract: &Contract) -> String {
 }
 
 fn sample_of(template: &Template, service: &Service) -> String {
-    crate::access::witness::path(template, &Fresh::of([service]))
+    crate::diff::sample_path::path(template, &Fresh::of([service]))
 }
 
 /// A path of an operation; a parameter may be a part of a segment here.

@@ -4,7 +4,7 @@ use portcullis_engine::jose::signature::Algorithm;
 use portcullis_engine::policy::{KeySource, Provider};
 
 use super::{Inspection, Needs, Rule, span};
-use crate::report::Severity;
+use crate::diagnostics::Severity;
 
 pub(super) const HTTP_KEYS: Rule = Rule {
     name: "http-keys",

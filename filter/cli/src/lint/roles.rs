@@ -8,11 +8,11 @@ use portcullis_engine::authz::roles::RoleSource;
 use portcullis_engine::policy::{Provider, Service};
 
 use super::{Inspection, Needs, Rule, listed};
-use crate::caller::origins;
-use crate::report::Severity;
+use crate::diagnostics::Severity;
+use crate::simulate::caller::origins;
 
 pub(super) const UNYIELDABLE: Rule = Rule {
-    name: "role-unyieldable",
+    name: "role-unreachable",
     severity: Severity::Warning,
     needs: Needs::Policy,
     finds: "a role that no provider of the service can yield, by its sources, renaming and prefix",

@@ -4,8 +4,8 @@ use portcullis_engine::authz::path::CanonicalPath;
 use portcullis_engine::policy::{Found, Row, Service};
 
 use super::{Inspection, Needs, Rule};
-use crate::access::witness::{Fresh, deeper};
-use crate::report::Severity;
+use crate::diagnostics::Severity;
+use crate::diff::sample_path::{Fresh, deeper};
 
 pub(super) const UNREACHABLE: Rule = Rule {
     name: "row-unreachable",

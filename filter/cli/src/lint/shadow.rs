@@ -3,7 +3,7 @@
 use portcullis_engine::policy::ModeDocument;
 
 use super::{Inspection, Needs, Rule};
-use crate::report::Severity;
+use crate::diagnostics::Severity;
 
 pub(super) const RUNNING: Rule = Rule {
     name: "shadow-running",

@@ -5,7 +5,7 @@ mod judge;
 mod policies;
 mod requests;
 
-use portcullis_cli::access::{Change, Difference, Direction, Sign, When, Who, difference};
+use portcullis_cli::diff::{Change, Difference, Direction, Sign, When, Who, difference};
 use portcullis_cli::policy::Loaded;
 use portcullis_engine::clock::UnixTime;
 use proptest::prelude::*;

@@ -6,7 +6,7 @@ mod twice;
 use std::fmt::Write as _;
 
 use insta::assert_snapshot;
-use portcullis_cli::source::Source;
+use portcullis_cli::diagnostics::source::Source;
 use serde_json::{Value, json};
 
 use self::later::{SCRIPT, with_later};
@@ -259,7 +259,7 @@ fn what_is_right_is_not_found() {
         "    - name: idp\n      transport_socket:\n        name: tls\n        typed_config:\n          \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext\n          common_tls_context: { validation_context: { trusted_ca: { filename: ca.pem } } }\n          auto_sni_san_validation: true\n",
     );
     // what answers by itself, or goes elsewhere, needs no filter
-    let beside = |route: &str| {
+    let inputs = |route: &str| {
         with(
             &valid,
             "  listeners:\n",
@@ -278,8 +278,8 @@ fn what_is_right_is_not_found() {
     );
     for (name, envoy) in [
         ("the keys' certificate is verified", valid.clone()),
-        ("a health check", beside("direct_response: { status: 200 }")),
-        ("to elsewhere", beside("route: { cluster: metrics }")),
+        ("a health check", inputs("direct_response: { status: 200 }")),
+        ("to elsewhere", inputs("route: { cluster: metrics }")),
         ("a filter that changes neither path nor host", cors),
         (
             "the same filter twice, for two chains",

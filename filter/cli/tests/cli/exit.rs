@@ -4,7 +4,7 @@ use std::process::Command;
 
 use clap::CommandFactory as _;
 use insta::assert_snapshot;
-use portcullis_cli::verb::Arguments;
+use portcullis_cli::commands::Arguments;
 
 use crate::support::{Folder, SHOP, with};
 
@@ -95,17 +95,20 @@ fn why_it_could_not_run_is_told_in_every_format() {
 
 /// All verbs, as the command itself has them.
 fn verbs() -> Vec<String> {
-    Arguments::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect()
+    Arguments::command().get_subcommands().map(|command| command.get_name().to_owned()).collect()
 }
 
 #[test]
 fn every_verb_has_an_example_in_its_help() {
     let folder = Folder::of(&[]);
-    for verb in verbs() {
-        let help = folder.run(&[&verb, "--help"]).stdout;
+    for command in verbs() {
+        let help = folder.run(&[&command, "--help"]).stdout;
         let example = help.split_once("Example").map(|(_, examples)| examples).unwrap_or_default();
         let lines = example.lines().map(|line| format!("{line} "));
-        assert!(lines.into_iter().any(|it| it.contains(&format!("portcullis {verb} "))), "{verb}: {help}");
+        assert!(
+            lines.into_iter().any(|it| it.contains(&format!("portcullis {command} "))),
+            "{command}: {help}"
+        );
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use insta::assert_snapshot;
-use portcullis_cli::lint::{Beside, RULES, inspect};
+use portcullis_cli::lint::{Inputs, RULES, inspect};
 use portcullis_engine::authz::path::CanonicalPath;
 use portcullis_engine::clock::UnixTime;
 use portcullis_engine::policy::Found;
@@ -57,9 +57,9 @@ fn cases() -> Vec<(&'static str, String, bool)> {
             false,
         ),
         ("public-rows", SHOP.to_owned(), false),
-        ("role-unyieldable", shop("    roles:\n", "    role_prefix: \"shop:\"\n    roles:\n"), false),
+        ("role-unreachable", shop("    roles:\n", "    role_prefix: \"shop:\"\n    roles:\n"), false),
         (
-            "role-unyieldable",
+            "role-unreachable",
             {
                 let policy = shop(
                     "    routes:",
@@ -69,7 +69,7 @@ fn cases() -> Vec<(&'static str, String, bool)> {
             },
             false,
         ),
-        ("role-unyieldable", shop("    roles:\n", "    role_names: { admin: root }\n    roles:\n"), false),
+        ("role-unreachable", shop("    roles:\n", "    role_names: { admin: root }\n    roles:\n"), false),
         ("http-keys", shop("https://idp.example/realms/shop/certs", "http://idp/certs"), false),
         (
             "http-keys",
@@ -190,7 +190,7 @@ proptest! {
             "services": { "s": { "hosts": ["*"], "routes": routes } },
         });
         let loaded = loaded(&policy).unwrap();
-        let inspected = inspect(&loaded, &Beside::default(), UnixTime(0)).unwrap();
+        let inspected = inspect(&loaded, &Inputs::default(), UnixTime(0)).unwrap();
         let told: Vec<_> = inspected.findings.iter().map(|finding| finding.message.clone()).collect();
         let service = &loaded.policy.services()[0];
         for row in service.rows() {

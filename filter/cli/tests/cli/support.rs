@@ -5,8 +5,8 @@ use std::process::Output;
 use std::rc::Rc;
 
 use assert_cmd::Command;
+use portcullis_cli::diagnostics::source::Source;
 use portcullis_cli::policy::Loaded;
-use portcullis_cli::source::Source;
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -12,8 +12,8 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use super::{Inspection, Needs, Rule, listed};
-use crate::report::{Finding, Severity};
-use crate::source::{Mark, Source};
+use crate::diagnostics::source::{Mark, Source};
+use crate::diagnostics::{Finding, Severity};
 use survey::{At, Survey};
 
 const fn rule(name: &'static str, severity: Severity, finds: &'static str) -> Rule {

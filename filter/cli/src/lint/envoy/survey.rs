@@ -7,7 +7,7 @@ use portcullis_engine::policy::Policy;
 use serde_json::Value;
 
 use super::LookedAt;
-use crate::source::{Mark, Source};
+use crate::diagnostics::source::{Mark, Source};
 
 /// An object of a file.
 #[derive(Clone, Debug)]

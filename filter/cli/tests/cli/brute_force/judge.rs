@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use portcullis_cli::access::{Sign, Who};
-use portcullis_cli::caller::{Ask, Carried, Claims, Stage, fill, of_roles};
 use portcullis_cli::clock;
+use portcullis_cli::diff::{Sign, Who};
 use portcullis_cli::policy::Loaded;
+use portcullis_cli::simulate::caller::{Ask, Carried, Claims, Stage, fill, of_roles};
 use portcullis_engine::authorizer::Decision;
 use portcullis_engine::clock::UnixTime;
 use portcullis_engine::policy::TokenSource;

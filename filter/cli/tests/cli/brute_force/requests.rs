@@ -1,8 +1,8 @@
 //! The requests of the brute force, and which of them a change is about.
 
-use portcullis_cli::access::Change;
-use portcullis_cli::caller::Ask;
+use portcullis_cli::diff::Change;
 use portcullis_cli::policy::Loaded;
+use portcullis_cli::simulate::caller::Ask;
 use portcullis_engine::authz::route_template::{Segment, Template};
 
 use super::METHODS;

@@ -116,7 +116,10 @@ fn a_host_that_proves_some_algorithms_is_trusted_with_those_alone() {
         let shop = shop("rsa-only", "rsa-only").await;
         divides(&shop, &["RS256", "RS384", "RS512"]).await;
         let log = shop.stack.envoy().process().log().lines();
-        assert!(log.iter().any(|line| line.contains("self-test of 3 of 5 algorithms")), "the log says how many");
+        assert!(
+            log.iter().any(|line| line.contains("self-test of 3 of 5 algorithms")),
+            "the log says how many"
+        );
         judges(&shop, "rsa-only").await;
         assert_eq!(shop.stack.stats().await.unwrap().sum(&["portcullis.host_crypto_failures"]), 0);
     });

@@ -39,7 +39,12 @@ pub struct Settings {
     #[arg(long, env = "BACKEND_LISTEN", default_value = "127.0.0.1:3000", global = true)]
     pub listen: SocketAddr,
     /// Address of the operations port: /livez, /readyz, /metrics
-    #[arg(long, env = "BACKEND_OPERATIONS_LISTEN", default_value = "127.0.0.1:3001", global = true)]
+    #[arg(
+        long,
+        env = "BACKEND_OPERATIONS_LISTEN",
+        default_value = "127.0.0.1:3001",
+        global = true
+    )]
     pub operations_listen: SocketAddr,
     /// `sqlite://<file>` or `postgres://<user>:<password>@<host>/<database>`
     #[arg(

@@ -50,8 +50,14 @@ async fn run_command(Cli { command, settings }: Cli) -> anyhow::Result<()> {
 
 /// Initializes logging: JSON lines on standard output, filtered by `RUST_LOG`.
 fn init_logging() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
-    tracing_subscriber::fmt().json().flatten_event(true).with_span_list(false).with_env_filter(filter).init();
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_span_list(false)
+        .with_env_filter(filter)
+        .init();
     // logs a panic as one JSON line. The panic's message may contain client data, so only its
     // location is logged
     std::panic::set_hook(Box::new(|panic| {
@@ -79,7 +85,10 @@ async fn run_server(settings: Settings) -> anyhow::Result<()> {
             bodies: Arc::new(Semaphore::new(settings.max_bodies)),
             time: settings.max_time,
             concurrency: Arc::new(Semaphore::new(settings.max_concurrency)),
-            quota: RequestQuota::new(settings.max_per_principal, settings.max_concurrency.div_ceil(2)),
+            quota: RequestQuota::new(
+                settings.max_per_principal,
+                settings.max_concurrency.div_ceil(2),
+            ),
         },
         subject_salt: settings.subject_salt.map(Into::into),
     };
@@ -89,8 +98,12 @@ async fn run_server(settings: Settings) -> anyhow::Result<()> {
 
     let limits = ServerLimits { head: settings.max_head, grace: settings.grace };
     let (shutdown, operations_shutdown) = (CancellationToken::new(), CancellationToken::new());
-    let operators =
-        tokio::spawn(serve(operators, operations_app(state.clone()), limits, operations_shutdown.clone()));
+    let operators = tokio::spawn(serve(
+        operators,
+        operations_app(state.clone()),
+        limits,
+        operations_shutdown.clone(),
+    ));
     let service = tokio::spawn(serve(service, app(state), limits, shutdown.clone()));
     shutdown_signal().await?;
     tracing::info!("stopping");
@@ -124,7 +137,10 @@ async fn open_store(settings: &Settings) -> anyhow::Result<SqlStore> {
         if !error.is_transient() || started.elapsed() >= settings.database_wait {
             return Err(error).context("the database cannot be used");
         }
-        tracing::warn!(error = format!("{:#}", anyhow::Error::new(error)), "the database cannot be used yet");
+        tracing::warn!(
+            error = format!("{:#}", anyhow::Error::new(error)),
+            "the database cannot be used yet"
+        );
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     Ok(store)

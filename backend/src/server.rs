@@ -33,9 +33,18 @@ pub struct ServerLimits {
 
 /// Serves HTTP/1.1 and HTTP/2 (prior knowledge) until `shutdown`, then waits at most
 /// [`ServerLimits::grace`] for the requests in progress.
-pub async fn serve(listener: TcpListener, app: Router, limits: ServerLimits, shutdown: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    app: Router,
+    limits: ServerLimits,
+    shutdown: CancellationToken,
+) {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(limits.head);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(limits.head);
     let head = u32::try_from(limits.head).unwrap_or(u32::MAX);
     builder.http2().timer(TokioTimer::new()).max_header_list_size(head);
     let connections = GracefulShutdown::new();
@@ -47,8 +56,9 @@ pub async fn serve(listener: TcpListener, app: Router, limits: ServerLimits, shu
         match accepted {
             Ok((stream, _)) => {
                 let service = TowerToHyperService::new(app.clone());
-                let connection =
-                    builder.serve_connection_with_upgrades(with_nodelay(stream), service).into_owned();
+                let connection = builder
+                    .serve_connection_with_upgrades(with_nodelay(stream), service)
+                    .into_owned();
                 let connection = connections.watch(connection);
                 // a client that disconnects or breaks the protocol is not an error of the service
                 tokio::spawn(async move {

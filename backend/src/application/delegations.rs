@@ -7,7 +7,9 @@ use uuid::Uuid;
 use super::failure::{Failure, FieldError};
 use super::ports::Page;
 use super::session::{Caller, Input, Session, Shop};
-use crate::domain::delegation::{Delegation, DelegationError, ReadDelegation, RevokeDelegation, Scope};
+use crate::domain::delegation::{
+    Delegation, DelegationError, ReadDelegation, RevokeDelegation, Scope,
+};
 use crate::domain::values::{DelegationId, Timestamp};
 
 /// Parameters of a new delegation.
@@ -33,13 +35,11 @@ pub async fn grant_delegation(
     let mut session = Session::write(shop, caller).await?;
     let NewDelegation { delegate, scope, until } = input()?;
     let id = DelegationId(Uuid::now_v7());
-    let delegation =
-        Delegation::grant(id, &caller.principal, delegate, scope, until, session.now).map_err(|error| {
-            match error {
-                DelegationError::SelfDelegation => FieldError::body("/delegate", &error).into_invalid(),
-                DelegationError::Expired | DelegationError::TooLong => {
-                    FieldError::body("/until", &error).into_invalid()
-                }
+    let delegation = Delegation::grant(id, &caller.principal, delegate, scope, until, session.now)
+        .map_err(|error| match error {
+            DelegationError::SelfDelegation => FieldError::body("/delegate", &error).into_invalid(),
+            DelegationError::Expired | DelegationError::TooLong => {
+                FieldError::body("/until", &error).into_invalid()
             }
         })?;
     session.tx.insert_delegation(&delegation).await?;
@@ -64,7 +64,11 @@ pub async fn list_delegations(
 ///
 /// # Errors
 /// See [`Failure`].
-pub async fn read_delegation(shop: &Shop, caller: &Caller, id: DelegationId) -> Result<Delegation, Failure> {
+pub async fn read_delegation(
+    shop: &Shop,
+    caller: &Caller,
+    id: DelegationId,
+) -> Result<Delegation, Failure> {
     let mut session = Session::read(shop, caller).await?;
     let delegation = session.tx.delegation(id).await?.ok_or(Failure::NotFound("delegation"))?;
     let permit = session.authorize::<ReadDelegation>(delegation).await?;
@@ -75,7 +79,11 @@ pub async fn read_delegation(shop: &Shop, caller: &Caller, id: DelegationId) -> 
 ///
 /// # Errors
 /// See [`Failure`].
-pub async fn revoke_delegation(shop: &Shop, caller: &Caller, id: DelegationId) -> Result<(), Failure> {
+pub async fn revoke_delegation(
+    shop: &Shop,
+    caller: &Caller,
+    id: DelegationId,
+) -> Result<(), Failure> {
     let mut session = Session::write(shop, caller).await?;
     let delegation = session.tx.delegation(id).await?.ok_or(Failure::NotFound("delegation"))?;
     let permit = session.authorize::<RevokeDelegation>(delegation).await?;

@@ -76,9 +76,13 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Stale => Self::PreconditionFailed,
-            StoreError::Constraint(Constraint::NegativeStock) => ProductError::OutOfStock { left: 0 }.into(),
+            StoreError::Constraint(Constraint::NegativeStock) => {
+                ProductError::OutOfStock { left: 0 }.into()
+            }
             StoreError::Constraint(Constraint::DuplicateMember) => Conflict::AlreadyMember.into(),
-            StoreError::Constraint(Constraint::DuplicateCoOwner) => OrderError::AlreadyShared.into(),
+            StoreError::Constraint(Constraint::DuplicateCoOwner) => {
+                OrderError::AlreadyShared.into()
+            }
             StoreError::Constraint(Constraint::DuplicateKey) => Self::InProgress,
             StoreError::Unavailable(_) | StoreError::Broken(_) => Self::Store(error),
         }

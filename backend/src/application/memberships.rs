@@ -31,7 +31,8 @@ pub async fn invite_member(
     input: impl Input<Invitation>,
 ) -> Result<Membership, Failure> {
     let mut session = Session::write(shop, caller).await?;
-    let organisation = session.tx.organisation(id).await?.ok_or(Failure::NotFound("organisation"))?;
+    let organisation =
+        session.tx.organisation(id).await?.ok_or(Failure::NotFound("organisation"))?;
     let permit = session.authorize::<InviteMember>(organisation).await?;
     let Invitation { member, role } = input()?;
     let membership = permit.invite(MembershipId(Uuid::now_v7()), member, role);
@@ -50,7 +51,8 @@ pub async fn read_members(
     page: impl Input<Page<MembershipId>>,
 ) -> Result<Vec<Membership>, Failure> {
     let mut session = Session::read(shop, caller).await?;
-    let organisation = session.tx.organisation(id).await?.ok_or(Failure::NotFound("organisation"))?;
+    let organisation =
+        session.tx.organisation(id).await?.ok_or(Failure::NotFound("organisation"))?;
     let permit = session.authorize::<ReadMembers>(organisation).await?;
     let members = session.tx.members_of(permit.resource().id, page()?).await?;
     session.commit(members).await

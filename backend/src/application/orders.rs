@@ -109,7 +109,11 @@ async fn sell_items(
 ///
 /// # Errors
 /// See [`Failure`].
-pub async fn list_orders(shop: &Shop, caller: &Caller, page: Page<OrderId>) -> Result<Vec<Order>, Failure> {
+pub async fn list_orders(
+    shop: &Shop,
+    caller: &Caller,
+    page: Page<OrderId>,
+) -> Result<Vec<Order>, Failure> {
     let mut session = Session::read(shop, caller).await?;
     let orders = if caller.is_admin() {
         let permit = session.authorize::<ListAllOrders>(AllOrders).await?;
@@ -144,8 +148,9 @@ pub async fn cancel_order(
     let mut session = Session::write(shop, caller).await?;
     let order = session.tx.order(id).await?.ok_or(Failure::NotFound("order"))?;
     let permit = session.authorize::<CancelOrder>(order).await?;
-    let outcome =
-        precondition.check(permit.resource().version).and_then(|()| Ok(permit.cancel(session.now)?));
+    let outcome = precondition
+        .check(permit.resource().version)
+        .and_then(|()| Ok(permit.cancel(session.now)?));
     let (mut session, (order, mut back)) = session.record_rejection(outcome).await?;
     session.tx.update_order(&order).await?;
     // in the order of their ids, as `sell_items` does, so that transactions cannot deadlock
@@ -169,7 +174,8 @@ pub async fn ship_order(
     let mut session = Session::write(shop, caller).await?;
     let order = session.tx.order(id).await?.ok_or(Failure::NotFound("order"))?;
     let permit = session.authorize::<ShipOrder>(order).await?;
-    let outcome = precondition.check(permit.resource().version).and_then(|()| Ok(permit.ship(session.now)?));
+    let outcome =
+        precondition.check(permit.resource().version).and_then(|()| Ok(permit.ship(session.now)?));
     let (mut session, order) = session.record_rejection(outcome).await?;
     session.tx.update_order(&order).await?;
     session.commit(order.into_inner()).await

@@ -18,7 +18,8 @@ pub async fn create_organisation(
 ) -> Result<Organisation, Failure> {
     let mut session = Session::write(shop, caller).await?;
     let (id, membership) = (OrganisationId(Uuid::now_v7()), MembershipId(Uuid::now_v7()));
-    let (company, manager) = Organisation::create(id, input()?, &caller.principal, membership, session.now);
+    let (company, manager) =
+        Organisation::create(id, input()?, &caller.principal, membership, session.now);
     session.tx.insert_organisation(&company).await?;
     session.tx.insert_membership(&manager).await?;
     session.commit(company.into_inner()).await
@@ -34,7 +35,8 @@ pub async fn read_organisation(
     id: OrganisationId,
 ) -> Result<Organisation, Failure> {
     let mut session = Session::read(shop, caller).await?;
-    let organisation = session.tx.organisation(id).await?.ok_or(Failure::NotFound("organisation"))?;
+    let organisation =
+        session.tx.organisation(id).await?.ok_or(Failure::NotFound("organisation"))?;
     let permit = session.authorize::<ReadOrganisation>(organisation).await?;
     session.commit(permit.into_inner()).await
 }

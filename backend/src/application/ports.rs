@@ -36,8 +36,10 @@ pub trait Store: Send + Sync {
     /// Begins a write transaction that holds an exclusive lock on this key. Returns `None` if
     /// another transaction holds the lock. The lock MUST be released when the transaction or the
     /// process ends.
-    async fn write_exclusive(&self, key: &IdempotencyKey)
-    -> Result<Option<Box<dyn Transaction>>, StoreError>;
+    async fn write_exclusive(
+        &self,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Box<dyn Transaction>>, StoreError>;
 
     /// Checks that the storage answers and has every migration.
     async fn ready(&self) -> Result<(), StoreError>;
@@ -101,7 +103,10 @@ pub trait Products {
     ) -> Result<Vec<Product>, StoreError>;
     /// Returns the last of the [`MAX_SCANNED`] products that [`Self::products`] scans, or `None` if
     /// there are fewer.
-    async fn last_scanned(&mut self, after: Option<ProductId>) -> Result<Option<ProductId>, StoreError>;
+    async fn last_scanned(
+        &mut self,
+        after: Option<ProductId>,
+    ) -> Result<Option<ProductId>, StoreError>;
 }
 
 /// Delegations.
@@ -110,10 +115,16 @@ pub trait Delegations {
     /// Returns a delegation.
     async fn delegation(&mut self, id: DelegationId) -> Result<Option<Delegation>, StoreError>;
     /// Inserts a delegation.
-    async fn insert_delegation(&mut self, delegation: &Authorized<Delegation>) -> Result<(), StoreError>;
+    async fn insert_delegation(
+        &mut self,
+        delegation: &Authorized<Delegation>,
+    ) -> Result<(), StoreError>;
     /// Deletes a delegation. It MUST be invisible to every transaction that begins after the
     /// commit.
-    async fn delete_delegation(&mut self, permit: &Permit<RevokeDelegation>) -> Result<(), StoreError>;
+    async fn delete_delegation(
+        &mut self,
+        permit: &Permit<RevokeDelegation>,
+    ) -> Result<(), StoreError>;
     /// Lists the delegations that `principal` granted or received, including expired ones, newest
     /// first.
     async fn delegations_of(
@@ -136,7 +147,10 @@ pub trait Organisations {
         relationship: Relationship<'_>,
     ) -> Result<Relations, StoreError>;
     /// Returns an organisation.
-    async fn organisation(&mut self, id: OrganisationId) -> Result<Option<Organisation>, StoreError>;
+    async fn organisation(
+        &mut self,
+        id: OrganisationId,
+    ) -> Result<Option<Organisation>, StoreError>;
     /// Inserts an organisation.
     async fn insert_organisation(
         &mut self,
@@ -146,11 +160,18 @@ pub trait Organisations {
     async fn membership(&mut self, id: MembershipId) -> Result<Option<Membership>, StoreError>;
     /// Inserts a membership. MUST fail with [`Constraint::DuplicateMember`] if the person already
     /// has one in the organisation.
-    async fn insert_membership(&mut self, membership: &Authorized<Membership>) -> Result<(), StoreError>;
+    async fn insert_membership(
+        &mut self,
+        membership: &Authorized<Membership>,
+    ) -> Result<(), StoreError>;
     /// Updates a membership.
-    async fn update_membership(&mut self, membership: &Authorized<Membership>) -> Result<(), StoreError>;
+    async fn update_membership(
+        &mut self,
+        membership: &Authorized<Membership>,
+    ) -> Result<(), StoreError>;
     /// Deletes a membership.
-    async fn delete_membership(&mut self, permit: &Permit<EndMembership>) -> Result<(), StoreError>;
+    async fn delete_membership(&mut self, permit: &Permit<EndMembership>)
+    -> Result<(), StoreError>;
     /// Lists the members of an organisation, including invited persons.
     async fn members_of(
         &mut self,

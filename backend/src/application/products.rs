@@ -69,9 +69,12 @@ pub async fn add_product(
         Some(organisation) => match permit(&mut session, organisation).await {
             // the organisation is named in the body, so its absence is not a 404
             Err(Failure::NotFound(_)) => {
-                return Err(FieldError::body("/organisation_id", &"must be an organisation of the shop")
-                    .into_invalid()
-                    .into());
+                return Err(FieldError::body(
+                    "/organisation_id",
+                    &"must be an organisation of the shop",
+                )
+                .into_invalid()
+                .into());
             }
             permit => permit?.offer(id, details),
         },
@@ -80,8 +83,12 @@ pub async fn add_product(
     session.commit(product.into_inner()).await
 }
 
-async fn permit(session: &mut Session<'_>, id: OrganisationId) -> Result<Permit<AddProduct>, Failure> {
-    let organisation = session.tx.organisation(id).await?.ok_or(Failure::NotFound("organisation"))?;
+async fn permit(
+    session: &mut Session<'_>,
+    id: OrganisationId,
+) -> Result<Permit<AddProduct>, Failure> {
+    let organisation =
+        session.tx.organisation(id).await?.ok_or(Failure::NotFound("organisation"))?;
     session.authorize::<AddProduct>(organisation).await
 }
 
@@ -99,7 +106,8 @@ pub async fn update_product(
     let mut session = Session::write(shop, caller).await?;
     let product = session.tx.product(id).await?.ok_or(Failure::NotFound("product"))?;
     let permit = session.authorize::<UpdateProduct>(product).await?;
-    let outcome = precondition.require(permit.resource().version).and_then(|()| Ok(permit.update(input()?)?));
+    let outcome =
+        precondition.require(permit.resource().version).and_then(|()| Ok(permit.update(input()?)?));
     let (mut session, product) = session.record_rejection(outcome).await?;
     session.tx.update_product(&product).await?;
     session.commit(product.into_inner()).await
@@ -118,8 +126,9 @@ pub async fn withdraw_product(
     let mut session = Session::write(shop, caller).await?;
     let product = session.tx.product(id).await?.ok_or(Failure::NotFound("product"))?;
     let permit = session.authorize::<WithdrawProduct>(product).await?;
-    let outcome =
-        precondition.require(permit.resource().version).and_then(|()| Ok(permit.withdraw(session.now)?));
+    let outcome = precondition
+        .require(permit.resource().version)
+        .and_then(|()| Ok(permit.withdraw(session.now)?));
     let (mut session, product) = session.record_rejection(outcome).await?;
     session.tx.update_product(&product).await?;
     session.commit(()).await

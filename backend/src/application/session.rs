@@ -70,7 +70,8 @@ impl<'a> Session<'a> {
     /// Begins a session that reads. For an admin it can also write, because reading by the bypass
     /// is recorded.
     pub(super) async fn read(shop: &'a Shop, caller: &'a Caller) -> Result<Self, Failure> {
-        let tx = if caller.is_admin() { shop.store.write().await? } else { shop.store.read().await? };
+        let tx =
+            if caller.is_admin() { shop.store.write().await? } else { shop.store.read().await? };
         Ok(Self::new(shop, caller, tx))
     }
 
@@ -90,18 +91,23 @@ impl<'a> Session<'a> {
     }
 
     /// Decides whether the caller may perform `A` on the resource.
-    pub(super) async fn authorize<A: Action>(&mut self, resource: A::Resource) -> Result<Permit<A>, Failure> {
+    pub(super) async fn authorize<A: Action>(
+        &mut self,
+        resource: A::Resource,
+    ) -> Result<Permit<A>, Failure> {
         let (span, kind, name) = (Span::current(), resource.kind(), resource.name());
         span.record("operation", A::OPERATION.id());
-        let relations = self.tx.relations(self.caller.principal.id(), resource.relationship()).await?;
-        let permit = match ownership::decide::<A>(resource, &self.caller.principal, &relations, self.now) {
-            Ok(permit) => permit,
-            Err(refused) => {
-                span.record("right", "none");
-                let hidden = self.shop.settings.hide_existence;
-                return Err(if hidden { Failure::NotFound(kind) } else { refused.into() });
-            }
-        };
+        let relations =
+            self.tx.relations(self.caller.principal.id(), resource.relationship()).await?;
+        let permit =
+            match ownership::decide::<A>(resource, &self.caller.principal, &relations, self.now) {
+                Ok(permit) => permit,
+                Err(refused) => {
+                    span.record("right", "none");
+                    let hidden = self.shop.settings.hide_existence;
+                    return Err(if hidden { Failure::NotFound(kind) } else { refused.into() });
+                }
+            };
         span.record("right", permit.right().id());
         if permit.right().is_bypass() {
             if self.shop.settings.admin_reason_required && self.caller.reason.is_none() {
@@ -132,7 +138,9 @@ impl<'a> Session<'a> {
             Ok(done) => Ok((self, done)),
             Err(failure) => {
                 if !self.audit_records.is_empty() {
-                    self.audit_records.iter_mut().for_each(|record| record.outcome = Outcome::Rejected);
+                    self.audit_records
+                        .iter_mut()
+                        .for_each(|record| record.outcome = Outcome::Rejected);
                     self.commit(()).await?;
                 }
                 Err(failure)

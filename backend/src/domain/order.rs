@@ -179,7 +179,10 @@ impl Permit<CancelOrder> {
     ///
     /// # Errors
     /// If a line has been shipped, or the order is cancelled.
-    pub fn cancel(self, now: Timestamp) -> Result<(Authorized<Order>, Vec<StockChange>), OrderError> {
+    pub fn cancel(
+        self,
+        now: Timestamp,
+    ) -> Result<(Authorized<Order>, Vec<StockChange>), OrderError> {
         let order = self.change(|order| match order.state() {
             OrderState::Placed => {
                 order.cancelled_at = Some(now);
@@ -189,7 +192,11 @@ impl Permit<CancelOrder> {
             OrderState::PartlyShipped | OrderState::Shipped => Err(OrderError::Shipped),
             OrderState::Cancelled => Err(OrderError::Cancelled),
         })?;
-        let back = order.lines.iter().map(|line| StockChange::restock(line.product, line.quantity)).collect();
+        let back = order
+            .lines
+            .iter()
+            .map(|line| StockChange::restock(line.product, line.quantity))
+            .collect();
         Ok((order, back))
     }
 }
@@ -226,7 +233,9 @@ impl Permit<AddCoOwner> {
     /// If the person is the owner or a co-owner, or there are too many co-owners.
     pub fn share(self, id: CoOwnerId, with: PrincipalId) -> Result<Authorized<Order>, OrderError> {
         self.change(|order| {
-            if order.customer == with || order.co_owners.iter().any(|co_owner| co_owner.principal == with) {
+            if order.customer == with
+                || order.co_owners.iter().any(|co_owner| co_owner.principal == with)
+            {
                 return Err(OrderError::AlreadyShared);
             }
             if order.co_owners.len() >= MAX_CO_OWNERS {
@@ -277,7 +286,10 @@ impl Resource for Order {
         let mut rights = Vec::new();
         rights.extend((self.customer == *principal).then_some(Right::Owner));
         rights.extend(
-            self.co_owners.iter().any(|co_owner| co_owner.principal == *principal).then_some(Right::CoOwner),
+            self.co_owners
+                .iter()
+                .any(|co_owner| co_owner.principal == *principal)
+                .then_some(Right::CoOwner),
         );
         let delegations = relations.delegations.iter().filter(|delegation| {
             delegation.grantor == self.customer
@@ -287,15 +299,16 @@ impl Resource for Order {
         rights.extend(delegations.map(|d| Right::Delegate { scope: d.scope, until: d.until }));
         // managers may read the orders of members of their organisation and of everyone below it,
         // but not those of other managers of the same organisation
-        let above = relations
-            .positions
-            .iter()
-            .filter(|position| position.levels_above > 0 || position.person_role != Some(Role::Manager));
+        let above = relations.positions.iter().filter(|position| {
+            position.levels_above > 0 || position.person_role != Some(Role::Manager)
+        });
         rights.extend(above.map(|position| Right::OrganisationRole {
             organisation: position.organisation,
             role: position.role,
         }));
-        rights.extend(self.lines.iter().any(|line| line.seller == *principal).then_some(Right::Seller));
+        rights.extend(
+            self.lines.iter().any(|line| line.seller == *principal).then_some(Right::Seller),
+        );
         rights
     }
 }

@@ -85,13 +85,23 @@ impl Permit<AddDepartment> {
         if self.resource().depth >= MAX_DEPTH {
             return Err(OrganisationError::TooDeep);
         }
-        Ok(self.make(|parent, _| Organisation { id, name, parent: Some(parent.id), depth: parent.depth + 1 }))
+        Ok(self.make(|parent, _| Organisation {
+            id,
+            name,
+            parent: Some(parent.id),
+            depth: parent.depth + 1,
+        }))
     }
 }
 
 impl Permit<InviteMember> {
     /// Invites a person.
-    pub fn invite(self, id: MembershipId, member: PrincipalId, role: Role) -> Authorized<Membership> {
+    pub fn invite(
+        self,
+        id: MembershipId,
+        member: PrincipalId,
+        role: Role,
+    ) -> Authorized<Membership> {
         self.make(|organisation, _| Membership {
             id,
             organisation: organisation.id,

@@ -76,7 +76,8 @@ pub fn decide<A: Action>(
     now: Timestamp,
 ) -> Result<Permit<A>, Refused> {
     let mut rights = resource.rights(caller.id(), relations, now);
-    rights.extend(caller.roles().iter().any(|role| role == ADMIN_ROLE).then_some(Right::AdminBypass));
+    rights
+        .extend(caller.roles().iter().any(|role| role == ADMIN_ROLE).then_some(Right::AdminBypass));
     match rights.into_iter().find(|right| A::OPERATION.allows(right)) {
         Some(right) => Ok(Permit { resource, principal: caller.id().clone(), right }),
         None => Err(Refused(A::OPERATION)),
@@ -114,7 +115,10 @@ impl<A: Action> Permit<A> {
     }
 
     /// Creates a resource that depends on the permitted one.
-    pub(super) fn make<T>(self, make: impl FnOnce(&A::Resource, &PrincipalId) -> T) -> Authorized<T> {
+    pub(super) fn make<T>(
+        self,
+        make: impl FnOnce(&A::Resource, &PrincipalId) -> T,
+    ) -> Authorized<T> {
         Authorized(make(&self.resource, &self.principal))
     }
 }
@@ -243,18 +247,28 @@ impl Operation {
         let manager = matches!(right, OrganisationRole { role: Role::Manager, .. });
         let editor = manager || matches!(right, OrganisationRole { role: Role::Editor, .. });
         match self {
-            Self::ReadOrder => manager || matches!(right, Owner | CoOwner | Delegate { .. } | AdminBypass),
+            Self::ReadOrder => {
+                manager || matches!(right, Owner | CoOwner | Delegate { .. } | AdminBypass)
+            }
             Self::CancelOrder => {
-                matches!(right, Owner | CoOwner | Delegate { scope: Scope::Everything, .. } | AdminBypass)
+                matches!(
+                    right,
+                    Owner | CoOwner | Delegate { scope: Scope::Everything, .. } | AdminBypass
+                )
             }
             Self::ListAllOrders => matches!(right, AdminBypass),
             Self::ShipOrder => matches!(right, Seller | AdminBypass),
             // the bypass does not allow these: a co-owner, delegate or member would keep the access
             // that the bypass gave
-            Self::AddCoOwner | Self::RemoveCoOwner | Self::RevokeDelegation | Self::AcceptMembership => {
+            Self::AddCoOwner
+            | Self::RemoveCoOwner
+            | Self::RevokeDelegation
+            | Self::AcceptMembership => {
                 matches!(right, Owner)
             }
-            Self::UpdateProduct | Self::WithdrawProduct => editor || matches!(right, Owner | AdminBypass),
+            Self::UpdateProduct | Self::WithdrawProduct => {
+                editor || matches!(right, Owner | AdminBypass)
+            }
             Self::AddProduct => editor,
             Self::ReadDelegation => matches!(right, Owner | Delegate { .. }),
             Self::ReadOrganisation => matches!(right, OrganisationRole { .. }),

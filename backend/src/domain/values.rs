@@ -116,7 +116,9 @@ impl Currency {
     /// If it is not three capital letters.
     pub fn new(code: &str) -> Result<Self, CurrencyError> {
         match code.as_bytes() {
-            [a, b, c] if code.bytes().all(|byte| byte.is_ascii_uppercase()) => Ok(Self([*a, *b, *c])),
+            [a, b, c] if code.bytes().all(|byte| byte.is_ascii_uppercase()) => {
+                Ok(Self([*a, *b, *c]))
+            }
             _ => Err(CurrencyError),
         }
     }

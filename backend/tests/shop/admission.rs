@@ -29,13 +29,15 @@ struct Connection {
 impl Connection {
     /// Sends the head of a request that announces a body, but not the body.
     async fn announce(process: &Process, who: Option<&Person>, length: usize) -> Self {
-        let assertion = who.map(|who| format!("x-auth-principal: {}\r\n", who.assertion("POST", "/orders")));
+        let assertion =
+            who.map(|who| format!("x-auth-principal: {}\r\n", who.assertion("POST", "/orders")));
         let head = format!(
             "POST /orders HTTP/1.1\r\nhost: shop\r\n{}content-type: application/json\r\nexpect: 100-continue\r\n\
              content-length: {length}\r\n\r\n",
             assertion.unwrap_or_default()
         );
-        let mut stream = TcpStream::connect(process.address.strip_prefix("http://").unwrap()).await.unwrap();
+        let mut stream =
+            TcpStream::connect(process.address.strip_prefix("http://").unwrap()).await.unwrap();
         stream.write_all(head.as_bytes()).await.unwrap();
         Self { stream }
     }
@@ -111,11 +113,14 @@ async fn counts(process: &Process) -> (usize, BTreeMap<u16, usize>) {
     let text = Client::new().get(format!("{}/metrics", process.operations)).send().await.unwrap();
     let text = text.text().await.unwrap();
     let number = |line: &str| line.rsplit(' ').next().unwrap().parse::<usize>().unwrap();
-    let in_progress =
-        text.lines().find(|line| line.starts_with("backend_http_requests_under_way ")).map_or(0, number);
+    let in_progress = text
+        .lines()
+        .find(|line| line.starts_with("backend_http_requests_under_way "))
+        .map_or(0, number);
     let mut answered = BTreeMap::new();
     for line in text.lines().filter(|line| line.starts_with("backend_http_requests_total{")) {
-        let status = line.split("status=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap();
+        let status =
+            line.split("status=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap();
         *answered.entry(status).or_default() += number(line);
     }
     (in_progress, answered)
@@ -142,8 +147,10 @@ async fn until_in_progress(process: &Process, expected: usize) {
 
 async fn product(process: &Process, client: &Client) -> String {
     let body = json!({ "name": "Tea", "price": { "cents": 250, "currency": "EUR" }, "stock": 100 });
-    let request = process.request(client, &Person::seller("sam"), Method::POST, "/products").json(&body);
-    let response: Value = request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap();
+    let request =
+        process.request(client, &Person::seller("sam"), Method::POST, "/products").json(&body);
+    let response: Value =
+        request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap();
     response["id"].as_str().unwrap().to_owned()
 }
 
@@ -155,7 +162,8 @@ async fn orders_of(process: &Process, client: &Client, who: &Person) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn unsent_bodies_of_one_principal_do_not_block_other_principals() {
     let database = Database::sqlite().await;
-    let (process, client) = (Process::start(&database.url, &["--max-body-time", "25"]), Client::new());
+    let (process, client) =
+        (Process::start(&database.url, &["--max-body-time", "25"]), Client::new());
     let (product, alice) = (product(&process, &client).await, Person::customer("alice"));
     let body = lines(&product, 1).to_string();
     let mut unsent = Vec::new();
@@ -166,9 +174,13 @@ async fn unsent_bodies_of_one_principal_do_not_block_other_principals() {
     until_counts(&process, 32, MANY - 32).await;
     for n in 0..10 {
         let bob = Person::customer(&format!("bob-{n}"));
-        let order = process.request(&client, &bob, Method::POST, "/orders").json(&lines(&product, 1));
+        let order =
+            process.request(&client, &bob, Method::POST, "/orders").json(&lines(&product, 1));
         assert_eq!(order.send().await.unwrap().status(), 201);
-        assert_eq!(process.request(&client, &bob, Method::GET, "/me").send().await.unwrap().status(), 200);
+        assert_eq!(
+            process.request(&client, &bob, Method::GET, "/me").send().await.unwrap().status(),
+            200
+        );
         let products = client.get(format!("{}/products", process.address)).send().await.unwrap();
         assert_eq!(products.status(), 200);
     }
@@ -190,7 +202,8 @@ async fn unsent_bodies_of_one_principal_do_not_block_other_principals() {
     assert_eq!(answered, BTreeMap::from([(201, 32), (429, MANY - 32)]));
     drop(unsent);
     until_counts(&process, 0, MANY - 32).await;
-    let first_page = process.request(&client, &alice, Method::GET, "/orders?limit=100").send().await.unwrap();
+    let first_page =
+        process.request(&client, &alice, Method::GET, "/orders?limit=100").send().await.unwrap();
     let orders = first_page.json::<Value>().await.unwrap()["items"].as_array().unwrap().len();
     assert_eq!(orders, 32, "a refused request has written nothing");
 }
@@ -234,7 +247,11 @@ async fn unsent_bodies_of_many_principals_do_not_block_requests_without_a_body()
         let response = process.request(&client, &bob, Method::GET, path).send().await.unwrap();
         assert_eq!(response.status(), 200, "{path}");
     }
-    assert_eq!(orders_of(&process, &client, &bob).await, 0, "a refused request has written nothing");
+    assert_eq!(
+        orders_of(&process, &client, &bob).await,
+        0,
+        "a refused request has written nothing"
+    );
     unsent[0].send(body.as_bytes()).await.unwrap();
     assert_eq!(unsent[0].response().await.status, 201);
     let order = process.request(&client, &bob, Method::POST, "/orders").json(&lines(&product, 1));
@@ -244,7 +261,8 @@ async fn unsent_bodies_of_many_principals_do_not_block_requests_without_a_body()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_arrives_byte_by_byte_is_rejected_at_the_total_time_limit() {
     let database = Database::sqlite().await;
-    let (process, client) = (Process::start(&database.url, &["--max-body-time", "0.5"]), Client::new());
+    let (process, client) =
+        (Process::start(&database.url, &["--max-body-time", "0.5"]), Client::new());
     let alice = Person::customer("alice");
     let mut trickle = Connection::announce(&process, Some(&alice), 60_000).await;
     trickle.continued().await;
@@ -279,7 +297,9 @@ impl Body for Endless {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, std::convert::Infallible>>> {
-        self.0.take().map_or(Poll::Pending, |byte| Poll::Ready(Some(Ok(Frame::data(vec![byte].into())))))
+        self.0
+            .take()
+            .map_or(Poll::Pending, |byte| Poll::Ready(Some(Ok(Frame::data(vec![byte].into())))))
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -27,8 +27,9 @@ impl World {
     }
 
     async fn admin(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
-        let body = (method == "PUT")
-            .then(|| json!({ "name": "Tea", "price": { "cents": 1, "currency": "EUR" }, "stock": 9 }));
+        let body = (method == "PUT").then(
+            || json!({ "name": "Tea", "price": { "cents": 1, "currency": "EUR" }, "stock": 9 }),
+        );
         self.shop.call(&Person::admin("root"), method, path, headers, body).await
     }
 
@@ -38,7 +39,9 @@ impl World {
     }
 }
 
-async fn every_use_of_the_bypass_is_audited_with_admin_operation_outcome_and_reason(database: Database) {
+async fn every_use_of_the_bypass_is_audited_with_admin_operation_outcome_and_reason(
+    database: Database,
+) {
     let world = World::new(Service::new(database.store.clone())).await;
     let (order, product) = (&*world.order, &*world.product);
     let (cancellation, shipment) = (format!("{order}/cancellation"), format!("{order}/shipment"));
@@ -66,9 +69,15 @@ async fn every_use_of_the_bypass_is_audited_with_admin_operation_outcome_and_rea
         assert_eq!(records.len(), before + 1, "{method} {path} {header:?}");
         before = records.len();
         let latest = &records[0];
-        assert_eq!((&latest["operation"], &latest["outcome"]), (&json!(operation), &json!(outcome)));
+        assert_eq!(
+            (&latest["operation"], &latest["outcome"]),
+            (&json!(operation), &json!(outcome))
+        );
         assert_eq!(latest["who"]["subject"], "root");
-        assert_eq!((&latest["reason"], &latest["request_id"]), (&json!("a customer called"), &json!("r-7")));
+        assert_eq!(
+            (&latest["reason"], &latest["request_id"]),
+            (&json!("a customer called"), &json!("r-7"))
+        );
         if path.len() > 10 {
             let id = path.split('/').nth(2).unwrap();
             assert!(latest["resource"].as_str().unwrap().ends_with(id), "{latest}");
@@ -82,7 +91,11 @@ async fn every_use_of_the_bypass_is_audited_with_admin_operation_outcome_and_rea
     world.admin("GET", "/orders/00000000-0000-7000-8000-000000000000", &[]).await.is(404);
     let share = Some(json!({ "subject": "root" }));
     let path = format!("{order}/co-owners");
-    world.shop.call(&Person::admin("root"), "POST", &path, &[], share).await.problem(403, "no-right");
+    world
+        .shop
+        .call(&Person::admin("root"), "POST", &path, &[], share)
+        .await
+        .problem(403, "no-right");
     assert_eq!(world.records().await.len(), before);
 }
 
@@ -97,20 +110,29 @@ async fn an_admins_access_to_own_resources_is_not_a_bypass(database: Database) {
 }
 
 async fn without_a_required_reason_the_bypass_returns_403_and_changes_nothing(database: Database) {
-    let settings = backend::application::Settings { admin_reason_required: true, hide_existence: false };
+    let settings =
+        backend::application::Settings { admin_reason_required: true, hide_existence: false };
     let world = World::new(Service::with(database.store.clone(), settings)).await;
     let cancellation = format!("{}/cancellation", world.order);
-    for (method, path) in
-        [("GET", &*world.order), ("GET", "/orders"), ("POST", &cancellation), ("DELETE", &world.product)]
-    {
-        let refused =
-            world.admin(method, path, &[("if-match", "*")]).await.problem(403, "admin-reason-required");
+    for (method, path) in [
+        ("GET", &*world.order),
+        ("GET", "/orders"),
+        ("POST", &cancellation),
+        ("DELETE", &world.product),
+    ] {
+        let refused = world
+            .admin(method, path, &[("if-match", "*")])
+            .await
+            .problem(403, "admin-reason-required");
         assert!(refused.body["detail"].as_str().unwrap().contains("X-Admin-Reason"));
     }
     assert_eq!(world.records().await, [] as [Value; 0]);
     for senseless in ["", "  ", &"x".repeat(501)] {
         let response = world.admin("GET", &world.order, &[("x-admin-reason", senseless)]).await;
-        assert_eq!(response.problem(400, "header-invalid").body["errors"][0]["header"], "x-admin-reason");
+        assert_eq!(
+            response.problem(400, "header-invalid").body["errors"][0]["header"],
+            "x-admin-reason"
+        );
     }
     let alices = world.shop.get(&Person::customer("alice"), &world.order).await.is(200);
     assert_eq!(alices.body["state"], "placed");
@@ -129,12 +151,16 @@ async fn without_an_audit_record_the_transaction_is_rolled_back(database: Databa
         ("GET", &*world.order),
         ("GET", "/orders"),
     ] {
-        let response = world.admin(method, path, &[("if-match", "*")]).await.problem(500, "internal");
+        let response =
+            world.admin(method, path, &[("if-match", "*")]).await.problem(500, "internal");
         assert_eq!(response.body.get("detail"), None, "the response has no detail");
     }
     let alice = Person::customer("alice");
     assert_eq!(world.shop.get(&alice, &world.order).await.is(200).body["state"], "placed");
-    assert_eq!(world.shop.send("GET", &world.product, &[], "").await.is(200).body["price"]["cents"], 250);
+    assert_eq!(
+        world.shop.send("GET", &world.product, &[], "").await.is(200).body["price"]["cents"],
+        250
+    );
     database.execute("ALTER TABLE gone RENAME TO audit_records").await.unwrap();
     world.admin("POST", &cancellation, &[]).await.is(200);
 }

@@ -26,8 +26,9 @@ async fn buy_at_once(shop: &Service, product: &str, buyers: usize) -> Vec<Respon
     let mut orders = JoinSet::new();
     for n in 0..buyers {
         let (shop, body) = (shop.clone(), lines(product, 1));
-        orders
-            .spawn(async move { shop.post(&Person::customer(&format!("buyer-{n}")), "/orders", body).await });
+        orders.spawn(async move {
+            shop.post(&Person::customer(&format!("buyer-{n}")), "/orders", body).await
+        });
     }
     orders.join_all().await
 }
@@ -77,10 +78,10 @@ async fn one_of_many_updates_with_the_same_entity_tag_succeeds(database: Databas
     let mut updates = JoinSet::new();
     for n in 0..20 {
         let (shop, sam, path) = (shop.clone(), sam.clone(), path.clone());
-        let body =
-            json!({ "name": format!("Tea {n}"), "price": { "cents": 250, "currency": "EUR" }, "stock": 5 });
-        updates
-            .spawn(async move { shop.call(&sam, "PUT", &path, &[("if-match", "\"1\"")], Some(body)).await });
+        let body = json!({ "name": format!("Tea {n}"), "price": { "cents": 250, "currency": "EUR" }, "stock": 5 });
+        updates.spawn(async move {
+            shop.call(&sam, "PUT", &path, &[("if-match", "\"1\"")], Some(body)).await
+        });
     }
     let responses = updates.join_all().await;
     assert_eq!((count(&responses, 200), count(&responses, 412)), (1, 19), "{responses:?}");
@@ -88,7 +89,9 @@ async fn one_of_many_updates_with_the_same_entity_tag_succeeds(database: Databas
     assert_eq!(shop.send("GET", &path, &[], "").await.body["name"], winner.body["name"]);
 }
 
-async fn concurrent_orders_and_cancellations_of_the_same_products_do_not_deadlock(database: Database) {
+async fn concurrent_orders_and_cancellations_of_the_same_products_do_not_deadlock(
+    database: Database,
+) {
     let shop = Service::new(database.store.clone());
     let sam = Person::seller("sam");
     let mut products = Vec::new();
@@ -105,10 +108,14 @@ async fn concurrent_orders_and_cancellations_of_the_same_products_do_not_deadloc
         }
         buyers.spawn(async move {
             let who = Person::customer(&format!("buyer-{n}"));
-            let wanted: Vec<Value> =
-                wanted.iter().map(|product| json!({ "product_id": product, "quantity": 1 })).collect();
+            let wanted: Vec<Value> = wanted
+                .iter()
+                .map(|product| json!({ "product_id": product, "quantity": 1 }))
+                .collect();
             let order = shop.post(&who, "/orders", json!({ "lines": wanted })).await.created();
-            shop.call(&who, "POST", &format!("/orders/{order}/cancellation"), &[], None).await.is(200);
+            shop.call(&who, "POST", &format!("/orders/{order}/cancellation"), &[], None)
+                .await
+                .is(200);
         });
     }
     buyers.join_all().await;
@@ -119,7 +126,8 @@ async fn concurrent_orders_and_cancellations_of_the_same_products_do_not_deadloc
 
 async fn a_repeated_request_gets_409_while_the_first_is_in_progress(database: Database) {
     let shop = Service::new(database.store.clone());
-    let (alice, product) = (Person::customer("alice"), shop.product(&Person::seller("sam"), 250, 5).await);
+    let (alice, product) =
+        (Person::customer("alice"), shop.product(&Person::seller("sam"), 250, 5).await);
     // another connection holds a lock that the first request needs
     let mut other = AnyConnection::connect(&database.url).await.unwrap();
     if database.url.starts_with("sqlite") {
@@ -130,7 +138,9 @@ async fn a_repeated_request_gets_409_while_the_first_is_in_progress(database: Da
     }
     let send = || {
         let (shop, alice, body) = (shop.clone(), alice.clone(), lines(&product, 1));
-        async move { shop.call(&alice, "POST", "/orders", &[("idempotency-key", "k")], Some(body)).await }
+        async move {
+            shop.call(&alice, "POST", "/orders", &[("idempotency-key", "k")], Some(body)).await
+        }
     };
     let (first, second) = (tokio::spawn(send()), tokio::spawn(send()));
     // the second request is rejected immediately; the first one continues
@@ -167,7 +177,8 @@ async fn a_key_is_locked_across_processes_on_postgres() {
 
 async fn concurrent_requests_with_one_key_place_one_order(database: Database) {
     let shop = Service::new(database.store.clone());
-    let (alice, product) = (Person::customer("alice"), shop.product(&Person::seller("sam"), 250, 50).await);
+    let (alice, product) =
+        (Person::customer("alice"), shop.product(&Person::seller("sam"), 250, 50).await);
     let mut twins = JoinSet::new();
     for _ in 0..20 {
         let (shop, alice, body) = (shop.clone(), alice.clone(), lines(&product, 1));

@@ -59,7 +59,8 @@ async fn an_invalid_body_is_a_problem_document_that_names_the_field() {
         (r#"{"lines":[],"a/b~c":1}"#, 422, Some("/a~1b~0c")),
     ] {
         let body = body.replace("ID", &id);
-        let response = shop.send("POST", "/orders", &[("x-auth-principal", &assertion)], body.clone()).await;
+        let response =
+            shop.send("POST", "/orders", &[("x-auth-principal", &assertion)], body.clone()).await;
         let reason = if status == 400 { "body-malformed" } else { "fields-invalid" };
         let response = response.problem(status, reason);
         let named = response.body["errors"][0]["pointer"].as_str();
@@ -73,7 +74,8 @@ async fn an_invalid_body_is_a_problem_document_that_names_the_field() {
 async fn all_errors_of_a_body_are_reported_at_once() {
     let (shop, _database) = shop().await;
     let body = json!({ "name": " ", "price": { "cents": 0, "currency": "euro" }, "stock": 1_000_001, "description": "\u{0}" });
-    let response = shop.post(&Person::seller("sam"), "/products", body).await.problem(422, "fields-invalid");
+    let response =
+        shop.post(&Person::seller("sam"), "/products", body).await.problem(422, "fields-invalid");
     let errors = response.body["errors"].as_array().unwrap().iter();
     let pointers: Vec<_> = errors.map(|error| error["pointer"].as_str().unwrap()).collect();
     assert_eq!(pointers, ["/name", "/description", "/price/cents", "/price/currency", "/stock"]);
@@ -87,7 +89,8 @@ async fn a_body_without_a_json_content_type_is_a_415_and_one_that_is_too_large_i
         let headers = [("x-auth-principal", &*assertion), ("content-type", kind)];
         shop.send("POST", "/orders", &headers, "{}").await.problem(415, "media-type-unsupported");
     }
-    let headers = [("x-auth-principal", &*assertion), ("content-type", "Application/JSON; charset=utf-8")];
+    let headers =
+        [("x-auth-principal", &*assertion), ("content-type", "Application/JSON; charset=utf-8")];
     shop.send("POST", "/orders", &headers, "{}").await.problem(422, "fields-invalid");
     let large = Body::from(vec![b' '; 64 * 1024 + 1]);
     shop.send("POST", "/orders", &headers, large).await.problem(413, "body-too-large");
@@ -98,13 +101,23 @@ async fn entity_tags_make_reads_conditional_and_prevent_lost_updates() {
     let (shop, _database) = shop().await;
     let (alice, sam) = (Person::customer("alice"), Person::seller("sam"));
     let id = shop.product(&sam, 250, 5).await;
-    let (path, order) = (format!("/products/{id}"), format!("/orders/{}", shop.order(&alice, &id, 1).await));
+    let (path, order) =
+        (format!("/products/{id}"), format!("/orders/{}", shop.order(&alice, &id, 1).await));
     // the stock is part of the response, so the sale has changed the entity tag
-    for (sent, status) in
-        [("\"2\"", 304), ("W/\"2\"", 304), ("\"1\", \"2\"", 304), ("*", 304), ("\"1\"", 200), ("2", 200)]
-    {
+    for (sent, status) in [
+        ("\"2\"", 304),
+        ("W/\"2\"", 304),
+        ("\"1\", \"2\"", 304),
+        ("*", 304),
+        ("\"1\"", 200),
+        ("2", 200),
+    ] {
         let response = shop.send("GET", &path, &[("if-none-match", sent)], "").await.is(status);
-        assert_eq!((response.header("etag"), response.body.is_null()), ("\"2\"", status == 304), "{sent}");
+        assert_eq!(
+            (response.header("etag"), response.body.is_null()),
+            ("\"2\"", status == 304),
+            "{sent}"
+        );
     }
     for (sent, status, reason) in [
         (None, 428, "precondition-required"),
@@ -125,8 +138,9 @@ async fn entity_tags_make_reads_conditional_and_prevent_lost_updates() {
     }
     assert_eq!(shop.send("GET", &path, &[], "").await.body["name"], "Tea");
     assert_eq!(shop.get(&alice, &order).await.body["state"], "placed");
-    let changed =
-        shop.call(&sam, "PUT", &path, &[("if-match", "\"9\", \"2\"")], Some(product("Coffee", 5))).await;
+    let changed = shop
+        .call(&sam, "PUT", &path, &[("if-match", "\"9\", \"2\"")], Some(product("Coffee", 5)))
+        .await;
     assert_eq!(changed.is(200).header("etag"), "\"3\"");
     shop.call(&sam, "DELETE", &path, &[("if-match", "*")], None).await.is(204);
     shop.send("GET", &path, &[], "").await.problem(404, "absent");
@@ -137,11 +151,18 @@ async fn entity_tags_make_reads_conditional_and_prevent_lost_updates() {
 #[tokio::test]
 async fn a_repeated_key_and_body_return_the_same_response_and_another_body_is_a_422() {
     let (shop, _database) = shop().await;
-    let (alice, bob, sam) = (Person::customer("alice"), Person::customer("bob"), Person::seller("sam"));
+    let (alice, bob, sam) =
+        (Person::customer("alice"), Person::customer("bob"), Person::seller("sam"));
     let product = shop.product(&sam, 250, 5).await;
     let send = async |who: &Person, quantity| {
-        shop.call(who, "POST", "/orders", &[("idempotency-key", "k-1")], Some(lines(&product, quantity)))
-            .await
+        shop.call(
+            who,
+            "POST",
+            "/orders",
+            &[("idempotency-key", "k-1")],
+            Some(lines(&product, quantity)),
+        )
+        .await
     };
     let first = send(&alice, 1).await.is(201);
     // the response is the same although the order has been cancelled
@@ -160,8 +181,9 @@ async fn a_repeated_key_and_body_return_the_same_response_and_another_body_is_a_
     let same_name = send(&alice.clone().of("https://other.example"), 1).await.is(201);
     assert_ne!(same_name.body["id"], first.body["id"]);
     for key in ["", "a b", "ä", &"x".repeat(256)] {
-        let response =
-            shop.call(&alice, "POST", "/orders", &[("idempotency-key", key)], Some(lines(&product, 1))).await;
+        let response = shop
+            .call(&alice, "POST", "/orders", &[("idempotency-key", key)], Some(lines(&product, 1)))
+            .await;
         let response = response.problem(400, "header-invalid");
         assert_eq!(response.body["errors"][0]["header"], "idempotency-key");
     }
@@ -172,8 +194,9 @@ async fn a_failed_request_can_be_repeated_with_its_key() {
     let (shop, _database) = shop().await;
     let (alice, sam) = (Person::customer("alice"), Person::seller("sam"));
     let id = shop.product(&sam, 250, 1).await;
-    let send =
-        async || shop.call(&alice, "POST", "/orders", &[("idempotency-key", "k")], Some(lines(&id, 2))).await;
+    let send = async || {
+        shop.call(&alice, "POST", "/orders", &[("idempotency-key", "k")], Some(lines(&id, 2))).await
+    };
     send().await.problem(409, "out-of-stock");
     let path = format!("/products/{id}");
     shop.call(&sam, "PUT", &path, &[("if-match", "*")], Some(product("Tea", 2))).await.is(200);
@@ -183,7 +206,8 @@ async fn a_failed_request_can_be_repeated_with_its_key() {
 #[tokio::test]
 async fn a_cursor_is_a_position_and_gives_no_access() {
     let (shop, _database) = shop().await;
-    let (alice, bob, sam) = (Person::customer("alice"), Person::customer("bob"), Person::seller("sam"));
+    let (alice, bob, sam) =
+        (Person::customer("alice"), Person::customer("bob"), Person::seller("sam"));
     let product = shop.product(&sam, 250, 50).await;
     let mut hers = Vec::new();
     for _ in 0..5 {
@@ -203,7 +227,8 @@ async fn a_cursor_is_a_position_and_gives_no_access() {
     for (query, parameter) in
         [("limit=0", "limit"), ("limit=101", "limit"), ("limit=x", "limit"), ("after=x", "after")]
     {
-        let response = shop.get(&alice, &format!("/orders?{query}")).await.problem(422, "fields-invalid");
+        let response =
+            shop.get(&alice, &format!("/orders?{query}")).await.problem(422, "fields-invalid");
         assert_eq!(response.body["errors"][0]["parameter"], parameter);
     }
 }
@@ -247,7 +272,8 @@ async fn a_search_page_without_matches_links_to_the_next_page() {
 #[tokio::test]
 async fn head_responds_like_get_without_a_body_and_needs_its_own_assertion() {
     let (shop, _database) = shop().await;
-    let (alice, bob, sam) = (Person::customer("alice"), Person::customer("bob"), Person::seller("sam"));
+    let (alice, bob, sam) =
+        (Person::customer("alice"), Person::customer("bob"), Person::seller("sam"));
     let product = shop.product(&sam, 250, 5).await;
     let path = format!("/orders/{}", shop.order(&alice, &product, 1).await);
     let seen = shop.call(&alice, "HEAD", &path, &[], None).await.is(200);
@@ -291,8 +317,10 @@ async fn exceeding_the_concurrency_or_time_limit_is_a_503() {
     let mut other = AnyConnection::connect(&database.url).await.unwrap();
     other.execute("BEGIN IMMEDIATE").await.unwrap();
     let hasty = Service::of(app);
-    let response =
-        hasty.post(&Person::customer("alice"), "/orders", lines(&product, 1)).await.problem(503, "too-slow");
+    let response = hasty
+        .post(&Person::customer("alice"), "/orders", lines(&product, 1))
+        .await
+        .problem(503, "too-slow");
     assert_eq!(response.header("retry-after"), "1");
     other.execute("ROLLBACK").await.unwrap();
     patient.order(&Person::customer("alice"), &product, 1).await;
@@ -306,7 +334,9 @@ async fn a_request_head_that_is_too_large_is_a_431() {
     for client in [Client::builder().http1_only(), Client::builder().http2_prior_knowledge()] {
         let client = client.build().unwrap();
         let me = |header: String| {
-            process.request(&client, &Person::customer("alice"), Method::GET, "/me").header("x-large", header)
+            process
+                .request(&client, &Person::customer("alice"), Method::GET, "/me")
+                .header("x-large", header)
         };
         assert_eq!(me("x".repeat(8 * 1024)).send().await.unwrap().status(), 200);
         assert_eq!(me("x".repeat(32 * 1024)).send().await.unwrap().status(), 431);
@@ -328,7 +358,8 @@ async fn the_openapi_document_has_every_route() {
         assert_eq!(in_path, route.path.matches('{').count(), "{}", route.path);
         operations += 1;
     }
-    let offered = document["paths"].as_object().unwrap().values().map(|path| path.as_object().unwrap().len());
+    let offered =
+        document["paths"].as_object().unwrap().values().map(|path| path.as_object().unwrap().len());
     assert_eq!(offered.sum::<usize>(), operations);
     // every referenced schema is defined
     let text = document.to_string();
@@ -346,8 +377,12 @@ async fn http_1_and_http_2_are_served() {
         (Client::builder().http1_only(), reqwest::Version::HTTP_11),
         (Client::builder().http2_prior_knowledge(), reqwest::Version::HTTP_2),
     ] {
-        let request =
-            process.request(&client.build().unwrap(), &Person::customer("alice"), Method::GET, "/me");
+        let request = process.request(
+            &client.build().unwrap(),
+            &Person::customer("alice"),
+            Method::GET,
+            "/me",
+        );
         let response = request.send().await.unwrap();
         assert_eq!((response.status().as_u16(), response.version()), (200, version));
     }

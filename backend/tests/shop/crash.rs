@@ -25,7 +25,8 @@ fn buyer(n: usize) -> Person {
 
 /// Orders two pieces under an idempotency key. Returns the id of the order if there was a response.
 async fn order(process: &Process, client: &Client, product: &str, n: usize) -> Option<String> {
-    let request = process.request(client, &buyer(n), Method::POST, "/orders").json(&lines(product, 2));
+    let request =
+        process.request(client, &buyer(n), Method::POST, "/orders").json(&lines(product, 2));
     let response = request.header("idempotency-key", format!("order-{n}")).send().await.ok()?;
     if response.status() != 201 {
         return None;
@@ -34,26 +35,41 @@ async fn order(process: &Process, client: &Client, product: &str, n: usize) -> O
     Some(body["id"].as_str().unwrap().to_owned())
 }
 
-async fn get(process: &Process, client: &Client, who: &Person, path: &str) -> (Value, Option<String>) {
-    let response =
-        process.request(client, who, Method::GET, path).send().await.unwrap().error_for_status().unwrap();
+async fn get(
+    process: &Process,
+    client: &Client,
+    who: &Person,
+    path: &str,
+) -> (Value, Option<String>) {
+    let response = process
+        .request(client, who, Method::GET, path)
+        .send()
+        .await
+        .unwrap()
+        .error_for_status()
+        .unwrap();
     let link = response.headers().get("link").map(|link| link.to_str().unwrap().to_owned());
     let next = link.and_then(|link| Some(link.strip_prefix('<')?.split_once('>')?.0.to_owned()));
     (response.json().await.unwrap(), next)
 }
 
-async fn a_killed_process_loses_no_acknowledged_order_and_leaves_no_incomplete_one(database: Database) {
+async fn a_killed_process_loses_no_acknowledged_order_and_leaves_no_incomplete_one(
+    database: Database,
+) {
     let process = Arc::new(Process::start(&database.url, &[]));
     let client = Client::new();
-    let body = json!({ "name": "Tea", "price": { "cents": 250, "currency": "EUR" }, "stock": STOCK });
-    let product = process.request(&client, &Person::seller("sam"), Method::POST, "/products").json(&body);
+    let body =
+        json!({ "name": "Tea", "price": { "cents": 250, "currency": "EUR" }, "stock": STOCK });
+    let product =
+        process.request(&client, &Person::seller("sam"), Method::POST, "/products").json(&body);
     let product: Value = product.send().await.unwrap().json().await.unwrap();
     let product: Arc<str> = product["id"].as_str().unwrap().into();
 
     let mut acknowledged = BTreeMap::new();
     let mut writes = JoinSet::new();
     for writer in 0..10 {
-        let (process, client, product) = (Arc::clone(&process), client.clone(), Arc::clone(&product));
+        let (process, client, product) =
+            (Arc::clone(&process), client.clone(), Arc::clone(&product));
         writes.spawn(async move {
             let mut mine = Vec::new();
             for n in (writer..WRITES).step_by(10) {

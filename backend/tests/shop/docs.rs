@@ -74,7 +74,10 @@ async fn the_swagger_ui_page_loads_files_of_its_own_origin_only() {
                 if reference.starts_with("data:") {
                     continue;
                 }
-                assert!(reference.starts_with('/') && !reference.starts_with("//"), "{path}: {reference}");
+                assert!(
+                    reference.starts_with('/') && !reference.starts_with("//"),
+                    "{path}: {reference}"
+                );
                 wanted.push(reference);
             }
         }
@@ -88,10 +91,18 @@ async fn the_swagger_ui_page_loads_files_of_its_own_origin_only() {
     ];
     assert_eq!(fetched.iter().map(String::as_str).collect::<Vec<_>>(), expected);
     // the script loads the document of this service
-    let start =
-        client.get(format!("{}/docs/start.js", process.address)).send().await.unwrap().text().await.unwrap();
+    let start = client
+        .get(format!("{}/docs/start.js", process.address))
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
     assert!(start.contains("url: \"/openapi.json\"") && !start.contains("//"), "{start}");
-    for path in ["index.html", "oauth2-redirect.html", "swagger-initializer.js", "..%2fstart.js", "%ff", ""] {
+    for path in
+        ["index.html", "oauth2-redirect.html", "swagger-initializer.js", "..%2fstart.js", "%ff", ""]
+    {
         let response = client.get(format!("{}/docs/{path}", process.address)).send().await.unwrap();
         assert_eq!(response.status(), 404, "{path}");
     }
@@ -109,9 +120,13 @@ async fn the_document_and_the_page_are_served_without_copying() {
         assert!(response.body_mut().frame().await.is_none(), "{path} is one frame");
         whole
     };
-    for path in
-        ["/openapi.json", "/docs", "/docs/start.js", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css"]
-    {
+    for path in [
+        "/openapi.json",
+        "/docs",
+        "/docs/start.js",
+        "/docs/swagger-ui-bundle.js",
+        "/docs/swagger-ui.css",
+    ] {
         let (first, second) = (served(path).await, served(path).await);
         assert_eq!((first.as_ptr(), first.len()), (second.as_ptr(), second.len()), "{path}");
     }

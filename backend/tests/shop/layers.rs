@@ -52,7 +52,10 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 /// Returns the code without its comments, which may contain any word.
 fn code(file: &Path) -> String {
     let text = fs::read_to_string(file).unwrap();
-    text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .map(|line| line.split("//").next().unwrap_or_default())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[test]
@@ -73,15 +76,18 @@ fn a_layer_depends_only_on_the_layers_below_it() {
 #[test]
 fn only_the_session_decides_ownership() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let deciders = files(&source).into_iter().filter(|file| code(file).contains("ownership::decide"));
-    let deciders: Vec<_> = deciders.map(|file| file.strip_prefix(&source).unwrap().to_owned()).collect();
+    let deciders =
+        files(&source).into_iter().filter(|file| code(file).contains("ownership::decide"));
+    let deciders: Vec<_> =
+        deciders.map(|file| file.strip_prefix(&source).unwrap().to_owned()).collect();
     assert_eq!(deciders, [PathBuf::from("application/session.rs")]);
 }
 
 #[test]
 fn the_filter_contains_no_level_3_concepts() {
     let filter = Path::new(env!("CARGO_MANIFEST_DIR")).join("../filter");
-    let sources = files(&filter).into_iter().filter(|file| file.extension().is_some_and(|kind| kind == "rs"));
+    let sources =
+        files(&filter).into_iter().filter(|file| file.extension().is_some_and(|kind| kind == "rs"));
     for file in sources {
         let code = code(&file);
         for word in [

@@ -59,14 +59,17 @@ async fn an_unreachable_postgres_is_a_503_until_it_returns() {
         database.url.rsplit_once('@').unwrap_or(("postgres://", &database.url[11..]));
     let (server, name) = rest.split_once('/').unwrap();
     let wire = Wire::to(server.to_owned()).await;
-    let store = Arc::new(SqlStore::open(&format!("{scheme_and_user}@{}/{name}", wire.address)).unwrap());
+    let store =
+        Arc::new(SqlStore::open(&format!("{scheme_and_user}@{}/{name}", wire.address)).unwrap());
     let shop = Service::new(store.clone());
     let alice = Person::customer("alice");
     let product = shop.product(&Person::seller("sam"), 250, 5).await;
     let path = format!("/orders/{}", shop.order(&alice, &product, 1).await);
 
     wire.whole.send_replace(false);
-    for response in [shop.get(&alice, &path).await, shop.post(&alice, "/orders", lines(&product, 1)).await] {
+    for response in
+        [shop.get(&alice, &path).await, shop.post(&alice, "/orders", lines(&product, 1)).await]
+    {
         let response = response.problem(503, "storage-unavailable");
         assert_eq!(response.header("retry-after"), "1");
     }
@@ -89,7 +92,8 @@ async fn a_locked_sqlite_file_is_a_503_for_writers_until_it_is_unlocked() {
     let mut other = AnyConnection::connect(&database.url).await.unwrap();
     other.execute("BEGIN IMMEDIATE").await.unwrap();
     shop.get(&alice, &path).await.is(200);
-    let refused = shop.post(&alice, "/orders", lines(&product, 1)).await.problem(503, "storage-unavailable");
+    let refused =
+        shop.post(&alice, "/orders", lines(&product, 1)).await.problem(503, "storage-unavailable");
     assert_eq!(refused.header("retry-after"), "1");
     other.execute("ROLLBACK").await.unwrap();
     shop.order(&alice, &product, 1).await;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use backend::application::delegations::{NewDelegation, grant_delegation, revoke_delegation};
 use backend::application::failure::Failure;
-use backend::application::memberships::{Invitation, accept_membership, end_membership, invite_member};
+use backend::application::memberships::{
+    Invitation, accept_membership, end_membership, invite_member,
+};
 use backend::application::orders::{
     OrderItem, cancel_order, list_orders, place_order, read_order, share_order, unshare_order,
 };
@@ -35,7 +37,8 @@ fn rights() -> Vec<Right> {
     let organisation = OrganisationId(Uuid::nil());
     let mut rights = vec![Right::Owner, Right::CoOwner];
     rights.extend(
-        [Scope::Reading, Scope::Everything].map(|scope| Right::Delegate { scope, until: Timestamp(0) }),
+        [Scope::Reading, Scope::Everything]
+            .map(|scope| Right::Delegate { scope, until: Timestamp(0) }),
     );
     rights.extend(
         [Role::Member, Role::Editor, Role::Manager]
@@ -137,10 +140,9 @@ impl Model {
     }
 
     fn manages(&self, who: usize, node: usize) -> bool {
-        self.memberships
-            .iter()
-            .flatten()
-            .any(|(n, member, role, accepted)| *member == who && *accepted && *role == MANAGER && *n <= node)
+        self.memberships.iter().flatten().any(|(n, member, role, accepted)| {
+            *member == who && *accepted && *role == MANAGER && *n <= node
+        })
     }
 
     fn manages_person(&self, who: usize, whom: usize) -> bool {
@@ -157,7 +159,9 @@ impl Model {
 
     fn reads(&self, who: usize, order: usize) -> bool {
         let owner = self.orders[order].owner;
-        self.shared(who, order) || self.delegated(owner, who, false) || self.manages_person(who, owner)
+        self.shared(who, order)
+            || self.delegated(owner, who, false)
+            || self.manages_person(who, owner)
     }
 
     fn cancels(&self, who: usize, order: usize) -> bool {
@@ -186,7 +190,8 @@ impl World {
     /// world has its own people.
     async fn new(store: Arc<dyn Store>) -> Self {
         let issuer = format!("https://{}.example", Uuid::now_v7());
-        let people: Vec<_> = PEOPLE.iter().map(|name| caller(&Person::customer(name).of(&issuer))).collect();
+        let people: Vec<_> =
+            PEOPLE.iter().map(|name| caller(&Person::customer(name).of(&issuer))).collect();
         let clock = SetClock::at(1_000_000);
         let shop = Shop { store, clock: Arc::new(clock.clone()), settings: Settings::default() };
         let product = new_product(&shop, &Person::seller("sam"), 100, 1_000).await.id;
@@ -221,7 +226,8 @@ impl World {
         let (people, shop, model) = (&self.people, &self.shop, &mut self.model);
         match *step {
             Step::Place { by } => {
-                let item = vec![OrderItem { product: self.product, quantity: Quantity::new(1).unwrap() }];
+                let item =
+                    vec![OrderItem { product: self.product, quantity: Quantity::new(1).unwrap() }];
                 let order = place_order(shop, &people[by], None, || Ok(item)).await.unwrap();
                 self.orders.push(order.id);
                 model.orders.push(ModelOrder { owner: by, shares: Vec::new(), cancelled: false });
@@ -229,7 +235,10 @@ impl World {
             Step::Share { by, order, with } if order < self.orders.len() => {
                 let whom = people[with].principal.id().clone();
                 let outcome =
-                    share_order(shop, &people[by], self.orders[order], Precondition::None, || Ok(whom)).await;
+                    share_order(shop, &people[by], self.orders[order], Precondition::None, || {
+                        Ok(whom)
+                    })
+                    .await;
                 assert_eq!(refused(&outcome), model.orders[order].owner != by, "{step:?}");
                 if let Ok(shared) = outcome {
                     model.orders[order].shares.push((shared.co_owners.last().unwrap().id, with));
@@ -239,7 +248,8 @@ impl World {
                 let ModelOrder { owner, shares, .. } = &mut model.orders[order];
                 let Some((id, _)) = shares.get(share).copied() else { return };
                 let outcome =
-                    unshare_order(shop, &people[by], self.orders[order], id, Precondition::None).await;
+                    unshare_order(shop, &people[by], self.orders[order], id, Precondition::None)
+                        .await;
                 assert_eq!(outcome.is_ok(), *owner == by, "{step:?}");
                 if outcome.is_ok() {
                     shares.remove(share);
@@ -255,16 +265,22 @@ impl World {
                 model.delegations.push(Some((by, to, everything, end)));
             }
             Step::Revoke { by, delegation } if delegation < self.delegations.len() => {
-                let outcome = revoke_delegation(shop, &people[by], self.delegations[delegation]).await;
+                let outcome =
+                    revoke_delegation(shop, &people[by], self.delegations[delegation]).await;
                 let granted = &mut model.delegations[delegation];
-                assert_eq!(outcome.is_ok(), granted.is_some_and(|(grantor, ..)| grantor == by), "{step:?}");
+                assert_eq!(
+                    outcome.is_ok(),
+                    granted.is_some_and(|(grantor, ..)| grantor == by),
+                    "{step:?}"
+                );
                 granted.take_if(|_| outcome.is_ok());
             }
             Step::Invite { by, node, whom, role } => {
                 let member = people[whom].principal.id().clone();
                 let invitation =
                     Invitation { member, role: [Role::Member, Role::Editor, Role::Manager][role] };
-                let outcome = invite_member(shop, &people[by], self.nodes[node], || Ok(invitation)).await;
+                let outcome =
+                    invite_member(shop, &people[by], self.nodes[node], || Ok(invitation)).await;
                 assert_eq!(refused(&outcome), !model.manages(by, node), "{step:?}");
                 if let Ok(invited) = outcome {
                     self.memberships.push(invited.id);
@@ -272,9 +288,12 @@ impl World {
                 }
             }
             Step::Accept { by, membership } if membership < self.memberships.len() => {
-                let outcome = accept_membership(shop, &people[by], self.memberships[membership]).await;
+                let outcome =
+                    accept_membership(shop, &people[by], self.memberships[membership]).await;
                 let offered = model.memberships[membership].as_mut();
-                let may = offered.as_ref().is_some_and(|(_, member, _, accepted)| *member == by && !accepted);
+                let may = offered
+                    .as_ref()
+                    .is_some_and(|(_, member, _, accepted)| *member == by && !accepted);
                 assert_eq!(outcome.is_ok(), may, "{step:?}");
                 if let Some((.., accepted)) = offered.filter(|_| may) {
                     *accepted = true;
@@ -288,7 +307,8 @@ impl World {
                 model.memberships[membership].take_if(|_| may);
             }
             Step::Cancel { by, order } if order < self.orders.len() => {
-                let outcome = cancel_order(shop, &people[by], self.orders[order], Precondition::None).await;
+                let outcome =
+                    cancel_order(shop, &people[by], self.orders[order], Precondition::None).await;
                 assert_eq!(refused(&outcome), !model.cancels(by, order), "{step:?}");
                 model.orders[order].cancelled |= outcome.is_ok();
             }
@@ -305,13 +325,21 @@ impl World {
             let mut readable = BTreeSet::new();
             for (order, id) in self.orders.iter().enumerate() {
                 let read = read_order(&self.shop, caller, *id).await;
-                assert_eq!(read.is_ok(), self.model.reads(who, order), "person {who}, order {order}");
+                assert_eq!(
+                    read.is_ok(),
+                    self.model.reads(who, order),
+                    "person {who}, order {order}"
+                );
                 if let Ok(read) = read {
-                    assert_eq!(read.state() == OrderState::Cancelled, self.model.orders[order].cancelled);
+                    assert_eq!(
+                        read.state() == OrderState::Cancelled,
+                        self.model.orders[order].cancelled
+                    );
                     readable.insert(*id);
                 }
             }
-            let listed = list_orders(&self.shop, caller, Page { after: None, limit: 100 }).await.unwrap();
+            let listed =
+                list_orders(&self.shop, caller, Page { after: None, limit: 100 }).await.unwrap();
             assert_eq!(
                 listed.iter().map(|order| order.id).collect::<BTreeSet<_>>(),
                 readable,

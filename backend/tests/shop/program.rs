@@ -14,9 +14,12 @@ use crate::support::process::wait_for;
 use crate::support::{Database, Person, Process};
 
 async fn product(process: &Process, client: &Client, stock: u32) -> String {
-    let body = json!({ "name": "Tea", "price": { "cents": 250, "currency": "EUR" }, "stock": stock });
-    let request = process.request(client, &Person::seller("sam"), Method::POST, "/products").json(&body);
-    let response: Value = request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap();
+    let body =
+        json!({ "name": "Tea", "price": { "cents": 250, "currency": "EUR" }, "stock": stock });
+    let request =
+        process.request(client, &Person::seller("sam"), Method::POST, "/products").json(&body);
+    let response: Value =
+        request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap();
     response["id"].as_str().unwrap().to_owned()
 }
 
@@ -41,7 +44,8 @@ async fn the_operations_port_is_separate_from_the_service_port() {
 async fn a_service_without_its_migrations_is_alive_but_not_ready() {
     let database = Database::sqlite().await;
     let (process, client) = (Process::start(&database.url, &[]), Client::new());
-    let ask = async |path| client.get(format!("{}{path}", process.operations)).send().await.unwrap();
+    let ask =
+        async |path| client.get(format!("{}{path}", process.operations)).send().await.unwrap();
     assert_eq!(ask("/readyz").await.status(), 200);
     database.execute("DELETE FROM _sqlx_migrations").await.unwrap();
     let response = ask("/readyz").await;
@@ -64,10 +68,12 @@ async fn the_gateways_keys_rotate_without_a_restart() {
     };
     hold(&[&old]);
     let path = file.path().to_str().unwrap();
-    let (process, client) = (Process::start(&database.url, &["--gateway-jwks-file", path]), Client::new());
+    let (process, client) =
+        (Process::start(&database.url, &["--gateway-jwks-file", path]), Client::new());
     let me = async |key: &SigningKey| {
         let assertion = Person::customer("alice").assertion_by(key, "GET", "/me");
-        let request = client.get(format!("{}/me", process.address)).header("x-auth-principal", assertion);
+        let request =
+            client.get(format!("{}/me", process.address)).header("x-auth-principal", assertion);
         request.send().await.unwrap().status().as_u16()
     };
     assert_eq!((me(&old).await, me(&new).await), (200, 401));
@@ -83,7 +89,8 @@ async fn the_gateways_keys_rotate_without_a_restart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_has_subject_operation_and_right_but_no_assertion_query_or_body() {
     let database = Database::sqlite().await;
-    let (process, client, root) = (Process::start(&database.url, &[]), Client::new(), Person::admin("root"));
+    let (process, client, root) =
+        (Process::start(&database.url, &[]), Client::new(), Person::admin("root"));
     let product = product(&process, &client, 5).await;
     let order: Value = process
         .request(&client, &Person::customer("alice"), Method::POST, "/orders")
@@ -103,7 +110,10 @@ async fn the_log_has_subject_operation_and_right_but_no_assertion_query_or_body(
         .await
         .unwrap();
     assert_eq!(response.headers()["x-request-id"], "r-1");
-    assert_eq!(response.headers()["traceparent"], "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    assert_eq!(
+        response.headers()["traceparent"],
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    );
     let line = process.wait_for_line("r-1");
     let span = &line["span"];
     assert_eq!(line["status"], 200);
@@ -111,7 +121,10 @@ async fn the_log_has_subject_operation_and_right_but_no_assertion_query_or_body(
     assert_eq!(span["trace_id"], "0af7651916cd43dd8448eb211c80319c");
     assert_eq!(span["route"], "/orders/{order_id}");
     assert_eq!(span["subject"], format!("root of {}", root.issuer));
-    assert_eq!((&span["operation"], &span["right"]), (&json!("read-order"), &json!("admin-bypass")));
+    assert_eq!(
+        (&span["operation"], &span["right"]),
+        (&json!("read-order"), &json!("admin-bypass"))
+    );
     let log = process.log().join("\n");
     for never in ["eyJ", "s3cr3t", "quantity", "Tea"] {
         assert!(!log.contains(never), "{never} is in the log:\n{log}");
@@ -168,7 +181,12 @@ fn a_missing_key_or_invalid_setting_is_reported_at_startup() {
         (&["--gateway-jwks", "{}"], "JWKS"),
         (&["--gateway-jwks-file", "/no/such/file"], "/no/such/file"),
         (
-            &["--database-url", "mysql://x", "--gateway-jwks", &crate::support::gateway::public_jwks()],
+            &[
+                "--database-url",
+                "mysql://x",
+                "--gateway-jwks",
+                &crate::support::gateway::public_jwks(),
+            ],
             "sqlite:",
         ),
         (&["--listen", "nowhere"], "--listen"),
@@ -190,8 +208,11 @@ async fn migrate_migrates_the_schema_and_exits() {
     let url = format!("sqlite://{}", directory.path().join("new.db").display());
     for _ in 0..2 {
         let backend = env!("CARGO_BIN_EXE_backend");
-        let status =
-            std::process::Command::new(backend).arg("migrate").env("DATABASE_URL", &url).status().unwrap();
+        let status = std::process::Command::new(backend)
+            .arg("migrate")
+            .env("DATABASE_URL", &url)
+            .status()
+            .unwrap();
         assert!(status.success());
     }
     SqlStore::open(&url).unwrap().ready().await.unwrap();
@@ -199,7 +220,8 @@ async fn migrate_migrates_the_schema_and_exits() {
 
 #[test]
 fn the_openapi_command_writes_the_served_document() {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_backend")).arg("openapi").output().unwrap();
+    let output =
+        std::process::Command::new(env!("CARGO_BIN_EXE_backend")).arg("openapi").output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), routes::openapi_text());
 }
 

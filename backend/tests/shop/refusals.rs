@@ -44,11 +44,13 @@ async fn the_request_id_of_an_error_is_in_its_header_document_and_log_line() {
     let database = Database::sqlite().await;
     let limits = ["--max-body", "1000", "--max-body-time", "0.5", "--max-time", "0.5"];
     let (process, client) = (Process::start(&database.url, &limits), Client::new());
-    let (alice, bob, sam) = (Person::customer("alice"), Person::customer("bob"), Person::seller("sam"));
+    let (alice, bob, sam) =
+        (Person::customer("alice"), Person::customer("bob"), Person::seller("sam"));
     let url = |path: &str| format!("{}{path}", process.address);
     let by = |who: &Person, method, path: &str| process.request(&client, who, method, path);
     let created = async |request: RequestBuilder| {
-        let body: Value = request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap();
+        let body: Value =
+            request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap();
         body["id"].as_str().unwrap().to_owned()
     };
     let tea = json!({ "name": "Tea", "price": { "cents": 250, "currency": "EUR" }, "stock": 1 });
@@ -86,7 +88,13 @@ async fn the_request_id_of_an_error_is_in_its_header_document_and_log_line() {
     // another program holds the database's write lock
     let mut other = AnyConnection::connect(&database.url).await.unwrap();
     other.execute("BEGIN IMMEDIATE").await.unwrap();
-    traced(&process, by(&alice, Method::POST, "/orders").json(&lines(&product, 1)), 503, "too-slow").await;
+    traced(
+        &process,
+        by(&alice, Method::POST, "/orders").json(&lines(&product, 1)),
+        503,
+        "too-slow",
+    )
+    .await;
     other.execute("ROLLBACK").await.unwrap();
     for (path, method, status, reason) in [
         ("/nothing", Method::GET, 404, "no-such-path"),
@@ -111,7 +119,10 @@ impl Store for Panicking {
     async fn write(&self) -> Result<Box<dyn Transaction>, StoreError> {
         panic!("write")
     }
-    async fn write_exclusive(&self, _: &IdempotencyKey) -> Result<Option<Box<dyn Transaction>>, StoreError> {
+    async fn write_exclusive(
+        &self,
+        _: &IdempotencyKey,
+    ) -> Result<Option<Box<dyn Transaction>>, StoreError> {
         panic!("write alone")
     }
     async fn ready(&self) -> Result<(), StoreError> {
@@ -147,7 +158,10 @@ impl Store for Stuck {
     async fn write(&self) -> Result<Box<dyn Transaction>, StoreError> {
         std::future::pending().await
     }
-    async fn write_exclusive(&self, _: &IdempotencyKey) -> Result<Option<Box<dyn Transaction>>, StoreError> {
+    async fn write_exclusive(
+        &self,
+        _: &IdempotencyKey,
+    ) -> Result<Option<Box<dyn Transaction>>, StoreError> {
         std::future::pending().await
     }
     async fn ready(&self) -> Result<(), StoreError> {
@@ -196,7 +210,9 @@ async fn a_malformed_request_id_is_replaced_by_a_uuid() {
             assert_eq!(named(&shop.send("GET", path, &[("x-request-id", id)], "").await), id);
         }
     }
-    for id in ["", "a b", "a\"b", "<script>", "a\tb", "ä", "a,b", "a;b", "${jndi}", &"a".repeat(129)] {
+    for id in
+        ["", "a b", "a\"b", "<script>", "a\tb", "ä", "a,b", "a;b", "${jndi}", &"a".repeat(129)]
+    {
         for path in ["/products", "/nothing", "/me"] {
             let response = shop.send("GET", path, &[("x-request-id", id)], "").await;
             let given = named(&response);
@@ -207,7 +223,8 @@ async fn a_malformed_request_id_is_replaced_by_a_uuid() {
         }
     }
     // two ids: neither is used
-    let twice = shop.send("GET", "/me", &[("x-request-id", "r-1"), ("x-request-id", "r-2")], "").await;
+    let twice =
+        shop.send("GET", "/me", &[("x-request-id", "r-1"), ("x-request-id", "r-2")], "").await;
     assert!(Uuid::parse_str(&named(&twice)).is_ok());
     assert_eq!(twice.body["request_id"], json!(named(&twice)));
 }

@@ -20,7 +20,8 @@ async fn the_schema_rejects_what_the_domain_rejects(database: Database) {
     let order = shop.order(&alice, &product, 1).await;
     let who = json!({ "subject": "bob" });
     shop.post(&alice, &format!("/orders/{order}/co-owners"), who).await.is(201);
-    let delegation = json!({ "delegate": { "subject": "bob" }, "scope": "reading", "until": in_an_hour() });
+    let delegation =
+        json!({ "delegate": { "subject": "bob" }, "scope": "reading", "until": in_an_hour() });
     shop.post(&alice, "/delegations", delegation).await.is(201);
     shop.post(&sam, "/organisations", json!({ "name": "Company" })).await.is(201);
     for (statement, constraint) in [
@@ -63,7 +64,8 @@ async fn audit_records_cannot_be_changed_or_deleted(database: Database) {
     let by_insertion = if database.url.starts_with("sqlite") {
         [format!("INSERT OR REPLACE {insert} {row}"), format!("REPLACE {insert} {row}")]
     } else {
-        let replace = format!("INSERT {insert} {row} ON CONFLICT (id) DO UPDATE SET subject = 'nobody'");
+        let replace =
+            format!("INSERT {insert} {row} ON CONFLICT (id) DO UPDATE SET subject = 'nobody'");
         [replace, "TRUNCATE audit_records".to_owned()]
     };
     let plain = ["UPDATE audit_records SET subject = 'nobody'", "DELETE FROM audit_records"];
@@ -94,7 +96,8 @@ async fn a_sqlite_file_uses_a_write_ahead_log() {
     let database = Database::sqlite().await;
     Service::new(database.store.clone()).product(&Person::seller("sam"), 250, 1).await;
     let mut connection = AnyConnection::connect(&database.url).await.unwrap();
-    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await.unwrap();
+    let mode: String =
+        sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await.unwrap();
     assert_eq!(mode, "wal");
 }
 

@@ -58,7 +58,8 @@ async fn an_order_has_the_price_at_its_time() {
 async fn an_order_takes_stock_and_its_cancellation_returns_it() {
     let (shop, _) = shop();
     let (alice, sam) = (caller(&Person::customer("alice")), Person::seller("sam"));
-    let (tea, cup) = (new_product(&shop, &sam, 250, 10).await.id, new_product(&shop, &sam, 900, 1).await.id);
+    let (tea, cup) =
+        (new_product(&shop, &sam, 250, 10).await.id, new_product(&shop, &sam, 900, 1).await.id);
     let both = order(&shop, &alice, vec![item(cup, 1), item(tea, 3)]).await.unwrap();
     assert_eq!(both.lines.iter().map(|line| line.product).collect::<Vec<_>>(), [cup, tea]);
     assert_eq!((stock(&shop, tea).await, stock(&shop, cup).await), (7, 0));
@@ -70,7 +71,10 @@ async fn an_order_takes_stock_and_its_cancellation_returns_it() {
     cancel_order(&shop, &alice, both.id, Precondition::None).await.unwrap();
     assert_eq!((stock(&shop, tea).await, stock(&shop, cup).await), (10, 1));
     let twice = cancel_order(&shop, &alice, both.id, Precondition::None).await;
-    assert!(matches!(twice, Err(Failure::Conflict(Conflict::Order(OrderError::Cancelled)))), "{twice:?}");
+    assert!(
+        matches!(twice, Err(Failure::Conflict(Conflict::Order(OrderError::Cancelled)))),
+        "{twice:?}"
+    );
     assert_eq!(stock(&shop, tea).await, 10);
 }
 
@@ -79,7 +83,8 @@ async fn each_seller_ships_own_lines_and_a_shipped_order_cannot_be_cancelled() {
     let (shop, _) = shop();
     let alice = caller(&Person::customer("alice"));
     let (sam, sue) = (Person::seller("sam"), Person::seller("sue"));
-    let (tea, cup) = (new_product(&shop, &sam, 250, 10).await.id, new_product(&shop, &sue, 900, 10).await.id);
+    let (tea, cup) =
+        (new_product(&shop, &sam, 250, 10).await.id, new_product(&shop, &sue, 900, 10).await.id);
     let id = order(&shop, &alice, vec![item(tea, 1), item(cup, 1)]).await.unwrap().id;
     let stranger = ship_order(&shop, &caller(&Person::seller("eve")), id, Precondition::None).await;
     assert!(matches!(stranger, Err(Failure::Refused(_))), "{stranger:?}");
@@ -88,9 +93,15 @@ async fn each_seller_ships_own_lines_and_a_shipped_order_cannot_be_cancelled() {
     let partly = ship_order(&shop, &caller(&sam), id, Precondition::None).await.unwrap();
     assert_eq!(partly.state(), OrderState::PartlyShipped);
     let again = ship_order(&shop, &caller(&sam), id, Precondition::None).await;
-    assert!(matches!(again, Err(Failure::Conflict(Conflict::Order(OrderError::Shipped)))), "{again:?}");
+    assert!(
+        matches!(again, Err(Failure::Conflict(Conflict::Order(OrderError::Shipped)))),
+        "{again:?}"
+    );
     let late = cancel_order(&shop, &alice, id, Precondition::None).await;
-    assert!(matches!(late, Err(Failure::Conflict(Conflict::Order(OrderError::Shipped)))), "{late:?}");
+    assert!(
+        matches!(late, Err(Failure::Conflict(Conflict::Order(OrderError::Shipped)))),
+        "{late:?}"
+    );
     let wholly = ship_order(&shop, &caller(&sue), id, Precondition::None).await.unwrap();
     assert_eq!(wholly.state(), OrderState::Shipped);
 }
@@ -103,7 +114,10 @@ async fn a_cancelled_order_cannot_be_shipped() {
     let id = order(&shop, &alice, vec![item(tea, 1)]).await.unwrap().id;
     cancel_order(&shop, &alice, id, Precondition::None).await.unwrap();
     let late = ship_order(&shop, &caller(&sam), id, Precondition::None).await;
-    assert!(matches!(late, Err(Failure::Conflict(Conflict::Order(OrderError::Cancelled)))), "{late:?}");
+    assert!(
+        matches!(late, Err(Failure::Conflict(Conflict::Order(OrderError::Cancelled)))),
+        "{late:?}"
+    );
 }
 
 #[tokio::test]
@@ -114,7 +128,8 @@ async fn a_delegation_ends_to_the_millisecond_and_immediately_when_revoked() {
     let id = order(&shop, &alice, vec![item(tea, 1)]).await.unwrap().id;
     let grant = async |seconds| {
         let until = clock.now().plus(Duration::from_secs(seconds));
-        let grant = NewDelegation { delegate: bob.principal.id().clone(), scope: Scope::Reading, until };
+        let grant =
+            NewDelegation { delegate: bob.principal.id().clone(), scope: Scope::Reading, until };
         grant_delegation(&shop, &alice, || Ok(grant)).await.unwrap().id
     };
     let may = async || read_order(&shop, &bob, id).await.is_ok();
@@ -153,7 +168,9 @@ async fn a_delegation_is_to_another_person_and_ends_within_366_days() {
         };
         let granted = grant_delegation(&shop, &alice, || Ok(grant)).await;
         let error = match granted {
-            Err(Failure::Invalid(Invalid::Fields(errors))) => Some(format!("{:?}", errors[0].location)),
+            Err(Failure::Invalid(Invalid::Fields(errors))) => {
+                Some(format!("{:?}", errors[0].location))
+            }
             other => other.map(|_| None).unwrap(),
         };
         assert_eq!(error, pointer.map(|pointer| format!("Body({pointer:?})")));
@@ -171,9 +188,12 @@ async fn a_repeated_request_decides_ownership_before_it_reveals_anything() {
     let principal = bob.principal.id().clone();
     let key = IdempotencyKey { principal, method: "POST", route: "/orders", key: "k".to_owned() };
     let mut tx = shop.store.write_exclusive(&key).await.unwrap().unwrap();
-    tx.insert_idempotency_record(&key, &IdempotencyRecord { fingerprint: "f".to_owned(), order: hers.id })
-        .await
-        .unwrap();
+    tx.insert_idempotency_record(
+        &key,
+        &IdempotencyRecord { fingerprint: "f".to_owned(), order: hers.id },
+    )
+    .await
+    .unwrap();
     tx.commit().await.unwrap();
     for fingerprint in ["f", "another"] {
         let again = Idempotency { key: key.clone(), fingerprint: fingerprint.to_owned() };
@@ -187,7 +207,8 @@ async fn a_repeated_request_decides_ownership_before_it_reveals_anything() {
 async fn only_its_editors_can_add_a_product_of_an_organisation() {
     let (shop, _) = shop();
     let (sam, eve) = (caller(&Person::seller("sam")), caller(&Person::seller("eve")));
-    let company = create_organisation(&shop, &sam, || Ok(Text::new("Company").unwrap())).await.unwrap();
+    let company =
+        create_organisation(&shop, &sam, || Ok(Text::new("Company").unwrap())).await.unwrap();
     let new = || Ok(NewProduct { organisation: Some(company.id), details: details("Tea", 250, 1) });
     assert_eq!(add_product(&shop, &sam, new).await.unwrap().organisation, Some(company.id));
     let stranger = add_product(&shop, &eve, new).await;

@@ -85,7 +85,8 @@ pub struct World {
 
 impl World {
     fn person(&self, name: &str) -> Person {
-        let roles: &[&str] = if name.starts_with("admin") { &["admin"] } else { &["customer", "seller"] };
+        let roles: &[&str] =
+            if name.starts_with("admin") { &["admin"] } else { &["customer", "seller"] };
         Person::new(name.trim_end_matches("-with-reason"), roles).of(&self.issuer)
     }
 
@@ -133,12 +134,12 @@ impl World {
         }
 
         let price = json!({ "cents": 250, "currency": "EUR" });
-        let product =
-            json!({ "name": "Tea", "price": price, "stock": 9, "organisation_id": world.organisation });
+        let product = json!({ "name": "Tea", "price": price, "stock": 9, "organisation_id": world.organisation });
         world.product = shop.post(&seller, "/products", product).await.created();
         world.order = shop.order(&owner, &world.product, 1).await;
         let share = json!({ "subject": "co-owner" });
-        let shared = shop.post(&owner, &format!("/orders/{}/co-owners", world.order), share).await.is(201);
+        let shared =
+            shop.post(&owner, &format!("/orders/{}/co-owners", world.order), share).await.is(201);
         shared.body["co_owners"][0]["id"].as_str().unwrap().clone_into(&mut world.co_owner);
 
         for (name, scope, seconds) in [
@@ -153,9 +154,15 @@ impl World {
             let grant = json!({ "delegate": { "subject": name }, "scope": scope, "until": until });
             world.delegation = shop.post(&owner, "/delegations", grant).await.created();
             if name == "delegate-revoked" {
-                shop.call(&owner, "DELETE", &format!("/delegations/{}", world.delegation), &[], None)
-                    .await
-                    .is(204);
+                shop.call(
+                    &owner,
+                    "DELETE",
+                    &format!("/delegations/{}", world.delegation),
+                    &[],
+                    None,
+                )
+                .await
+                .is(204);
             }
         }
         world.clock.advance(1_000);
@@ -164,7 +171,10 @@ impl World {
 
     /// Returns a request that succeeds for at least one caller. Fails if the operation is not in
     /// `walk.json`.
-    fn request(&self, operation: &str) -> (String, Vec<(&'static str, &'static str)>, Option<Value>) {
+    fn request(
+        &self,
+        operation: &str,
+    ) -> (String, Vec<(&'static str, &'static str)>, Option<Value>) {
         let in_an_hour = Instant::from_millisecond(self.clock.now().0).unwrap();
         let in_an_hour = (in_an_hour + jiff::SignedDuration::from_hours(1)).to_string();
         let table = [
@@ -180,18 +190,27 @@ impl World {
         .fold(WALK.to_owned(), |table, (name, value)| table.replace(name, value));
         let mut table: Value = serde_json::from_str(&table).unwrap();
         let request = table.get_mut(operation);
-        let request = request.unwrap_or_else(|| panic!("the operation {operation} is not in walk.json"));
+        let request =
+            request.unwrap_or_else(|| panic!("the operation {operation} is not in walk.json"));
         let any_version = request["headers"]["if-match"].is_string();
         let headers = if any_version { vec![("if-match", "*")] } else { vec![] };
         let path = request["path"].as_str().unwrap().to_owned();
         (path, headers, request.get_mut("body").map(Value::take))
     }
 
-    async fn send(&self, walker: &str, setting: Setting, method: &str, operation: &str) -> Response {
+    async fn send(
+        &self,
+        walker: &str,
+        setting: Setting,
+        method: &str,
+        operation: &str,
+    ) -> Response {
         let (path, mut headers, body) = self.request(operation);
         let shop = self.service(setting);
         match walker {
-            "nobody" => shop.send(method, &path, &headers, body.unwrap_or_default().to_string()).await,
+            "nobody" => {
+                shop.send(method, &path, &headers, body.unwrap_or_default().to_string()).await
+            }
             "forger" => {
                 let forged = self.person("owner").assertion_for(method, "/elsewhere", "shop", 0);
                 headers.extend([("x-auth-subject", "owner"), ("x-auth-roles", "admin")]);
@@ -267,8 +286,9 @@ async fn a_stranger_gets_the_same_403_or_hidden_404_whatever_else_is_invalid() {
     let world = World::new(database.store.clone()).await;
     let stranger = world.person("stranger");
     let absent = Uuid::nil().to_string();
-    for route in
-        ROUTES.iter().filter(|route| route.path.contains('{') && route.access == Access::Authenticated)
+    for route in ROUTES
+        .iter()
+        .filter(|route| route.path.contains('{') && route.access == Access::Authenticated)
     {
         let (path, _, body) = world.request(route.id);
         let mut plain: BTreeMap<u16, Value> = BTreeMap::new();
@@ -289,7 +309,12 @@ async fn a_stranger_gets_the_same_403_or_hidden_404_whatever_else_is_invalid() {
                 .await
                 .problem(403, "no-right");
             let response = without_id(response);
-            assert_eq!(*plain.entry(403).or_insert_with(|| response.clone()), response, "{}", route.id);
+            assert_eq!(
+                *plain.entry(403).or_insert_with(|| response.clone()),
+                response,
+                "{}",
+                route.id
+            );
 
             let hidden = world.service(Setting::ExistenceHidden);
             let there = hidden
@@ -297,19 +322,32 @@ async fn a_stranger_gets_the_same_403_or_hidden_404_whatever_else_is_invalid() {
                 .await
                 .problem(404, "absent");
             let id = path.split('/').nth(2).unwrap();
-            let nowhere =
-                hidden.call(&stranger, route.method, &path.replace(id, &absent), &headers, body).await;
-            assert_eq!(without_id(there), without_id(nowhere.problem(404, "absent")), "{}", route.id);
+            let nowhere = hidden
+                .call(&stranger, route.method, &path.replace(id, &absent), &headers, body)
+                .await;
+            assert_eq!(
+                without_id(there),
+                without_id(nowhere.problem(404, "absent")),
+                "{}",
+                route.id
+            );
         }
         let bad_query = format!("{path}?limit=0&after=x");
-        let response =
-            world.service(Setting::Default).call(&stranger, route.method, &bad_query, &[], body).await;
+        let response = world
+            .service(Setting::Default)
+            .call(&stranger, route.method, &bad_query, &[], body)
+            .await;
         response.problem(403, "no-right");
     }
 }
 
 /// Returns the problem document without its request id.
 fn without_id(mut response: Response) -> Value {
-    response.body.as_object_mut().unwrap().remove("request_id").expect("each refusal has its request id");
+    response
+        .body
+        .as_object_mut()
+        .unwrap()
+        .remove("request_id")
+        .expect("each refusal has its request id");
     response.body
 }

@@ -1,4 +1,5 @@
-//! The time of a run: now, or the one that was asked for. The engine has no clock; this program may read one.
+//! The time of a run: now, or the one that was asked for. The engine has no clock; this program may
+//! read one.
 
 use jiff::Timestamp;
 use jiff::civil::Date;

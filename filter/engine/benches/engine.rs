@@ -1,7 +1,8 @@
-//! The engine by itself, for whoever works on it: what a decision, a route, a JWKS and a policy take natively. What an operator
-//! pays is `cargo xtask bench`.
+//! The engine by itself, for whoever works on it: what a decision, a route, a JWKS and a policy
+//! take natively. What an operator pays is `cargo xtask bench`.
 //!
-//! One bench for a profiler: `valgrind --tool=callgrind target/release/deps/engine-… --bench --profile-time 2 decide/hot`.
+//! One bench for a profiler:
+//! `valgrind --tool=callgrind target/release/deps/engine-… --bench --profile-time 2 decide/hot`.
 use std::hint::black_box;
 use std::rc::Rc;
 
@@ -49,7 +50,8 @@ impl JwtVerifier for Believing {
     }
 }
 
-/// A service for any host, with rows as an API has them: a collection and its items, resource by resource.
+/// A service for any host, with rows as an API has them: a collection and its items, resource by
+/// resource.
 fn document(rows: usize, cached_tokens: usize) -> Value {
     of_services(&json!({ "shop": service("*", rows) }), cached_tokens)
 }
@@ -105,7 +107,8 @@ fn token() -> String {
     });
     let part = |bytes: &[u8]| BASE64URL.encode(bytes);
     let signature = [7; 64];
-    [part(header.to_string().as_bytes()), part(claims.to_string().as_bytes()), part(&signature)].join(".")
+    [part(header.to_string().as_bytes()), part(claims.to_string().as_bytes()), part(&signature)]
+        .join(".")
 }
 
 fn authorizer(document: &Value) -> Authorizer {
@@ -151,7 +154,8 @@ fn routes(criterion: &mut Criterion) {
         let service = authorizer.policy().service(ServiceId(0)).expect("a service");
         group.bench_function(rows.to_string(), |bencher| {
             bencher.iter(|| {
-                let path = CanonicalPath::parse(black_box(b"/resource-3/4711")).expect("a canonical path");
+                let path =
+                    CanonicalPath::parse(black_box(b"/resource-3/4711")).expect("a canonical path");
                 black_box(service.find("GET", path));
             });
         });

@@ -1,5 +1,5 @@
-//! The only public decision function: a request and what is known, in; allow, refuse or wait, out. What it saw on the way
-//! is the [`DecisionTrace`]: logs, metrics and `explain` are made of it, so they cannot differ from the decision.
+//! The one decision function: allow, refuse or wait. The [`DecisionTrace`] says what it saw; logs,
+//! metrics and `explain` are made from it, so they cannot differ from the decision.
 
 use std::rc::Rc;
 
@@ -22,7 +22,7 @@ use crate::reply::Level;
 use crate::request::{Connection, Headers, Request};
 use crate::request::{SourceId, TokenSource};
 
-/// What one worker decides with: a policy, the keys of its providers, and the tokens seen so far.
+/// Decides the requests of one worker: a policy, the keys of its providers, and the token cache.
 #[derive(Debug)]
 pub struct Authorizer {
     policy: Rc<Policy>,
@@ -31,42 +31,42 @@ pub struct Authorizer {
     assertions: Assertions,
 }
 
-/// What becomes of a request.
+/// A decision.
 #[derive(Clone, Debug)]
 pub enum Decision {
-    /// It goes on, with what the permit allows to say.
+    /// The request goes on; identity headers come from the permit.
     Allow(Permit),
-    /// It ends.
+    /// The request ends.
     Refuse(Reason),
-    /// It waits for keys, and is decided again from the beginning.
+    /// The request waits for keys, and is decided again from the beginning.
     Wait(ProviderId, PendingKeys),
 }
 
-/// A decision, and what it was made from.
+/// A decision and its trace.
 #[derive(Clone, Debug)]
 pub struct Verdict {
     /// The decision.
     pub decision: Decision,
-    /// What was seen on the way to it.
+    /// What the decision saw.
     pub trace: DecisionTrace,
 }
 
-/// What a decision saw on its way.
+/// What a decision saw.
 #[derive(Clone, Debug, Default)]
 pub struct DecisionTrace {
     /// The service of the host.
     pub service: Option<ServiceId>,
     /// The row of the method and the path.
     pub row: Option<RowId>,
-    /// There is no row, but the path has one for another method.
+    /// The path has a row, but not for this method.
     pub path_known: bool,
-    /// A preflight of a declared endpoint, which needs no token.
+    /// The request is a CORS preflight of a declared endpoint, which needs no token.
     pub preflight: bool,
-    /// Where a token was found.
+    /// Where the token was found.
     pub source: Option<SourceId>,
     /// What level 1 saw.
     pub authn: AuthnTrace,
-    /// Why the request is refused, or would be if it were not for the shadow mode.
+    /// Why the request is refused, or would be without shadow mode.
     pub reason: Option<Reason>,
 }
 
@@ -89,7 +89,7 @@ impl DecisionTrace {
 }
 
 impl Authorizer {
-    /// A gate for a policy, with no keys but the inline ones.
+    /// An authorizer with the inline keys only.
     pub fn new(policy: Rc<Policy>, crypto: &'static CryptoProvider) -> Self {
         let key_store = KeyStore::new(&policy, crypto);
         let cache = TokenCache::new(policy.cache());
@@ -97,41 +97,48 @@ impl Authorizer {
         Self { policy, key_store, cache, assertions }
     }
 
-    /// Its policy.
+    /// The policy.
     pub fn policy(&self) -> &Rc<Policy> {
         &self.policy
     }
 
-    /// The keys, to look at.
+    /// The keys.
     pub fn key_store(&self) -> &KeyStore {
         &self.key_store
     }
 
-    /// The keys, to install new ones.
+    /// The keys, to install fetched ones.
     pub fn key_store_mut(&mut self) -> &mut KeyStore {
         &mut self.key_store
     }
 
-    /// The tokens seen so far, to look at.
+    /// The token cache.
     pub fn cache(&self) -> &TokenCache {
         &self.cache
     }
 
-    /// The tokens seen so far.
+    /// The token cache, to take its counts.
     pub fn cache_mut(&mut self) -> &mut TokenCache {
         &mut self.cache
     }
 
-    /// The assertions in use.
+    /// The cache of assertions.
     pub fn assertions_mut(&mut self) -> &mut Assertions {
         &mut self.assertions
     }
 
     /// Decides a request, as if it had come at `now`.
-    pub fn decide(&mut self, request: &Request<'_>, connection: &dyn Connection, now: Clocks) -> Verdict {
-        // written where it is returned: to move it costs more than to make it
-        let mut verdict =
-            Verdict { decision: Decision::Refuse(Reason::HandoffFailed), trace: DecisionTrace::default() };
+    pub fn decide(
+        &mut self,
+        request: &Request<'_>,
+        connection: &dyn Connection,
+        now: Clocks,
+    ) -> Verdict {
+        // built in place: moving it would cost more than building it
+        let mut verdict = Verdict {
+            decision: Decision::Refuse(Reason::HandoffFailed),
+            trace: DecisionTrace::default(),
+        };
         let policy = Rc::clone(&self.policy);
         let trace = &mut verdict.trace;
         verdict.decision = match self.evaluate(&policy, request, connection, now, trace) {
@@ -153,7 +160,9 @@ impl Authorizer {
     ) -> Result<(), AuthnError> {
         trace.service = policy.service_of_host(request.authority);
         let service = trace.service.and_then(|id| policy.service(id));
-        let Ok(path) = CanonicalPath::parse(request.target) else { return Err(Reason::PathAmbiguous.into()) };
+        let Ok(path) = CanonicalPath::parse(request.target) else {
+            return Err(Reason::PathAmbiguous.into());
+        };
         let row = service.and_then(|service| find(service, request, path, trace));
         let public = trace.preflight || row.is_some_and(|row| row.requirement.is_public());
 
@@ -174,7 +183,7 @@ impl Authorizer {
         if public {
             return Ok(());
         }
-        // whoever has no token has been told so above
+        // a request without a token was refused above
         let row = row.ok_or(Reason::RouteUndeclared)?;
         let met = match (&row.requirement, &caller) {
             (Requirement::Public, _) => true,
@@ -185,9 +194,15 @@ impl Authorizer {
     }
 }
 
-/// The decision where a request would end for `reason`: it ends, unless a shadow mode that is not over lets it pass,
-/// marked. What cannot be read in one way only never passes, nor does what we could not hand over.
-pub fn apply_mode(policy: &Policy, trace: &mut DecisionTrace, reason: Reason, now: Clocks) -> Decision {
+/// Applies the mode to a refusal: a shadow mode that has not ended lets the request pass, marked.
+/// A request that cannot be read in one way only is always refused, and so is one whose hand-off
+/// failed.
+pub fn apply_mode(
+    policy: &Policy,
+    trace: &mut DecisionTrace,
+    reason: Reason,
+    now: Clocks,
+) -> Decision {
     trace.reason = Some(reason);
     let row = trace.row.and_then(|id| policy.row(id)).map(|(_, row)| row.mode);
     let service = || trace.service.and_then(|id| policy.service(id)).map(Service::mode);
@@ -216,17 +231,20 @@ fn find<'p>(
         Found::Nothing => {}
     }
     trace.preflight = service.preflight()
-        && preflight(request).is_some_and(|method| matches!(service.find(method, path), Found::Row(_)));
+        && preflight(request)
+            .is_some_and(|method| matches!(service.find(method, path), Found::Row(_)));
     None
 }
 
-/// The method that a CORS preflight asks for (Fetch 4.8): `OPTIONS` with one `Origin` and one method.
+/// The method that a CORS preflight asks for (Fetch 4.8): `OPTIONS` with one `Origin` and one
+/// method.
 fn preflight<'a>(request: &Request<'a>) -> Option<&'a str> {
     request.headers.only("origin").filter(|_| request.method == "OPTIONS")?;
     std::str::from_utf8(request.headers.only("access-control-request-method")?).ok()
 }
 
-/// The token, from where the service's providers have theirs; from anywhere if no service has the host.
+/// The token, from where the service's providers have theirs; from anywhere if no service has the
+/// host.
 fn take_token<'a>(
     policy: &Policy,
     service: Option<&Service>,
@@ -234,22 +252,30 @@ fn take_token<'a>(
 ) -> Result<Option<Credential<'a>>, Reason> {
     let all = || (0..).map(SourceId).zip(policy.sources());
     match service {
-        Some(service) => {
-            credential(headers, service.sources().iter().filter_map(|id| Some((*id, policy.source(*id)?))))
-        }
+        Some(service) => credential(
+            headers,
+            service.sources().iter().filter_map(|id| Some((*id, policy.source(*id)?))),
+        ),
         None => credential(headers, all()),
     }
 }
 
-/// A browser sends cookies for anybody: what changes something must come from an origin that the policy lists.
+/// A browser sends cookies for anybody: what changes something must come from an origin that the
+/// policy lists.
 ///
-/// QUERY (RFC 10008) is safe too, but must come from a listed origin as an unsafe method must: it carries a body that a
-/// service may treat as that of a POST, and browsers send `Origin` with every QUERY (Fetch 3.2), so an honest page loses
-/// nothing.
-fn judge_origin(policy: &Policy, credential: Credential<'_>, request: &Request<'_>) -> Result<(), Reason> {
-    let Some(TokenSource::Cookie { origins, .. }) = policy.source(credential.source) else { return Ok(()) };
-    let safe =
-        matches!(request.method, "GET" | "HEAD" | "OPTIONS") && request.headers.first("upgrade").is_none();
+/// QUERY (RFC 10008) is safe too, but must come from a listed origin as an unsafe method must: it
+/// carries a body that a service may treat as that of a POST, and browsers send `Origin` with every
+/// QUERY (Fetch 3.2), so an honest page loses nothing.
+fn judge_origin(
+    policy: &Policy,
+    credential: Credential<'_>,
+    request: &Request<'_>,
+) -> Result<(), Reason> {
+    let Some(TokenSource::Cookie { origins, .. }) = policy.source(credential.source) else {
+        return Ok(());
+    };
+    let safe = matches!(request.method, "GET" | "HEAD" | "OPTIONS")
+        && request.headers.first("upgrade").is_none();
     let listed = || {
         let origin = request.headers.only("origin");
         origin.is_some_and(|origin| origins.iter().any(|listed| listed.as_bytes() == origin))
@@ -257,15 +283,14 @@ fn judge_origin(policy: &Policy, credential: Credential<'_>, request: &Request<'
     if safe || listed() { Ok(()) } else { Err(Reason::OriginNotAllowed) }
 }
 
-/// Envoy chooses its route by itself: where the service names its clusters, the request must be on its way to one.
+/// Envoy chooses its route by itself: where the service names its clusters, the request must be on
+/// its way to one.
 fn judge_route(service: Option<&Service>, connection: &dyn Connection) -> Result<(), Reason> {
     let Some(clusters) = service.and_then(Service::clusters) else { return Ok(()) };
     let chosen = connection.cluster();
     let is_one = |chosen: &[u8]| clusters.iter().any(|cluster| cluster.as_bytes() == chosen);
     if chosen.as_deref().is_some_and(is_one) { Ok(()) } else { Err(Reason::RouteElsewhere) }
 }
-
-// That a request may go on: success is a permit, and identity headers can be written from it and from nothing else.
 
 /// That a request may go on. Identity headers can be written from it and from nothing else.
 #[derive(Clone, Debug)]
@@ -293,8 +318,8 @@ impl Permit {
         self.caller.as_ref()
     }
 
-    /// The identity headers that the service gets, and the signed assertion if the policy wants one; none without a
-    /// verified client.
+    /// The identity headers that the service gets, and the signed assertion if the policy wants
+    /// one; none without a verified client.
     ///
     /// # Errors
     /// [`Reason::HandoffFailed`] is what the request must end with.
@@ -317,12 +342,14 @@ impl Permit {
         policy.header_rules().removes(name, self.verified(policy))
     }
 
-    /// The values of the `Cookie` headers that the service gets in place of the ones received; `None` if they stay.
+    /// The values of the `Cookie` headers that the service gets in place of the ones received;
+    /// `None` if they stay.
     pub fn cookies_left(&self, policy: &Policy, headers: Headers<'_>) -> Option<Vec<Vec<u8>>> {
         policy.header_rules().cookies_left(headers, self.verified(policy))
     }
 
-    /// Where the verified token is. In shadow mode a request passes with a token that was found and not verified.
+    /// Where the verified token is. In shadow mode a request passes with a token that was found and
+    /// not verified.
     fn verified(&self, policy: &Policy) -> Verified {
         Verified {
             source: self.source.filter(|_| self.caller.is_some()),

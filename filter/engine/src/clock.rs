@@ -1,8 +1,10 @@
-//! Time is an argument of the engine. Nothing in it reads a clock: `disallowed-methods` of `filter/engine/clippy.toml`.
+//! Time is an argument of the engine. Nothing in it reads a clock: `disallowed-methods` of
+//! `filter/engine/clippy.toml`.
 
 use std::time::Duration;
 
-/// Seconds since 1970-01-01T00:00:00Z on the wall clock (RFC 7519 2, `NumericDate`, cut to whole seconds).
+/// Seconds since 1970-01-01T00:00:00Z on the wall clock (RFC 7519 2, `NumericDate`, cut to whole
+/// seconds).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixTime(pub u64);
 
@@ -20,8 +22,9 @@ impl UnixTime {
     }
 }
 
-/// A reading of the monotonic clock: nanoseconds since an unknown start, the same for all workers of one process.
-/// Ages (refresh, lease, staleness) are differences of two of these, so a step of the wall clock cannot touch them.
+/// A reading of the monotonic clock: nanoseconds since an unknown start, the same for all workers
+/// of one process. Ages (refresh, lease, staleness) are differences of two of these, so a step of
+/// the wall clock cannot touch them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Monotonic(pub u64);
 
@@ -60,18 +63,22 @@ impl Reading {
     /// For how long the wall clock is trusted to go as the monotonic one does, in nanoseconds.
     const TRUSTED: u64 = 100_000_000;
 
-    /// What the monotonic clock shows when the wall clock shows `wall`; `None` if that is not soon after this reading, and both
-    /// must be read again. So a request asks for one clock, and a step of the wall clock moves an age by a tenth of a second at
-    /// most.
+    /// What the monotonic clock shows when the wall clock shows `wall`; `None` if that is not soon
+    /// after this reading, and both must be read again. So a request asks for one clock, and a step
+    /// of the wall clock moves an age by a tenth of a second at most.
     pub fn monotonic_at(self, wall: u64) -> Option<Monotonic> {
         let since = wall.checked_sub(self.wall).filter(|since| *since < Self::TRUSTED)?;
         Some(self.monotonic.plus(Duration::from_nanos(since)))
     }
 
-    /// The reading in the engine's units. A wall clock that shows the first second of 1970 is none: every token has ended.
+    /// The reading in the engine's units. A wall clock that shows the first second of 1970 is none:
+    /// every token has ended.
     pub fn now(self) -> Clocks {
         let seconds = self.wall / 1_000_000_000;
-        Clocks { wall: UnixTime(if seconds == 0 { u64::MAX } else { seconds }), monotonic: self.monotonic }
+        Clocks {
+            wall: UnixTime(if seconds == 0 { u64::MAX } else { seconds }),
+            monotonic: self.monotonic,
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-//! Identity headers for the service: plain headers to read and log, and the signed assertion to trust. Both need a [`Caller`],
-//! which only verified claims make.
+//! Identity headers for the service: plain headers to read and log, and the signed assertion to
+//! trust. Both need a [`Caller`], which only verified claims make.
 
 use std::num::NonZeroUsize;
 use std::rc::Rc;
@@ -23,7 +23,8 @@ pub(crate) struct Endpoint<'a> {
     pub(crate) method: &'a str,
 }
 
-/// Bounded cache of assertions: requests of one caller to one endpoint share an assertion for half of its lifetime.
+/// Bounded cache of assertions: requests of one caller to one endpoint share an assertion for half
+/// of its lifetime.
 #[derive(Debug)]
 pub struct Assertions(Option<LruCache<AssertionKey, CachedAssertion>>);
 
@@ -70,9 +71,10 @@ impl IdentityHeaders<'_> {
     }
 }
 
-/// The identity headers for an endpoint, with an assertion if the policy asks for one and the endpoint has a row. Without a row
-/// (in shadow mode, or for a preflight) there is no assertion, since one that is not bound to an endpoint would be accepted by
-/// endpoints that the policy refuses.
+/// The identity headers for an endpoint, with an assertion if the policy asks for one and the
+/// endpoint has a row. Without a row (in shadow mode, or for a preflight) there is no assertion,
+/// since one that is not bound to an endpoint would be accepted by endpoints that the policy
+/// refuses.
 pub(crate) fn identity_headers<'a>(
     caller: &'a Caller,
     policy: &'a Policy,
@@ -111,7 +113,8 @@ fn mint(
     let terms = &policy.identity().assertion;
     let service = policy.service(endpoint.service).ok_or(HandoffError::OtherPolicy)?;
     let (_, row) = policy.row(row).ok_or(HandoffError::OtherPolicy)?;
-    // it expires with the token, but not before the next second: the leeway may accept an expired token
+    // it expires with the token, but not before the next second: the leeway may accept an expired
+    // token
     let ends = now.plus(terms.ttl.as_secs()).min(caller.expires.max(now.plus(1)));
     let assertion = Assertion {
         issuer: &terms.issuer,
@@ -142,7 +145,8 @@ impl Assertions {
         now: UnixTime,
         mint: impl FnOnce() -> Result<(String, UnixTime), HandoffError>,
     ) -> Result<Rc<str>, HandoffError> {
-        let key = fixed(endpoint.method).map(|method| (caller.number, endpoint.service, row, method));
+        let key =
+            fixed(endpoint.method).map(|method| (caller.number, endpoint.service, row, method));
         let kept = self.0.as_mut().zip(key).and_then(|(all, key)| all.get(&key));
         if let Some(kept) = kept.filter(|kept| now < kept.renew_at) {
             return Ok(Rc::clone(&kept.jws));

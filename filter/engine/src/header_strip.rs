@@ -1,20 +1,22 @@
-//! Which headers of a request its service does not get. On every route, public ones too, and in shadow mode, from headers and
-//! trailers, these are removed:
+//! Which headers of a request its service does not get. On every route, public ones too, and in
+//! shadow mode, from headers and trailers, these are removed:
 //!
-//! - identity headers, which only the gateway writes, and whatever the policy's `headers.strip` names;
+//! - identity headers, which only the gateway writes, and whatever the policy's `headers.strip`
+//!   names;
 //! - headers that name another method or target than the request itself ([`DOUBLE_MEANING`]);
-//! - headers by which a proxy describes the request, since frameworks believe them from anyone ([`FORWARDED`]), unless
-//!   `headers.pass` names them;
+//! - headers by which a proxy describes the request, since frameworks believe them from anyone
+//!   ([`FORWARDED`]), unless `headers.pass` names them;
 //! - credentials that were not verified, unless `headers.pass_unverified` names them.
 //!
-//! Names are compared as CGI-like services read them (RFC 3875 4.1.18): case is ignored, and every character that is neither a
-//! letter nor a digit is a hyphen. PHP and CGI fold `.` and `_` so, lighttpd folds everything.
+//! Names are compared as CGI-like services read them (RFC 3875 4.1.18): case is ignored, and every
+//! character that is neither a letter nor a digit is a hyphen. PHP and CGI fold `.` and `_` so,
+//! lighttpd folds everything.
 
 use crate::request::Headers;
 use crate::request::{SourceId, TokenSource};
 
-/// Headers that name another path, method or host than the request itself; some frameworks believe them (CVE-2023-27487,
-/// CVE-2018-14773). No policy can let them pass.
+/// Headers that name another path, method or host than the request itself; some frameworks believe
+/// them (CVE-2023-27487, CVE-2018-14773). No policy can let them pass.
 pub const DOUBLE_MEANING: &[&str] = &[
     "x-envoy-original-path",
     "x-envoy-original-host",
@@ -36,8 +38,9 @@ pub const DOUBLE_MEANING: &[&str] = &[
 /// The beginnings of more names of that kind.
 pub(crate) const DOUBLE_MEANING_PREFIXES: &[&str] = &["x-http-method", "x-rewrite-"];
 
-/// Headers by which a proxy tells a service what it saw: scheme, host, prefix, address or user of the client. Frameworks trust
-/// them from any sender, so they pass only if the policy's `headers.pass` names them.
+/// Headers by which a proxy tells a service what it saw: scheme, host, prefix, address or user of
+/// the client. Frameworks trust them from any sender, so they pass only if the policy's
+/// `headers.pass` names them.
 pub const FORWARDED: &[&str] = &[
     "forwarded",
     "x-forwarded",
@@ -67,7 +70,8 @@ pub const FORWARDED: &[&str] = &[
 pub(crate) const FORWARDED_PREFIXES: &[&str] =
     &["x-forwarded-", "x-original-", "x-auth-request-", "x-remote-"];
 
-/// Headers that Envoy itself writes, overwrites or checks, under these names and no other spelling: they pass as written here.
+/// Headers that Envoy itself writes, overwrites or checks, under these names and no other spelling:
+/// they pass as written here.
 const ENVOYS: &[&str] = &[
     "content-length",
     "content-type",
@@ -80,7 +84,8 @@ const ENVOYS: &[&str] = &[
 /// The beginning of more names of that kind.
 const ENVOYS_PREFIX: &str = "x-envoy-";
 
-/// Headers that carry credentials, whatever the policy's token sources are (RFC 9110 11.6.2, 11.7.2).
+/// Headers that carry credentials, whatever the policy's token sources are (RFC 9110 11.6.2,
+/// 11.7.2).
 pub(crate) const CREDENTIALS: &[&str] = &["authorization", "proxy-authorization"];
 
 /// Tells the service that a shadowed refusal passed, and why it would have been refused.
@@ -126,7 +131,8 @@ enum Fate {
     Removed,
     /// Passes as it is spelled in the rule; removed in every other spelling.
     Passes,
-    /// As [`Fate::Passes`] if the token in it was verified and is forwarded, or was not verified and passes all the same.
+    /// As [`Fate::Passes`] if the token in it was verified and is forwarded, or was not verified
+    /// and passes all the same.
     Credential { source: Option<SourceId>, passes_unverified: bool },
 }
 
@@ -148,9 +154,11 @@ impl Verified {
 impl HeaderRules {
     /// The rules for a policy with these token sources.
     pub(crate) fn new(lists: HeaderLists, sources: &[TokenSource]) -> Self {
-        let mut rules = Self { by_length: vec![Vec::new(); LONG + 1].into(), cookies: Box::default(), lists };
+        let mut rules =
+            Self { by_length: vec![Vec::new(); LONG + 1].into(), cookies: Box::default(), lists };
         let HeaderLists { stripped, passed, passed_unverified } = rules.lists.clone();
-        let passes_unverified = |name: &str| passed_unverified.iter().any(|passed| **passed == *name);
+        let passes_unverified =
+            |name: &str| passed_unverified.iter().any(|passed| **passed == *name);
         let mut cookies = Vec::new();
         // the first rule of a name decides
         for name in stripped.iter().map(AsRef::as_ref).chain([SHADOW_HEADER]) {
@@ -207,13 +215,15 @@ impl HeaderRules {
         let passes = match rule.fate {
             Fate::Removed => false,
             Fate::Passes => true,
-            Fate::Credential { source, passes_unverified } => verified.passes(source, passes_unverified),
+            Fate::Credential { source, passes_unverified } => {
+                verified.passes(source, passes_unverified)
+            }
         };
         !passes || name != &*rule.name
     }
 
-    /// Whether a trailer is removed. Envoy checks none of them, and neither credentials nor what describes a request belongs
-    /// there (RFC 9110 6.5.1), so nothing that has a rule passes.
+    /// Whether a trailer is removed. Envoy checks none of them, and neither credentials nor what
+    /// describes a request belongs there (RFC 9110 6.5.1), so nothing that has a rule passes.
     pub(crate) fn removes_trailer(&self, name: &str) -> bool {
         self.rule(name).is_some()
             || is_removed_by_default(name)
@@ -221,21 +231,30 @@ impl HeaderRules {
             || reads_as(name.as_bytes(), b"cookie")
     }
 
-    /// Whether a header may be another one for the service than it was for Envoy's choice of a route.
+    /// Whether a header may be another one for the service than it was for Envoy's choice of a
+    /// route.
     pub(crate) fn changes(&self, name: &str) -> bool {
         self.removes(name, Verified::default()) || (name == "cookie" && !self.cookies.is_empty())
     }
 
-    /// The values of the `Cookie` headers without the cookies that carry a token and do not pass; `None` if all of them stay.
-    pub(crate) fn cookies_left<'h>(&self, headers: Headers<'h>, verified: Verified) -> Option<Vec<Vec<u8>>> {
+    /// The values of the `Cookie` headers without the cookies that carry a token and do not pass;
+    /// `None` if all of them stay.
+    pub(crate) fn cookies_left<'h>(
+        &self,
+        headers: Headers<'h>,
+        verified: Verified,
+    ) -> Option<Vec<Vec<u8>>> {
         let goes = |crumb: &&[u8]| self.cookies.iter().any(|cookie| cookie.takes(crumb, verified));
         let crumbs = |value: &'h [u8]| value.split(|byte| *byte == b';');
         // most requests lose no cookie: nothing is copied before it is known that one goes
-        if self.cookies.is_empty() || !headers.all("cookie").flat_map(crumbs).any(|crumb| goes(&crumb)) {
+        if self.cookies.is_empty()
+            || !headers.all("cookie").flat_map(crumbs).any(|crumb| goes(&crumb))
+        {
             return None;
         }
         let left = headers.all("cookie").filter_map(|value| {
-            let left: Vec<_> = crumbs(value).filter(|crumb| !goes(crumb)).map(<[u8]>::trim_ascii).collect();
+            let left: Vec<_> =
+                crumbs(value).filter(|crumb| !goes(crumb)).map(<[u8]>::trim_ascii).collect();
             (!left.is_empty()).then(|| left.join(&b"; "[..]))
         });
         Some(left.collect())
@@ -260,8 +279,8 @@ impl Cookie {
     }
 }
 
-/// The bytes of a cookie's name with its escapes decoded, as PHP before 7.4.11 and Rack before 2.2.3 read it (CVE-2020-7070,
-/// CVE-2020-8184).
+/// The bytes of a cookie's name with its escapes decoded, as PHP before 7.4.11 and Rack before
+/// 2.2.3 read it (CVE-2020-7070, CVE-2020-8184).
 fn decoded(name: &[u8]) -> impl Iterator<Item = u8> {
     let mut rest = name;
     std::iter::from_fn(move || {
@@ -298,7 +317,8 @@ pub(crate) fn passes_by_default(name: &str) -> bool {
     ENVOYS.contains(&name) || !(listed(FORWARDED) || is_removed_by_default(name))
 }
 
-/// Whether no policy can let a header pass: it would name another method or target than the one that was decided on.
+/// Whether no policy can let a header pass: it would name another method or target than the one
+/// that was decided on.
 pub(crate) fn has_double_meaning(name: &str) -> bool {
     DOUBLE_MEANING.iter().any(|known| same_name(name, known))
         || DOUBLE_MEANING_PREFIXES.iter().any(|prefix| begins_with(name, prefix))
@@ -405,7 +425,8 @@ mod tests {
         replaced.collect()
     }
 
-    /// Traefik CVE-2026-88011, -54763, -39858, -33433: one spelling was removed and another reached the service.
+    /// Traefik CVE-2026-88011, -54763, -39858, -33433: one spelling was removed and another reached
+    /// the service.
     #[test]
     fn every_removed_name_is_removed_with_each_hyphen_replaced_by_an_underscore_or_a_dot() {
         let rules = rules(&[], &[]);
@@ -465,12 +486,18 @@ mod tests {
         // of a length that has one place for all
         let long = "x".repeat(300);
         let rules = HeaderRules::new(lists(&[&long], &[], &[]), &[]);
-        assert!(rules.removes(&long, Verified::default()) && !rules.removes(&long[1..], Verified::default()));
+        assert!(
+            rules.removes(&long, Verified::default())
+                && !rules.removes(&long[1..], Verified::default())
+        );
     }
 
     #[test]
     fn a_stripped_name_goes_although_envoy_writes_it() {
-        let rules = HeaderRules::new(lists(&["x-forwarded-for", "x-envoy-external-address"], &[], &[]), &[]);
+        let rules = HeaderRules::new(
+            lists(&["x-forwarded-for", "x-envoy-external-address"], &[], &[]),
+            &[],
+        );
         for name in ["x-forwarded-for", "x-envoy-external-address"] {
             assert!(rules.removes(name, Verified::default()), "{name}");
         }
@@ -490,11 +517,15 @@ mod tests {
         ] {
             assert!(rules.removes_trailer(name), "{name}");
         }
-        assert!(!rules.removes_trailer("grpc-status-details-bin") && !rules.removes_trailer("x-checksum"));
+        assert!(
+            !rules.removes_trailer("grpc-status-details-bin")
+                && !rules.removes_trailer("x-checksum")
+        );
     }
 
     #[test]
-    fn a_credential_passes_if_it_was_verified_and_is_forwarded_or_the_policy_passes_it_unverified() {
+    fn a_credential_passes_if_it_was_verified_and_is_forwarded_or_the_policy_passes_it_unverified()
+    {
         for (unverified, seen, expected) in [
             (&[][..], Verified::default(), [true, true, true]),
             (&[], verified(0, false), [true, true, true]),
@@ -507,8 +538,8 @@ mod tests {
             (&["proxy-authorization"], verified(2, true), [true, true, false]),
         ] {
             let rules = rules(&[], unverified);
-            let removed =
-                ["authorization", "x-token", "proxy-authorization"].map(|name| rules.removes(name, seen));
+            let removed = ["authorization", "x-token", "proxy-authorization"]
+                .map(|name| rules.removes(name, seen));
             assert_eq!(removed, expected, "{unverified:?} {seen:?}");
             assert!(rules.removes("x_token", seen) && rules.removes("proxy.authorization", seen));
         }
@@ -532,7 +563,8 @@ mod tests {
             (&["__Host-token=x"], Some(&[])),
         ] {
             for seen in [Verified::default(), verified(2, false), verified(0, true)] {
-                let expected = expected.map(|values| values.iter().map(|it| (*it).to_owned()).collect());
+                let expected =
+                    expected.map(|values| values.iter().map(|it| (*it).to_owned()).collect());
                 assert_eq!(left(&rules, seen, sent), expected, "{sent:?}");
             }
         }
@@ -561,7 +593,10 @@ mod tests {
             assert_eq!(left(&rules, Verified::default(), &[alias]), Some(vec![]), "{alias}");
         }
         assert_eq!(left(&rules, verified(2, true), &["a=b; __Host-token=good"]), None);
-        assert_eq!(left(&rules, Verified::default(), &["__Host-toke%=x; __Host-toke%6=x; %"]), None);
+        assert_eq!(
+            left(&rules, Verified::default(), &["__Host-toke%=x; __Host-toke%6=x; %"]),
+            None
+        );
     }
 
     #[test]
@@ -571,6 +606,10 @@ mod tests {
         assert_eq!(left(&rules, verified(0, false), &["__Host-token=x"]), None);
         assert_eq!(left(&rules, verified(2, false), &["__Host-token=x"]), Some(vec![]));
         let rules = HeaderRules::new(lists(IDENTITY, &[], &[]), &[TokenSource::Bearer]);
-        assert_eq!(left(&rules, verified(0, false), &["__Host-token=x"]), None, "no provider has it");
+        assert_eq!(
+            left(&rules, verified(0, false), &["__Host-token=x"]),
+            None,
+            "no provider has it"
+        );
     }
 }

@@ -1,19 +1,22 @@
 //! The decision engine of Portcullis: a policy and a request in, a decision out.
 //!
-//! No host, no clock, no I/O: every public function is a function of its arguments. The adapter (`portcullis-plugin`)
-//! reads the clock and the headers, and carries out what was decided; the command line (`portcullis-cli`) asks the same
-//! functions natively.
+//! Every public function is a function of its arguments: no host, no clock, no I/O. The adapter
+//! (`portcullis-plugin`) reads clocks and headers and executes decisions; the command line
+//! (`portcullis-cli`) calls the same functions natively.
 //!
-//! | module | question |
+//! | module | purpose |
 //! |---|---|
-//! | [`policy`] | what does the operator want? the document as written, compiled into what is fast to ask |
-//! | [`authorizer`] | what becomes of this request? the only decision function; it asks the two levels |
+//! | [`policy`] | reads documents, and compiles them into the [`model`] |
+//! | [`model`] | the compiled policy |
+//! | [`authorizer`] | the one decision function: level 1, then level 2, then the mode |
 //! | [`authn`] | level 1: who is this client? |
 //! | [`authz`] | level 2: may this client call this endpoint at all? |
-//! | [`header_strip`], [`handoff`] | what is taken off a request, and what the service is told instead |
-//! | [`reason`], [`reply`] | why did a request end, and what is the client told? |
-//! | [`worker`] | what happens when: requests, fetches, waits, as a state machine without I/O |
-//! | [`explain`] | what was seen on the way to a decision, told level by level |
+//! | [`jose`] | tokens, keys and signatures, read strictly |
+//! | [`header_strip`], [`handoff`] | headers that are removed, and identity headers that are added |
+//! | [`reason`], [`reply`] | the reasons of refusals, and what the client receives |
+//! | [`worker`] | one worker as a state machine without I/O: requests, fetches, waits |
+//! | [`jwks_refresh`] | the rules by which workers refresh keys together |
+//! | [`explain`] | a decision, explained level by level |
 #![cfg_attr(
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)

@@ -101,8 +101,8 @@ impl Policy {
         self.problem_base.as_deref()
     }
 
-    /// The headers that this policy removes besides those that every policy removes, in lower case: the identity headers, the
-    /// assertion's, and `headers.strip`.
+    /// The headers that this policy removes besides those that every policy removes, in lower case:
+    /// the identity headers, the assertion's, and `headers.strip`.
     pub fn stripped(&self) -> &[Box<str>] {
         &self.header_rules.lists().stripped
     }
@@ -117,7 +117,8 @@ impl Policy {
         &self.header_rules.lists().passed_unverified
     }
 
-    /// Whether a header may be removed from a request, as a whole or in part: see [`crate::header_strip`].
+    /// Whether a header may be removed from a request, as a whole or in part: see
+    /// [`crate::header_strip`].
     pub fn changes_header(&self, name: &str) -> bool {
         self.header_rules.changes(name)
     }
@@ -154,7 +155,8 @@ impl Policy {
     /// The row of that id, and its service.
     pub fn row(&self, id: RowId) -> Option<(ServiceId, &Row)> {
         let first = |service: &Service| service.table.first;
-        // the last service whose rows begin at or before the id; one without rows begins where the next does
+        // the last service whose rows begin at or before the id; one without rows begins where the
+        // next does
         let at = self.services.partition_point(|service| first(service) <= id).checked_sub(1)?;
         let service = self.services.get(at)?;
         let row = service.table.rows.get(id.0.checked_sub(service.table.first.0)? as usize)?;
@@ -166,7 +168,8 @@ impl Policy {
         self.access_log
     }
 
-    /// 16 hexadecimal digits that tell policies apart: equal for documents that say the same, presets written out.
+    /// 16 hexadecimal digits that tell policies apart: equal for documents that say the same,
+    /// presets written out.
     pub fn hash(&self) -> &str {
         &self.hash
     }
@@ -184,7 +187,8 @@ pub struct Limits {
 pub struct Waiting {
     /// Requests that wait for a provider's first keys.
     pub requests: usize,
-    /// Requests that wait because their key id is new: a bound of their own, so that random ids cannot fill the queue.
+    /// Requests that wait because their key id is new: a bound of their own, so that random ids
+    /// cannot fill the queue.
     pub unknown_kid_requests: usize,
     /// Bytes of the bodies that came with the requests of either kind.
     pub body_bytes: usize,
@@ -199,11 +203,10 @@ pub struct CacheBounds {
     pub tokens: usize,
     /// Bytes of them.
     pub bytes: usize,
-    /// Assertions in use: one for each caller, row and method that come again within half of its life.
+    /// Assertions in use: one for each caller, row and method that come again within half of its
+    /// life.
     pub assertions: usize,
 }
-
-// Enforce, or only show what would have been refused, until a day.
 
 /// What happens to a request that level 1 or 2 refuses. The nearest one wins: row, service, policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -225,8 +228,6 @@ impl Mode {
     }
 }
 
-// What the services are told about the caller, compiled.
-
 /// Longest life of an assertion.
 pub const MAX_ASSERTION_TTL: Duration = Duration::from_mins(1);
 
@@ -239,7 +240,8 @@ pub struct Identity {
     pub roles_header: Box<str>,
     /// The header that carries the provider's issuer.
     pub issuer_header: Box<str>,
-    /// The signed assertion. Its audience is the service's: [`Service::assertion_audience`](super::Service::assertion_audience).
+    /// The signed assertion. Its audience is the service's:
+    /// [`Service::assertion_audience`](super::Service::assertion_audience).
     pub assertion: Assertion,
     /// Whether the caller's own token goes on to the service.
     pub forward_token: bool,
@@ -260,10 +262,8 @@ pub struct Assertion {
     pub omitted: bool,
 }
 
-// A provider as the policy compiled it: everything that level 1 compares a token with. Level 1 reads it and nothing
-// else of the policy.
-
-/// A provider's place in [`Policy::providers`](super::Policy::providers): small, and valid within one policy only.
+/// A provider's place in [`Policy::providers`](super::Policy::providers): small, and valid within
+/// one policy only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProviderId(pub u32);
 
@@ -274,7 +274,8 @@ impl KeySource {
     }
 }
 
-/// `required_claims`: the claim must be there and be a string that is one of these (or a list of strings that holds one of them).
+/// `required_claims`: the claim must be there and be a string that is one of these (or a list of
+/// strings that holds one of them).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimRule {
     /// Where the claim stands.
@@ -335,7 +336,8 @@ pub struct Provider {
     pub(crate) issuer_header: Box<str>,
     /// One of these must be in the audience claim. Never empty.
     pub audiences: Box<[Box<str>]>,
-    /// The claim that holds the audience: `["aud"]` by default, another where a product's access tokens have no `aud`.
+    /// The claim that holds the audience: `["aud"]` by default, another where a product's access
+    /// tokens have no `aud`.
     pub audience_claim: ClaimPath,
     /// Where the keys come from.
     pub keys: KeySource,
@@ -345,7 +347,8 @@ pub struct Provider {
     pub algorithms: AlgorithmSet,
     /// The largest RSA key that may verify RSA-PSS, in bits; default 2048, at most 4096.
     pub max_pss_key_bits: usize,
-    /// What `typ` may be, in the normal form of RFC 7515 4.1.9 (lower case, no `application/`). `None` in the list: it may be absent.
+    /// What `typ` may be, in the normal form of RFC 7515 4.1.9 (lower case, no `application/`).
+    /// `None` in the list: it may be absent.
     pub token_types: Box<[Option<Box<str>>]>,
     /// Claims that tell its access tokens from its other tokens.
     pub required_claims: Box<[ClaimRule]>,
@@ -362,8 +365,6 @@ pub struct Provider {
     /// How claims become roles.
     pub roles: RoleRules,
 }
-
-// A service and its role table, compiled for finding.
 
 /// A service's place in [`Policy::services`](super::Policy::services).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -433,7 +434,8 @@ impl Service {
         &self.name
     }
 
-    /// The roles with which the service lets a caller touch what is another's. Nothing is decided by them here.
+    /// The roles with which the service lets a caller touch what is another's. Nothing is decided
+    /// by them here.
     pub fn ownership_bypass_roles(&self) -> &[Box<str>] {
         &self.ownership_bypass_roles
     }
@@ -483,11 +485,13 @@ impl Service {
         &self.table.rows
     }
 
-    /// The row for a method and a path. The most specific template decides alone: if it has no row for the method, a
-    /// wider template does not step in. `HEAD` uses the `GET` row unless it has its own (RFC 9110 9.3.2).
+    /// The row for a method and a path. The most specific template decides alone: if it has no row
+    /// for the method, a wider template does not step in. `HEAD` uses the `GET` row unless it has
+    /// its own (RFC 9110 9.3.2).
     ///
-    /// A path whose escapes could be spelled away (`%3A` for `:`) must lead to the same template in both spellings;
-    /// otherwise a service that decodes before it routes would see another endpoint, and there is no row.
+    /// A path whose escapes could be spelled away (`%3A` for `:`) must lead to the same template in
+    /// both spellings; otherwise a service that decodes before it routes would see another
+    /// endpoint, and there is no row.
     pub fn find(&self, method: &str, path: CanonicalPath<'_>) -> Found<'_> {
         let template = self.table.tree.find(path.as_str());
         let same = match path.spelling() {
@@ -505,9 +509,8 @@ impl Service {
     }
 }
 
-// From the `:authority` of a request to its service: exact, then the longest `*.suffix`, then `*`.
-
-/// The hosts of every service.
+/// Maps the `:authority` of a request to its service: the exact host, then the longest `*.suffix`,
+/// then `*`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hosts {
     exact: SortedMap<ServiceId>,
@@ -550,7 +553,8 @@ impl Hosts {
         };
         let exact = || self.exact.get(host.as_bytes()).copied();
         let suffix = || {
-            // from the first dot on, so the longest comes first; a star stands for one letter at least
+            // from the first dot on, so the longest comes first; a star stands for one letter at
+            // least
             let dots = host.match_indices('.').filter(|(at, _)| *at > 0);
             dots.filter_map(|(at, _)| host.get(at..))
                 .find_map(|suffix| self.suffix.get(suffix.as_bytes()).copied())
@@ -562,7 +566,8 @@ impl Hosts {
 /// The longest host (RFC 1035 2.3.4, with a trailing dot), a colon and a port.
 const MAX_AUTHORITY: usize = 254 + 1 + 5;
 
-/// The host of an authority (RFC 3986 3.2), without its port. User information and what no host may hold: `None`.
+/// The host of an authority (RFC 3986 3.2), without its port. User information and what no host may
+/// hold: `None`.
 fn host(authority: &[u8]) -> Option<&str> {
     let authority = Some(authority).filter(|it| it.len() <= MAX_AUTHORITY);
     let authority = std::str::from_utf8(authority?).ok()?;
@@ -585,7 +590,8 @@ pub(super) fn is_host(host: &str) -> bool {
     let name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
     match inner {
         Some(address) => {
-            !address.is_empty() && address.bytes().all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.'))
+            !address.is_empty()
+                && address.bytes().all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.'))
         }
         None => !host.is_empty() && host.bytes().all(name),
     }
@@ -598,7 +604,8 @@ mod tests {
     #[test]
     fn the_exact_host_wins_then_the_longest_suffix_then_any() {
         let mut hosts = Hosts::default();
-        for (id, pattern) in ["shop.example", "*.example", "*.shop.example", "*", "[::1]"].iter().enumerate()
+        for (id, pattern) in
+            ["shop.example", "*.example", "*.shop.example", "*", "[::1]"].iter().enumerate()
         {
             assert_eq!(hosts.add(pattern, ServiceId(u32::try_from(id).unwrap())), None);
         }

@@ -1,5 +1,5 @@
-//! The one list of why a request ends. The id of a reason is the same in the log line, the metric, the problem document,
-//! the documentation's table and the test's name. Imports nothing.
+//! The one list of why a request ends. The id of a reason is the same in the log line, the metric,
+//! the problem document, the documentation's table and the test's name. Imports nothing.
 
 macro_rules! reasons {
     ($( $(#[doc = $doc:literal])+ $variant:ident = $id:literal, )+) => {
@@ -25,9 +25,11 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// The request target could be read differently by two parties, or its path is longer than 4,096 bytes: it is refused, never rewritten.
+    /// The request target could be read differently by two parties, or its path is longer than
+    /// 4,096 bytes: it is refused, never rewritten.
     PathAmbiguous = "path-ambiguous",
-    /// More than one credential was sent, one in a form that is not a credential, more than 512 cookies, or more than 64 parameters of `Authorization`.
+    /// More than one credential was sent, one in a form that is not a credential, more than 512
+    /// cookies, or more than 64 parameters of `Authorization`.
     CredentialsAmbiguous = "credentials-ambiguous",
 
     /// The endpoint needs a token and none was sent.
@@ -38,7 +40,8 @@ reasons! {
     TokenMalformed = "token-malformed",
     /// The header is not the strict JSON object that it must be.
     HeaderMalformed = "header-malformed",
-    /// The payload is not the strict JSON object that it must be, or a registered claim has the wrong type.
+    /// The payload is not the strict JSON object that it must be, or a registered claim has the
+    /// wrong type.
     ClaimsMalformed = "claims-malformed",
     /// The header's `typ` is not one that the provider's policy lists.
     TypeNotAccepted = "type-not-accepted",
@@ -48,13 +51,16 @@ reasons! {
     CriticalHeader = "critical-header",
     /// The token's `iss` is no provider of this policy.
     IssuerUnknown = "issuer-unknown",
-    /// The provider is known, but this service does not accept it, or not from where the token came.
+    /// The provider is known, but this service does not accept it, or not from where the token
+    /// came.
     IssuerNotAccepted = "issuer-not-accepted",
-    /// The provider has no key with the token's `kid`, and a fetch that began after the request arrived did not bring it.
+    /// The provider has no key with the token's `kid`, and a fetch that began after the request
+    /// arrived did not bring it.
     KeyUnknown = "key-unknown",
     /// The token has no `kid`, and not exactly one key fits.
     KeyAmbiguous = "key-ambiguous",
-    /// The key's type, curve, `use`, `key_ops` or `alg` does not agree with the token's header, or it is larger than `max_pss_key_bits`.
+    /// The key's type, curve, `use`, `key_ops` or `alg` does not agree with the token's header, or
+    /// it is larger than `max_pss_key_bits`.
     KeyUnsuitable = "key-unsuitable",
     /// The signature does not verify.
     SignatureInvalid = "signature-invalid",
@@ -75,7 +81,8 @@ reasons! {
     /// The token is bound (`cnf`) to something that this connection does not prove.
     BindingMismatch = "binding-mismatch",
 
-    /// The token came in a cookie with an unsafe method, and its `Origin` is not one that the policy lists.
+    /// The token came in a cookie with an unsafe method, and its `Origin` is not one that the
+    /// policy lists.
     OriginNotAllowed = "origin-not-allowed",
     /// The token is good and the endpoint has no row: default deny.
     RouteUndeclared = "route-undeclared",
@@ -88,7 +95,8 @@ reasons! {
     KeysUnavailable = "keys-unavailable",
     /// The last good keys are older than `max_stale`.
     KeysStale = "keys-stale",
-    /// The token's `kid` is unknown, and no fetch may look for it yet: look-ups are limited to one per interval.
+    /// The token's `kid` is unknown, and no fetch may look for it yet: look-ups are limited to one
+    /// per interval.
     KeyNotYetFetched = "key-not-yet-fetched",
     /// Too many requests, or too many bytes of their bodies, wait for keys already.
     QueueFull = "queue-full",

@@ -1,8 +1,9 @@
-//! What a client is told when a request ends: one exhaustive match from [`Reason`] to status, challenge and rule, and
-//! the reply that is made of them. A new reason does not compile until it has its line here.
+//! What a client is told when a request ends: one exhaustive match from [`Reason`] to status,
+//! challenge and rule, and the reply that is made of them. A new reason does not compile until it
+//! has its line here.
 //!
-//! Bodies are RFC 9457 problem documents, challenges follow RFC 6750 3. Nothing of a token, a claim or an error of ours
-//! is ever in a reply: only the reason's id and its fixed words.
+//! Bodies are RFC 9457 problem documents, challenges follow RFC 6750 3. Nothing of a token, a claim
+//! or an error of ours is ever in a reply: only the reason's id and its fixed words.
 
 use crate::reason::Reason;
 use crate::request::Headers;
@@ -16,7 +17,8 @@ pub enum Level {
     Authentication,
     /// 2: may this client call this endpoint at all?
     RoleTable,
-    /// The look-ups of unknown key ids are limited: no fault of ours, and no answer to the question who this is.
+    /// The look-ups of unknown key ids are limited: no fault of ours, and no answer to the question
+    /// who this is.
     LookupLimit,
     /// Something is wrong on our side.
     Internal,
@@ -40,7 +42,8 @@ impl Level {
 pub enum Challenge {
     /// No `WWW-Authenticate` at all: credentials would not help.
     None,
-    /// `realm` only: the request lacked any authentication information (RFC 6750 3, last paragraph).
+    /// `realm` only: the request lacked any authentication information (RFC 6750 3, last
+    /// paragraph).
     Realm,
     /// `error="invalid_request"`
     InvalidRequest,
@@ -66,7 +69,9 @@ impl Challenge {
         match (self, self.error()) {
             (Self::None, _) => None,
             (_, None) => Some(["Bearer realm=\"", realm, "\""].concat()),
-            (_, Some(error)) => Some(["Bearer realm=\"", realm, "\", error=\"", error, "\""].concat()),
+            (_, Some(error)) => {
+                Some(["Bearer realm=\"", realm, "\", error=\"", error, "\""].concat())
+            }
         }
     }
 }
@@ -137,8 +142,8 @@ impl Reason {
     }
 }
 
-/// `grpc-status` of a refusal of a gRPC request: 16 `UNAUTHENTICATED`, 7 `PERMISSION_DENIED` or 14 `UNAVAILABLE`, so
-/// that a client's retry rules do the right thing with each.
+/// `grpc-status` of a refusal of a gRPC request: 16 `UNAUTHENTICATED`, 7 `PERMISSION_DENIED` or 14
+/// `UNAVAILABLE`, so that a client's retry rules do the right thing with each.
 pub const fn grpc_status(reason: Reason) -> u8 {
     match reason {
         Reason::CredentialsAmbiguous => 16,
@@ -166,7 +171,11 @@ pub struct Reply {
 
 impl Reply {
     /// The headers besides the status. A gRPC reply has no body, so it has no headers about one.
-    pub fn headers<'a>(&'a self, request_id: &'a str, is_grpc: bool) -> Vec<(&'static str, &'a str)> {
+    pub fn headers<'a>(
+        &'a self,
+        request_id: &'a str,
+        is_grpc: bool,
+    ) -> Vec<(&'static str, &'a str)> {
         let mut headers = Vec::with_capacity(5);
         headers.push((REQUEST_ID, request_id));
         headers.extend(self.challenge.as_deref().map(|value| ("www-authenticate", value)));
@@ -178,12 +187,14 @@ impl Reply {
     }
 }
 
-/// Names a request in the log, in the reply and in its problem document, so that a refusal can be traced.
+/// Names a request in the log, in the reply and in its problem document, so that a refusal can be
+/// traced.
 pub const REQUEST_ID: &str = "x-request-id";
 /// Of a request id, in bytes.
 const MAX_REQUEST_ID: usize = 128;
 
-/// The request's id, if there is exactly one, of a form that needs no escape in a log, a header or JSON.
+/// The request's id, if there is exactly one, of a form that needs no escape in a log, a header or
+/// JSON.
 pub fn request_id(headers: Headers<'_>) -> Option<&str> {
     let id = std::str::from_utf8(headers.only(REQUEST_ID)?).ok()?;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:=+/".contains(&byte);
@@ -193,7 +204,8 @@ pub fn request_id(headers: Headers<'_>) -> Option<&str> {
 /// RFC 9457 3.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// The problem documents of a policy up to the request's id, written once for all requests: a flood is made of refusals.
+/// The problem documents of a policy up to the request's id, written once for all requests: a flood
+/// is made of refusals.
 #[derive(Clone, Debug)]
 pub struct Problems(Vec<String>);
 
@@ -203,8 +215,8 @@ impl Problems {
         Self(Reason::ALL.iter().map(|reason| problem(*reason, base)).collect())
     }
 
-    /// The reply to `reason`. `realm` is the service's name, `id` the request's id.
-    /// A 429 and a 503 always say when to come back; `retry_after` is 1 s where nothing better is known.
+    /// The reply to `reason`. `realm` is the service's name, `id` the request's id. A 429 and a 503
+    /// always say when to come back; `retry_after` is 1 s where nothing better is known.
     pub fn reply(&self, reason: Reason, realm: &str, id: &str, retry_after: Option<u32>) -> Reply {
         let terms = reason.terms();
         let document = self.0.get(reason as usize).map_or("", String::as_str);
@@ -218,7 +230,8 @@ impl Problems {
     }
 }
 
-/// All parts are fixed words or come from the policy, which refuses what would need escaping in JSON.
+/// All parts are fixed words or come from the policy, which refuses what would need escaping in
+/// JSON.
 fn problem(reason: Reason, base: Option<&str>) -> String {
     let id = reason.id();
     let (base, slug) = base.map_or(("about:blank", ""), |base| (base, id));
@@ -285,7 +298,8 @@ mod tests {
             for base in [None, Some("https://errors.example/portcullis#")] {
                 let problems = Problems::new(base);
                 let body: serde_json::Value =
-                    serde_json::from_str(&problems.reply(reason, "shop", "r-1", None).body).unwrap();
+                    serde_json::from_str(&problems.reply(reason, "shop", "r-1", None).body)
+                        .unwrap();
                 assert_eq!(body["reason"], reason.id());
                 assert_eq!(body["request_id"], "r-1");
                 assert_eq!(body["status"], reason.terms().status);

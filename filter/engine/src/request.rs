@@ -1,5 +1,5 @@
-//! A request as the engine sees it: method, target, authority and headers, borrowed from what the host gave. Nothing is
-//! decoded, lower-cased or copied.
+//! A request as the engine sees it: method, target, authority and headers, borrowed from what the
+//! host gave. Nothing is decoded, lower-cased or copied.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -54,7 +54,8 @@ pub enum TokenSource {
         /// What stands before the token, compared exactly.
         prefix: Box<str>,
     },
-    /// A cookie with the `__Host-` prefix; unsafe methods, QUERY and upgrades need one of `origins`.
+    /// A cookie with the `__Host-` prefix; unsafe methods, QUERY and upgrades need one of
+    /// `origins`.
     Cookie {
         /// The cookie's name, `__Host-` included.
         name: Box<str>,
@@ -77,7 +78,8 @@ impl TokenSource {
 /// What a decision may look at besides the clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// The method, compared exactly (RFC 9110 9.1). Empty if it is not UTF-8: no row has an empty method.
+    /// The method, compared exactly (RFC 9110 9.1). Empty if it is not UTF-8: no row has an empty
+    /// method.
     pub method: &'a str,
     /// The target as received, query included.
     pub target: &'a [u8],
@@ -111,8 +113,9 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Whether the client speaks gRPC: it reads a refusal from `grpc-status`, not from the HTTP status. No wider than the
-    /// host's own idea of it: a gRPC reply to what the host takes for plain HTTP would be a 200.
+    /// Whether the client speaks gRPC: it reads a refusal from `grpc-status`, not from the HTTP
+    /// status. No wider than the host's own idea of it: a gRPC reply to what the host takes for
+    /// plain HTTP would be a 200.
     pub fn is_grpc(&self) -> bool {
         let is_type = |value: &[u8]| {
             value
@@ -126,7 +129,8 @@ impl<'a> Request<'a> {
 
 /// What only the connection knows, asked for only when the policy or the token needs it.
 pub trait Connection {
-    /// SHA-256 of the client's certificate in DER, if the connection proved one (RFC 8705 3.1, `x5t#S256`).
+    /// SHA-256 of the client's certificate in DER, if the connection proved one (RFC 8705 3.1,
+    /// `x5t#S256`).
     fn peer_certificate_sha256(&self) -> Option<[u8; 32]>;
     /// The cluster that Envoy's own route would send the request to.
     fn cluster(&self) -> Option<Vec<u8>>;
@@ -143,8 +147,8 @@ impl Connection for () {
     }
 }
 
-/// A text as a header's value: what is not visible ASCII, and `%` and `,`, is percent-encoded (RFC 3986 2.1), so that no
-/// text can end a header, begin another, or become two list members.
+/// A text as a header's value: what is not visible ASCII, and `%` and `,`, is percent-encoded (RFC
+/// 3986 2.1), so that no text can end a header, begin another, or become two list members.
 pub fn header_value(text: &str) -> Cow<'_, str> {
     let stays = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'%' | b',');
     if text.bytes().all(stays) {
@@ -180,16 +184,24 @@ mod tests {
             ("", Some("application/grpc"), false),
         ] {
             let headers = [(":path", Some(target)), ("content-type", content_type)];
-            let headers =
-                headers.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
+            let headers = headers
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
             let headers: Vec<(String, Vec<u8>)> = headers.collect();
-            assert_eq!(Request::new(Headers(&headers)).is_grpc(), expected, "{target} {content_type:?}");
+            assert_eq!(
+                Request::new(Headers(&headers)).is_grpc(),
+                expected,
+                "{target} {content_type:?}"
+            );
         }
     }
 
     #[test]
     fn no_text_can_end_a_header() {
         assert_eq!(header_value("a\r\nx-auth-roles: admin"), "a%0D%0Ax-auth-roles:%20admin");
-        assert_eq!(header_value("https://idp.example/realms/shop"), "https://idp.example/realms/shop");
+        assert_eq!(
+            header_value("https://idp.example/realms/shop"),
+            "https://idp.example/realms/shop"
+        );
     }
 }

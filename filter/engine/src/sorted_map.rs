@@ -1,6 +1,6 @@
-//! What is filled once and then asked at every request, by a text that the client chose. It is sorted rather than hashed: most
-//! policies have a few hosts, issuers and keys, and to hash a text takes more code than to find it among so few. Twice as many
-//! entries cost one more comparison.
+//! What is filled once and then asked at every request, by a text that the client chose. It is
+//! sorted rather than hashed: most policies have a few hosts, issuers and keys, and to hash a text
+//! takes more code than to find it among so few. Twice as many entries cost one more comparison.
 
 use std::cmp::Ordering;
 
@@ -42,11 +42,12 @@ impl<V> SortedMap<V> {
         self.0.shrink_to_fit();
     }
 
-    /// Where the text is, or would be. Not `binary_search_by`: that compares in two places and never before its end, which is
-    /// twice the code on the way of a request.
+    /// Where the text is, or would be. Not `binary_search_by`: that compares in two places and
+    /// never before its end, which is twice the code on the way of a request.
     fn place(&self, text: &[u8]) -> Result<usize, usize> {
         let (mut from, mut to) = (0, self.0.len());
-        while let Some((known, _)) = self.0.get(from..to).and_then(|open| open.get(open.len() / 2)) {
+        while let Some((known, _)) = self.0.get(from..to).and_then(|open| open.get(open.len() / 2))
+        {
             let middle = from.midpoint(to);
             match order(known, text) {
                 Ordering::Equal => return Ok(middle),

@@ -1,5 +1,6 @@
-//! What a request of a known token takes from the heap: a block is a call of the allocator, and inside the sandbox each costs as
-//! much as the comparison of a token. The bounds are what was measured: whoever needs more has to say here what for.
+//! What a request of a known token takes from the heap: a block is a call of the allocator, and
+//! inside the sandbox each costs as much as the comparison of a token. The bounds are what was
+//! measured: whoever needs more has to say here what for.
 #![cfg(not(target_family = "wasm"))]
 mod support;
 
@@ -21,8 +22,12 @@ fn blocks<T>(what: impl FnOnce() -> T) -> (T, u64) {
 }
 
 fn headers(path: &str, carrier: (&str, &str)) -> Vec<(String, Vec<u8>)> {
-    let pseudo =
-        [(":authority", "orders.example"), (":path", path), (":method", "GET"), (":scheme", "https")];
+    let pseudo = [
+        (":authority", "orders.example"),
+        (":path", path),
+        (":method", "GET"),
+        (":scheme", "https"),
+    ];
     let all = pseudo.into_iter().chain([("x-request-id", "0b8f3c3e"), carrier]);
     all.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).collect()
 }
@@ -35,14 +40,18 @@ fn a_cached_token_takes_no_heap_to_be_decided_and_told() {
     let row = json!({ "match": "GET /orders/{order_id}", "roles": ["customer"] });
     policy["services"]["orders"]["routes"].as_array_mut().expect("rows").push(row);
     let mut world = World::of(&policy);
-    let (token, key, policy) = (world.cached(&json!({})), signing_key(), world.authorizer.policy().clone());
+    let (token, key, policy) =
+        (world.cached(&json!({})), signing_key(), world.authorizer.policy().clone());
     let bearer = format!("Bearer {token}");
     for path in ["/orders", "/orders/4711?page=2", "/me"] {
         let sent = headers(path, ("authorization", &bearer));
         for minted in [false, true] {
-            let (verdict, decided) =
-                blocks(|| world.authorizer.decide(&Request::new(Headers(&sent)), &world.peer, world.now));
-            let Verdict { decision: Decision::Allow(permit), trace } = verdict else { panic!("{verdict:?}") };
+            let (verdict, decided) = blocks(|| {
+                world.authorizer.decide(&Request::new(Headers(&sent)), &world.peer, world.now)
+            });
+            let Verdict { decision: Decision::Allow(permit), trace } = verdict else {
+                panic!("{verdict:?}")
+            };
             assert!(trace.authn.cached, "{path}");
             assert_eq!(
                 decided, 0,
@@ -63,10 +72,12 @@ fn a_cached_token_takes_no_heap_to_be_decided_and_told() {
     }
 
     // who is refused at the gate costs no more
-    for (path, carrier) in [("/admin", ("authorization", &*bearer)), ("/orders", ("accept", "*/*"))] {
+    for (path, carrier) in [("/admin", ("authorization", &*bearer)), ("/orders", ("accept", "*/*"))]
+    {
         let sent = headers(path, carrier);
-        let (verdict, decided) =
-            blocks(|| world.authorizer.decide(&Request::new(Headers(&sent)), &world.peer, world.now));
+        let (verdict, decided) = blocks(|| {
+            world.authorizer.decide(&Request::new(Headers(&sent)), &world.peer, world.now)
+        });
         assert!(matches!(verdict.decision, Decision::Refuse(_)), "{verdict:?}");
         assert_eq!(decided, 0, "{path}");
     }

@@ -1,5 +1,5 @@
-//! What one worker remembers is bounded, and what it is spared is spared: tokens by count and by bytes, the least recently
-//! used out first; assertions minted at most once in half of their life.
+//! What one worker remembers is bounded, and what it is spared is spared: tokens by count and by
+//! bytes, the least recently used out first; assertions minted at most once in half of their life.
 #![cfg(not(target_family = "wasm"))]
 mod support;
 
@@ -56,7 +56,10 @@ fn tokens_that_never_come_again_do_not_push_out_those_that_do() {
     }
     assert!(is_hit(&mut world, &known), "a thousand tokens in a cache of 300 later");
     let late = token(1000);
-    assert!(!is_hit(&mut world, &late) && is_hit(&mut world, &late), "known from its second use on");
+    assert!(
+        !is_hit(&mut world, &late) && is_hit(&mut world, &late),
+        "known from its second use on"
+    );
 }
 
 #[test]
@@ -70,7 +73,10 @@ fn of_too_many_bytes_the_least_recently_used_go_first() {
     for number in 1..=4 {
         assert!(!is_hit(&mut world, &token(number)));
     }
-    assert_eq!((world.authorizer.cache_mut().len(), world.authorizer.cache_mut().bytes()), (3, 3 * one));
+    assert_eq!(
+        (world.authorizer.cache_mut().len(), world.authorizer.cache_mut().bytes()),
+        (3, 3 * one)
+    );
     assert!([2, 3, 4].iter().all(|number| is_hit(&mut world, &token(*number))));
     assert!(!is_hit(&mut world, &token(1)));
     let large = json!({ "claims": { "x": "x".repeat(one) } });
@@ -83,12 +89,19 @@ fn of_too_many_bytes_the_least_recently_used_go_first() {
 fn what_is_larger_than_the_bound_or_where_nothing_may_be_kept_is_not_kept() {
     for (tokens, bytes) in [(100, 200), (100, 0), (0, 1 << 20)] {
         let mut world = bounded(tokens, bytes);
-        assert!(!is_hit(&mut world, &token(1)) && !is_hit(&mut world, &token(1)), "{tokens} {bytes}");
-        assert_eq!((world.authorizer.cache_mut().len(), world.authorizer.cache_mut().bytes()), (0, 0));
+        assert!(
+            !is_hit(&mut world, &token(1)) && !is_hit(&mut world, &token(1)),
+            "{tokens} {bytes}"
+        );
+        assert_eq!(
+            (world.authorizer.cache_mut().len(), world.authorizer.cache_mut().bytes()),
+            (0, 0)
+        );
     }
 }
 
-/// Whatever a policy says of a token's size: what is parsed before the signature is known stays small.
+/// Whatever a policy says of a token's size: what is parsed before the signature is known stays
+/// small.
 #[test]
 fn header_and_payload_are_bounded_however_large_a_token_may_be() {
     let mut policy = policy();
@@ -103,7 +116,8 @@ fn header_and_payload_are_bounded_however_large_a_token_may_be() {
         for (part, size) in [(&mut head, header), (&mut claims, payload)] {
             part["x"] = "x".repeat(size.saturating_sub(part.to_string().len())).into();
         }
-        let token = corpus::signed("EdDSA", head.to_string().as_bytes(), claims.to_string().as_bytes());
+        let token =
+            corpus::signed("EdDSA", head.to_string().as_bytes(), claims.to_string().as_bytes());
         ended(&world.show(ORDERS, "/orders", &token)).0
     };
     let (header, payload) = (8 * 1024, 64 * 1024);
@@ -118,8 +132,9 @@ fn assertion(world: &mut World, path: &str, token: &str) -> String {
     let Decision::Allow(permit) = verdict.decision else { panic!("{verdict:?}") };
     let policy = world.authorizer.policy().clone();
     let (key, now) = (signing_key(), world.now);
-    let headers =
-        permit.headers(&policy, (world.authorizer.assertions_mut(), Some(&key)), "GET", now).unwrap();
+    let headers = permit
+        .headers(&policy, (world.authorizer.assertions_mut(), Some(&key)), "GET", now)
+        .unwrap();
     let assertion = headers.iter().find(|(name, _)| *name == "x-auth-principal");
     assertion.expect("an assertion").1.to_owned()
 }
@@ -188,7 +203,8 @@ fn subject(assertion: &str) -> String {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever comes in whatever order: the bounds hold, and everybody is told about nobody but the caller.
+    /// Whatever comes in whatever order: the bounds hold, and everybody is told about nobody but
+    /// the caller.
     #[test]
     fn the_bounds_hold_and_no_caller_gets_anothers_assertion(
         tokens in 0_usize..5,

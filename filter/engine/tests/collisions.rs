@@ -1,7 +1,8 @@
-//! A decision and the identity headers do not depend on earlier requests: a gate with filled caches gives the same as a new one.
+//! A decision and the identity headers do not depend on earlier requests: a gate with filled caches
+//! gives the same as a new one.
 //!
-//! CVE-2026-35030 (litellm), CVE-2026-33729 and GO-2026-5239 (OpenFGA): a cache key held only a part of what the result
-//! depends on, or joined texts so that two keys were equal.
+//! CVE-2026-35030 (litellm), CVE-2026-33729 and GO-2026-5239 (OpenFGA): a cache key held only a
+//! part of what the result depends on, or joined texts so that two keys were equal.
 #![cfg(not(target_family = "wasm"))]
 mod support;
 
@@ -36,7 +37,8 @@ struct Asked {
 const HOSTS: [&str; 5] =
     ["orders.example", "reports.example", "trial.example", "orders.example:443", "other.example"];
 const PATHS: [&str; 6] = ["/me", "/orders", "/admin", "/orders?x=/admin", "/me/orders", "/m/e"];
-/// Some are longer than what the key of an assertion holds, or differ where a key that pads would not.
+/// Some are longer than what the key of an assertion holds, or differ where a key that pads would
+/// not.
 const METHODS: [&str; 8] = [
     "GET",
     "HEAD",
@@ -102,7 +104,8 @@ fn read() -> (Rc<Policy>, KeySet) {
     policy["services"]["orders"]["assertion_audience"] = json!("a");
     policy["services"]["reports"]["assertion_audience"] = json!("aa");
     policy["cache"] = json!({ "tokens": 8, "assertions": 8 });
-    let policy = Policy::from_json(policy.to_string().as_bytes()).unwrap_or_else(|errors| panic!("{errors}"));
+    let policy = Policy::from_json(policy.to_string().as_bytes())
+        .unwrap_or_else(|errors| panic!("{errors}"));
     (Rc::new(policy), KeySet::parse(corpus::jwks("all").to_string().as_bytes()).unwrap())
 }
 
@@ -112,13 +115,15 @@ fn world() -> World {
     }
     let (policy, keys) = READ.with(Clone::clone);
     let now = Clocks { wall: UnixTime(NOW), monotonic: monotonic(FETCHED) };
-    let mut world = World { authorizer: Authorizer::new(policy, RUST_CRYPTO), peer: Peer::default(), now };
+    let mut world =
+        World { authorizer: Authorizer::new(policy, RUST_CRYPTO), peer: Peer::default(), now };
     let main = world.main();
     world.authorizer.key_store_mut().install(main, keys, now.monotonic);
     world
 }
 
-/// What becomes of a request, and all that the service is told: an assertion's times apart, which its reuse moves.
+/// What becomes of a request, and all that the service is told: an assertion's times apart, which
+/// its reuse moves.
 fn outcome(world: &mut World, tokens: &[String], asked: Asked) -> String {
     let Asked { token, host, path, method, peer, .. } = asked;
     world.peer = Peer(PEERS[peer]);
@@ -131,9 +136,13 @@ fn outcome(world: &mut World, tokens: &[String], asked: Asked) -> String {
     ];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.into_bytes()));
     let verdict = world.authorizer.decide(&Request::new(Headers(&headers)), &world.peer, world.now);
-    let Decision::Allow(permit) = &verdict.decision else { return format!("{:?}", verdict.decision) };
+    let Decision::Allow(permit) = &verdict.decision else {
+        return format!("{:?}", verdict.decision);
+    };
     let (policy, key, now) = (world.authorizer.policy().clone(), signing_key(), world.now);
-    let told = permit.headers(&policy, (world.authorizer.assertions_mut(), Some(&key)), method, now).unwrap();
+    let told = permit
+        .headers(&policy, (world.authorizer.assertions_mut(), Some(&key)), method, now)
+        .unwrap();
     let told = told.iter().map(|(name, value)| match name {
         "x-auth-principal" => {
             let payload = BASE64URL.decode(value.split('.').nth(1).unwrap()).unwrap();
@@ -151,8 +160,14 @@ fn outcome(world: &mut World, tokens: &[String], asked: Asked) -> String {
 fn asked() -> impl Strategy<Value = Asked> {
     // mostly few of each, so that requests meet each other
     let of = |count: usize| prop_oneof![3 => 0..3_usize.min(count), 1 => 0..count];
-    let parts =
-        (of(tokens().len()), of(HOSTS.len()), of(PATHS.len()), of(METHODS.len()), of(PEERS.len()), 0..8_i64);
+    let parts = (
+        of(tokens().len()),
+        of(HOSTS.len()),
+        of(PATHS.len()),
+        of(METHODS.len()),
+        of(PEERS.len()),
+        0..8_i64,
+    );
     parts.prop_map(|(token, host, path, method, peer, seconds)| Asked {
         token,
         host,
@@ -196,13 +211,15 @@ fn no_two_requests_that_differ_in_one_part_share_what_the_service_is_told() {
     for (one, other) in [(0, 2), (0, 3), (2, 3), (4, 5), (0, 1), (0, 6)] {
         // without a row, only the method distinguishes them
         for path in [0, 4] {
-            pairs.push((Asked { method: one, path, ..base }, Asked { method: other, path, ..base }));
+            pairs
+                .push((Asked { method: one, path, ..base }, Asked { method: other, path, ..base }));
         }
     }
     for token in [0, 14, 15] {
         let with = |peer| Asked { token, peer, ..base };
         pairs.extend(
-            (0..PEERS.len()).flat_map(|one| (0..PEERS.len()).map(move |other| (with(one), with(other)))),
+            (0..PEERS.len())
+                .flat_map(|one| (0..PEERS.len()).map(move |other| (with(one), with(other)))),
         );
     }
     for (one, other) in pairs {
@@ -218,15 +235,18 @@ fn no_two_requests_that_differ_in_one_part_share_what_the_service_is_told() {
     }
 }
 
-/// A token in the cache stands there by the end of its signature: a forged one with the same end neither passes nor puts it out.
+/// A token in the cache stands there by the end of its signature: a forged one with the same end
+/// neither passes nor puts it out.
 #[test]
 fn a_forged_token_with_the_end_of_a_known_one_is_refused_and_leaves_it_known() {
     let mut world = World::of(&policy());
     let good = world.cached(&json!({}));
     let signature = good.rsplit('.').next().unwrap();
-    for claims in
-        [json!({ "sub": "bob" }), json!({ "realm_access": { "roles": ["admin"] } }), json!({ "exp": 9_999 })]
-    {
+    for claims in [
+        json!({ "sub": "bob" }),
+        json!({ "realm_access": { "roles": ["admin"] } }),
+        json!({ "exp": 9_999 }),
+    ] {
         let other = corpus::token(&json!({ "claims": claims }), NOW);
         let forged = format!("{}.{signature}", other.rsplit_once('.').unwrap().0);
         let (end, hit) = ended(&world.show("orders.example", "/orders", &forged));

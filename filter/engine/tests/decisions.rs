@@ -1,4 +1,5 @@
-//! The decision corpus, decided by the engine: natively, and as WebAssembly on `wasm32-unknown-unknown`.
+//! The decision corpus, decided by the engine: natively, and as WebAssembly on
+//! `wasm32-unknown-unknown`.
 use std::rc::Rc;
 
 use corpus::{Case, Expected};
@@ -23,7 +24,8 @@ fn authorizer() -> Authorizer {
 
 fn headers(case: &Case) -> Vec<(String, Vec<u8>)> {
     let sent = case.sent(NOW);
-    let pseudo = [(":method", sent.method), (":path", sent.target), (":authority", case.host.clone())];
+    let pseudo =
+        [(":method", sent.method), (":path", sent.target), (":authority", case.host.clone())];
     let pseudo = pseudo.into_iter().map(|(name, value)| (name.to_owned(), value));
     pseudo.chain(sent.headers).map(|(name, value)| (name, value.into_bytes())).collect()
 }
@@ -44,19 +46,35 @@ fn wrong(authorizer: &mut Authorizer, case: &Case, verdict: &Verdict) -> Option<
         }
         (Decision::Allow(permit), Expected::Allow) => {
             let policy = Rc::clone(authorizer.policy());
-            let key = SigningKey::from_seed_base64url("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
+            let key =
+                SigningKey::from_seed_base64url("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")
+                    .unwrap();
             let now = Clocks { wall: UnixTime(NOW), monotonic: Monotonic(1) };
             let headers = permit
-                .headers(&policy, (authorizer.assertions_mut(), Some(&key)), &case.sent(NOW).method, now)
+                .headers(
+                    &policy,
+                    (authorizer.assertions_mut(), Some(&key)),
+                    &case.sent(NOW).method,
+                    now,
+                )
                 .unwrap();
             if permit.caller().is_none() {
-                return headers.iter().next().map(|_| format!("{}: an identity of nobody", case.name));
+                return headers
+                    .iter()
+                    .next()
+                    .map(|_| format!("{}: an identity of nobody", case.name));
             }
-            headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<Vec<_>>()
+            headers
+                .iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect::<Vec<_>>()
         }
-        (decision, expected) => return Some(format!("{}: {decision:?} instead of {expected:?}", case.name)),
+        (decision, expected) => {
+            return Some(format!("{}: {decision:?} instead of {expected:?}", case.name));
+        }
     };
-    let header = |name: &str| told.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let header =
+        |name: &str| told.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     let subject = header("x-auth-subject") == Some(case.subject.as_deref().unwrap_or("alice"));
     let roles = case.roles.as_ref().is_none_or(|roles| {
         let encode = |role: &String| role.replace(',', "%2C").replace(' ', "%20");

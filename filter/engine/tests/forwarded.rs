@@ -1,8 +1,9 @@
 //! Forwarded headers do not influence the decision.
 //!
-//! CVE-2026-35051 (Traefik), CVE-2026-40575 and CVE-2026-76835 (oauth2-proxy): a client that sent `X-Forwarded-Prefix` or
-//! `X-Forwarded-Uri` was decided by the rules of another path. Here the decision and the identity headers are the same for any value
-//! of each; the tests of `header_strip.rs` show which headers reach the services.
+//! CVE-2026-35051 (Traefik), CVE-2026-40575 and CVE-2026-76835 (oauth2-proxy): a client that sent
+//! `X-Forwarded-Prefix` or `X-Forwarded-Uri` was decided by the rules of another path. Here the
+//! decision and the identity headers are the same for any value of each; the tests of
+//! `header_strip.rs` show which headers reach the services.
 #![cfg(not(target_family = "wasm"))]
 mod support;
 
@@ -54,7 +55,8 @@ type Sent = Vec<(String, Vec<u8>)>;
 fn cases() -> Vec<(String, Sent, String)> {
     let case = |case: &corpus::Case| {
         let sent = case.sent(NOW);
-        let pseudo = [(":method", sent.method), (":path", sent.target), (":authority", case.host.clone())];
+        let pseudo =
+            [(":method", sent.method), (":path", sent.target), (":authority", case.host.clone())];
         let pseudo = pseudo.into_iter().map(|(name, value)| (name.to_owned(), value));
         let headers: Sent =
             pseudo.chain(sent.headers).map(|(name, value)| (name, value.into_bytes())).collect();
@@ -75,9 +77,12 @@ fn outcome(headers: &Sent) -> String {
     GATE.with_borrow_mut(|authorizer| {
         let now = Clocks { wall: UnixTime(NOW), monotonic: monotonic(1) };
         let verdict = authorizer.decide(&Request::new(Headers(headers)), &Peer::default(), now);
-        let Decision::Allow(permit) = &verdict.decision else { return format!("{:?}", verdict.decision) };
+        let Decision::Allow(permit) = &verdict.decision else {
+            return format!("{:?}", verdict.decision);
+        };
         let (policy, key) = (authorizer.policy().clone(), signing_key());
-        let told = permit.headers(&policy, (authorizer.assertions_mut(), Some(&key)), "GET", now).unwrap();
+        let told =
+            permit.headers(&policy, (authorizer.assertions_mut(), Some(&key)), "GET", now).unwrap();
         format!("{:?} {told:?}", permit.shadow())
     })
 }
@@ -106,7 +111,10 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
         "host=trial.example;proto=https",
         "Hash=00;Subject=\"CN=alice\"",
     ]);
-    prop_oneof![ours.prop_map(|text| text.as_bytes().to_vec()), prop::collection::vec(any::<u8>(), 0..24)]
+    prop_oneof![
+        ours.prop_map(|text| text.as_bytes().to_vec()),
+        prop::collection::vec(any::<u8>(), 0..24)
+    ]
 }
 
 /// With these headers before all others or after them.
@@ -119,7 +127,10 @@ fn is_decided_the_same(more: &[(&str, Vec<u8>)], first: bool) -> Result<(), Test
         for (case, sent, expected) in cases {
             let mut sent = sent.clone();
             let at = if first { 0 } else { sent.len() };
-            sent.splice(at..at, more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+            sent.splice(
+                at..at,
+                more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())),
+            );
             prop_assert_eq!(&outcome(&sent), expected, "{}: {:?}", case, more);
         }
         Ok(())
@@ -147,7 +158,8 @@ proptest! {
 #[test]
 fn the_decision_is_the_same_with_all_forwarded_headers_at_once() {
     for value in ["/admin", "trial.example", "https://browser.example", "alice", ""] {
-        let more: Vec<_> = names().into_iter().map(|name| (name, value.as_bytes().to_vec())).collect();
+        let more: Vec<_> =
+            names().into_iter().map(|name| (name, value.as_bytes().to_vec())).collect();
         is_decided_the_same(&more, false).unwrap();
     }
 }

@@ -25,7 +25,8 @@ fn what_cannot_be_handed_over_never_passes_in_shadow_mode_neither() {
     // the honest token is the first case; there is no key to sign its assertion with
     let case = &cases()[0];
     let sent = case.sent(NOW.wall.0);
-    let pseudo = [(":method", sent.method), (":path", sent.target), (":authority", case.host.clone())];
+    let pseudo =
+        [(":method", sent.method), (":path", sent.target), (":authority", case.host.clone())];
     let pseudo = pseudo.map(|(name, value)| (name.to_owned(), value)).into_iter();
     let headers: Vec<_> =
         pseudo.chain(sent.headers).map(|(name, value)| (name, value.into_bytes())).collect();

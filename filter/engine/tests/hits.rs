@@ -1,4 +1,5 @@
-//! What a hit of the token cache must not skip: everything that depends on the moment, the service, the connection or the keys.
+//! What a hit of the token cache must not skip: everything that depends on the moment, the service,
+//! the connection or the keys.
 #![cfg(not(target_family = "wasm"))]
 mod support;
 
@@ -45,7 +46,8 @@ fn a_hit_of_a_token_that_has_ended_is_refused_and_forgotten() {
 /// A clock that goes back by less than a step would.
 #[test]
 fn a_hit_of_a_token_that_has_not_begun_is_refused() {
-    for (claim, reason) in [("nbf", Reason::TokenNotYetValid), ("iat", Reason::TokenIssuedInFuture)] {
+    for (claim, reason) in [("nbf", Reason::TokenNotYetValid), ("iat", Reason::TokenIssuedInFuture)]
+    {
         let mut world = World::of(&main_with("leeway", json!(0)));
         let token = world.cached(&json!({ "claims": { claim: 0 } }));
         world.step(-3);
@@ -118,7 +120,8 @@ fn a_hit_for_another_row_needs_that_rows_roles() {
     assert_eq!(ended(&world.show(ORDERS, "/me", &token)), (Ok(()), HIT));
 }
 
-/// The service accepts another provider only, or the token comes from where another provider has its tokens.
+/// The service accepts another provider only, or the token comes from where another provider has
+/// its tokens.
 #[test]
 fn a_hit_at_a_service_that_does_not_accept_the_issuer_is_refused() {
     let mut world = World::of(&policy());
@@ -140,7 +143,11 @@ fn a_withdrawn_key_ends_its_cached_tokens() {
     world.pass(2);
     assert_eq!(ended(&world.show(ORDERS, "/orders", &tokens[0])), (Err(Reason::KeyUnknown), MISS));
     for kept in &tokens[1..] {
-        assert_eq!(ended(&world.show(ORDERS, "/orders", kept)), (Ok(()), HIT), "its key is still there");
+        assert_eq!(
+            ended(&world.show(ORDERS, "/orders", kept)),
+            (Ok(()), HIT),
+            "its key is still there"
+        );
     }
     // a key that comes back does not bring back what was forgotten
     world.fetch(&corpus::jwks("all"), FETCHED + 3);
@@ -154,7 +161,10 @@ fn another_key_under_the_same_kid_ends_the_cached_tokens_of_the_first() {
     let token = world.cached(&honest());
     world.fetch(&corpus::jwks("other"), FETCHED + 1);
     world.pass(2);
-    assert_eq!(ended(&world.show(ORDERS, "/orders", &token)), (Err(Reason::SignatureInvalid), MISS));
+    assert_eq!(
+        ended(&world.show(ORDERS, "/orders", &token)),
+        (Err(Reason::SignatureInvalid), MISS)
+    );
     let new = corpus::token(&json!({ "alg": "stranger" }), world.now.wall.0);
     assert_eq!(ended(&world.show(ORDERS, "/orders", &new)), (Ok(()), MISS));
 }
@@ -165,7 +175,8 @@ fn a_key_whose_alg_has_changed_ends_its_cached_tokens() {
     let mut world = World::of(&policy());
     let token = world.cached(&json!({ "alg": "RS256" }));
     let mut changed = corpus::jwks("all");
-    for key in changed["keys"].as_array_mut().unwrap().iter_mut().filter(|key| key["kid"] == "rsa") {
+    for key in changed["keys"].as_array_mut().unwrap().iter_mut().filter(|key| key["kid"] == "rsa")
+    {
         key["alg"] = json!("PS256");
     }
     world.fetch(&changed, FETCHED + 1);
@@ -190,7 +201,8 @@ fn a_step_of_the_wall_clock_empties_the_cache_and_a_drift_does_not() {
     assert_eq!(ended(&world.show(ORDERS, "/orders", &token)), (Ok(()), HIT), "both clocks went on");
 }
 
-/// Neither a bad signature, nor a token that is too large, nor one that is refused now is ever kept.
+/// Neither a bad signature, nor a token that is too large, nor one that is refused now is ever
+/// kept.
 #[test]
 fn what_is_refused_is_not_cached() {
     let mut world = World::of(&policy());

@@ -1,7 +1,8 @@
-//! Names in a policy are texts, never patterns: what a token or a request says is compared byte for byte.
+//! Names in a policy are texts, never patterns: what a token or a request says is compared byte for
+//! byte.
 //!
-//! CVE-2026-39350 (Istio) and its #59992: `.`, `*` and `[` of a configured name went into a regular expression, so that one name
-//! stood for many. Here each is compared with the oracle that knows no patterns: the equality of two strings.
+//! CVE-2026-39350 (Istio) and its #59992: `.`, `*` and
+//! `[` of a configured name went into a regular expression, so that one name stood for many. Here each is compared with the oracle that knows no patterns: the equality of two strings.
 #![cfg(not(target_family = "wasm"))]
 mod support;
 
@@ -17,7 +18,8 @@ use serde_json::{Value, json};
 
 use support::{NOW, Peer, World, ended, monotonic};
 
-/// A name of what patterns are written with, short and of few letters, so that two are often alike but for one of these.
+/// A name of what patterns are written with, short and of few letters, so that two are often alike
+/// but for one of these.
 fn name() -> impl Strategy<Value = String> {
     "[ab.*+?|^$(){}\\[\\]\\\\,:/%_ -]{1,5}"
 }
@@ -61,7 +63,8 @@ fn policy() -> Value {
     })
 }
 
-/// What becomes of a token with these claims besides the honest ones. `None`: the policy does not load, so nothing can match.
+/// What becomes of a token with these claims besides the honest ones. `None`: the policy does not
+/// load, so nothing can match.
 fn end(policy: &Value, host: &str, claims: &Value) -> Option<Result<(), Reason>> {
     let policy = Policy::from_json(policy.to_string().as_bytes()).ok()?;
     let authorizer = Authorizer::new(Rc::new(policy), RUST_CRYPTO);
@@ -134,7 +137,8 @@ proptest! {
         prop_assert_eq!(found(&flat), Some(joined), "{} {}", outer, inner);
     }
 
-    /// But for `*` and `*.` at the beginning, which are said so in the documentation; those are tried below.
+    /// But for `*` and `*.` at the beginning, which are said so in the documentation; those are
+    /// tried below.
     #[test]
     fn a_host_is_literal_but_for_case((listed, said) in pair()) {
         prop_assume!(!listed.starts_with('*'));
@@ -147,7 +151,8 @@ proptest! {
         }
     }
 
-    /// A leading star stands for one letter at least before the dot, and everything after it is literal.
+    /// A leading star stands for one letter at least before the dot, and everything after it is
+    /// literal.
     #[test]
     fn a_leading_star_is_a_suffix_and_no_pattern(suffix in "[ab.*_-]{1,4}", said in "[abx.*_-]{1,7}") {
         let mut policy = policy();
@@ -188,7 +193,8 @@ proptest! {
     }
 }
 
-/// The properties above also hold for a policy that does not load. These policies load, and their names are distinguished.
+/// The properties above also hold for a policy that does not load. These policies load, and their
+/// names are distinguished.
 #[test]
 fn names_of_pattern_letters_load_and_match_themselves_alone() {
     for name in ["a.b", "a*", "*", ".*", "[ab]", "a+", "a|b", "^a$", "(a)", "a\\b"] {
@@ -196,11 +202,14 @@ fn names_of_pattern_letters_load_and_match_themselves_alone() {
         policy["services"]["orders"]["routes"][0]["roles"] = json!([name]);
         policy["providers"]["main"]["issuer"] = json!(format!("https://{name}.example"));
         policy["providers"]["main"]["audiences"] = json!([name]);
-        let claims =
-            |it: &str| json!({ "groups": [it], "iss": format!("https://{name}.example"), "aud": name });
+        let claims = |it: &str| json!({ "groups": [it], "iss": format!("https://{name}.example"), "aud": name });
         assert_eq!(end(&policy, HOST, &claims(name)), Some(Ok(())), "{name}");
         for other in ["a", "b", "ab", "axb", "a.b.c", "aa", ""] {
-            assert_eq!(end(&policy, HOST, &claims(other)), Some(Err(Reason::RoleMissing)), "{name} {other}");
+            assert_eq!(
+                end(&policy, HOST, &claims(other)),
+                Some(Err(Reason::RoleMissing)),
+                "{name} {other}"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! A token is its bytes: changed in one of them it is refused, and its meaning does not hang on the order of its members.
+//! A token is its bytes: changed in one of them it is refused, and its meaning does not hang on the
+//! order of its members.
 #![cfg(not(target_family = "wasm"))]
 use std::rc::Rc;
 
@@ -66,7 +67,11 @@ fn no_change_of_one_bit_or_length_of_one_byte_passes() {
     for algorithm in Algorithm::ALL {
         let (mut authorizer, token) = known(algorithm);
         let mut refused = |at: usize, what: &str, changed: &[u8]| {
-            assert!(!passes(&mut authorizer, changed), "{algorithm:?}: {what} at {at} of {}", token.len());
+            assert!(
+                !passes(&mut authorizer, changed),
+                "{algorithm:?}: {what} at {at} of {}",
+                token.len()
+            );
         };
         let cheap = algorithm == Algorithm::EdDSA;
         for at in 0..token.len() {
@@ -116,7 +121,8 @@ proptest! {
     }
 }
 
-/// A JSON text, its members in the order that `rank` gives, at every depth, with white space between them.
+/// A JSON text, its members in the order that `rank` gives, at every depth, with white space
+/// between them.
 fn written(value: &Value, rank: &dyn Fn(&str) -> u64) -> String {
     match value {
         Value::Object(members) => {
@@ -128,7 +134,10 @@ fn written(value: &Value, rank: &dyn Fn(&str) -> u64) -> String {
             format!("{{ {} }}", members.collect::<Vec<_>>().join(" ,\n\t"))
         }
         Value::Array(items) => {
-            format!("[{}]", items.iter().map(|item| written(item, rank)).collect::<Vec<_>>().join(" , "))
+            format!(
+                "[{}]",
+                items.iter().map(|item| written(item, rank)).collect::<Vec<_>>().join(" , ")
+            )
         }
         other => other.to_string(),
     }
@@ -150,7 +159,8 @@ impl Rewritable {
         let parts = token.split('.').take(2).map(|part| BASE64URL.decode(part).ok());
         let parts: Vec<_> = parts.collect::<Option<_>>()?;
         let object = |part: &[u8]| {
-            let object = serde_json::from_slice::<Map<String, Value>>(part).ok().map(Value::Object)?;
+            let object =
+                serde_json::from_slice::<Map<String, Value>>(part).ok().map(Value::Object)?;
             // serde_json keeps one of two equal members, and reads numbers as it likes
             (object.to_string().len() == part.len()).then_some(object)
         };
@@ -163,18 +173,24 @@ impl Rewritable {
     }
 }
 
-/// What comes of a case with another token in the place of its own: the decision, and what the service is told.
+/// What comes of a case with another token in the place of its own: the decision, and what the
+/// service is told.
 fn outcome(case: &corpus::Case, own: &str, token: &str) -> String {
     let sent = case.sent(NOW);
-    let pseudo = [(":method", sent.method), (":path", sent.target), (":authority", case.host.clone())];
+    let pseudo =
+        [(":method", sent.method), (":path", sent.target), (":authority", case.host.clone())];
     let pseudo = pseudo.into_iter().map(|(name, value)| (name.to_owned(), value));
     let others = sent.headers.into_iter().map(|(name, value)| (name, value.replace(own, token)));
-    let headers: Vec<_> = pseudo.chain(others).map(|(name, value)| (name, value.into_bytes())).collect();
+    let headers: Vec<_> =
+        pseudo.chain(others).map(|(name, value)| (name, value.into_bytes())).collect();
     let mut authorizer = authorizer();
     let verdict = decide(&mut authorizer, &headers);
-    let Decision::Allow(permit) = &verdict.decision else { return format!("{:?}", verdict.decision) };
+    let Decision::Allow(permit) = &verdict.decision else {
+        return format!("{:?}", verdict.decision);
+    };
     let (policy, key) = (authorizer.policy().clone(), signing_key());
-    let told = permit.headers(&policy, (authorizer.assertions_mut(), Some(&key)), "GET", now()).unwrap();
+    let told =
+        permit.headers(&policy, (authorizer.assertions_mut(), Some(&key)), "GET", now()).unwrap();
     format!("{:?} {told:?}", permit.shadow())
 }
 

@@ -1,4 +1,5 @@
-//! The table of paths, decided by the engine: natively, and as WebAssembly on `wasm32-unknown-unknown`.
+//! The table of paths, decided by the engine: natively, and as WebAssembly on
+//! `wasm32-unknown-unknown`.
 use std::collections::HashSet;
 use std::rc::Rc;
 
@@ -84,7 +85,8 @@ fn the_table_has_every_row_every_reason_and_no_path_twice() {
     assert_eq!(reasons, ["path-ambiguous", "route-undeclared", "role-missing"].into());
 }
 
-/// `HEAD` is decided as the `GET` that it is; any other method of a known path is undeclared, in whatever case.
+/// `HEAD` is decided as the `GET` that it is; any other method of a known path is undeclared, in
+/// whatever case.
 #[test]
 fn a_head_is_decided_as_a_get_and_no_other_method_is() {
     let paths = Paths::load();

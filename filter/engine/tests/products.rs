@@ -1,5 +1,6 @@
-//! Full products of what a token can say wrongly: every claim by every JSON type, every algorithm by every key, every form of
-//! a critical header. The decision corpus has chosen cases of each; here none is left out.
+//! Full products of what a token can say wrongly: every claim by every JSON type, every algorithm
+//! by every key, every form of a critical header. The decision corpus has chosen cases of each;
+//! here none is left out.
 #![cfg(not(target_family = "wasm"))]
 mod support;
 
@@ -31,12 +32,15 @@ fn claims() -> Value {
     })
 }
 
-/// Every JSON type, with the values of each at which a reader may go wrong. `None`: the member is absent.
+/// Every JSON type, with the values of each at which a reader may go wrong. `None`: the member is
+/// absent.
 fn values() -> Vec<Option<Value>> {
-    let numbers = [json!(0), json!(1), json!(-1), json!(-0.5), json!(NOW - 1000), json!(1_800_001_000.5)]
-        .into_iter()
-        .chain([json!(NOW + 1000), json!(253_402_300_800_u64), json!(u64::MAX), json!(1e300)]);
-    let texts = ["", " ", "0", "4102444800", "null", "orders-api", "Bearer", "customer", "alice", ISSUER];
+    let numbers =
+        [json!(0), json!(1), json!(-1), json!(-0.5), json!(NOW - 1000), json!(1_800_001_000.5)]
+            .into_iter()
+            .chain([json!(NOW + 1000), json!(253_402_300_800_u64), json!(u64::MAX), json!(1e300)]);
+    let texts =
+        ["", " ", "0", "4102444800", "null", "orders-api", "Bearer", "customer", "alice", ISSUER];
     let lists = [
         json!([]),
         json!([null]),
@@ -52,13 +56,17 @@ fn values() -> Vec<Option<Value>> {
         json!(["Bearer"]),
         json!(["customer"]),
     ];
-    let objects = [json!({}), json!({ "": "" }), json!({ "roles": ["customer"] }), json!({ "jkt": "x" })];
-    let others =
-        [json!(null), json!(false), json!(true)].into_iter().chain(numbers).chain(texts.map(Value::from));
+    let objects =
+        [json!({}), json!({ "": "" }), json!({ "roles": ["customer"] }), json!({ "jkt": "x" })];
+    let others = [json!(null), json!(false), json!(true)]
+        .into_iter()
+        .chain(numbers)
+        .chain(texts.map(Value::from));
     [None].into_iter().chain(others.chain(lists).chain(objects).map(Some)).collect()
 }
 
-/// A `NumericDate` (RFC 7519 2): `None` if the value is none. The token ends no later and begins no earlier than it says.
+/// A `NumericDate` (RFC 7519 2): `None` if the value is none. The token ends no later and begins no
+/// earlier than it says.
 fn date(value: &Value) -> Option<f64> {
     value.as_f64().filter(|date| (0.0..253_402_300_800.0).contains(date))
 }
@@ -72,7 +80,8 @@ fn names(value: &Value, text: &str) -> bool {
     value.as_array().map_or_else(|| value == text, |list| list.iter().any(|item| item == text))
 }
 
-/// What a token must end in whose `claim` has this value: written from the RFCs, without a look at the engine.
+/// What a token must end in whose `claim` has this value: written from the RFCs, without a look at
+/// the engine.
 #[allow(clippy::match_same_arms, reason = "a rule of an RFC each")]
 fn expected(claim: &str, value: Option<&Value>, access_token: bool) -> End {
     let (malformed, now) = (Err(Reason::ClaimsMalformed), f64::from(u32::try_from(NOW).unwrap()));
@@ -95,11 +104,14 @@ fn expected(claim: &str, value: Option<&Value>, access_token: bool) -> End {
         ("nbf", None) => Ok(()),
         ("nbf", Some(value)) => dated(value, &|date| date > now + 30.0, Reason::TokenNotYetValid),
         ("iat", None) => required(Ok(())),
-        ("iat", Some(value)) => dated(value, &|date| date > now + 30.0, Reason::TokenIssuedInFuture),
+        ("iat", Some(value)) => {
+            dated(value, &|date| date > now + 30.0, Reason::TokenIssuedInFuture)
+        }
         ("aud", None) => Err(Reason::AudienceMismatch),
         ("aud", Some(value)) => {
-            let texts =
-                value.as_array().map_or_else(|| value.is_string(), |list| list.iter().all(Value::is_string));
+            let texts = value
+                .as_array()
+                .map_or_else(|| value.is_string(), |list| list.iter().all(Value::is_string));
             match (texts, names(value, "orders-api")) {
                 (false, _) => malformed,
                 (true, false) => Err(Reason::AudienceMismatch),
@@ -138,8 +150,8 @@ fn expected(claim: &str, value: Option<&Value>, access_token: bool) -> End {
     }
 }
 
-/// CVE-2026-25537 (jsonwebtoken): a claim of the wrong type was taken for an absent one, so `exp` as a text never ended; and an
-/// absent `aud` was accepted.
+/// CVE-2026-25537 (jsonwebtoken): a claim of the wrong type was taken for an absent one, so `exp`
+/// as a text never ended; and an absent `aud` was accepted.
 #[test]
 fn every_registered_claim_of_every_json_type_or_absent_ends_as_the_rfcs_say() {
     let mut world = World::of(&open_policy());
@@ -163,15 +175,21 @@ fn every_registered_claim_of_every_json_type_or_absent_ends_as_the_rfcs_say() {
                 let mut claims = claims();
                 let members = claims.as_object_mut().unwrap();
                 // `roles` stands inside of `realm_access`
-                let members =
-                    if claim == "roles" { members["realm_access"].as_object_mut().unwrap() } else { members };
+                let members = if claim == "roles" {
+                    members["realm_access"].as_object_mut().unwrap()
+                } else {
+                    members
+                };
                 match &value {
                     None => drop(members.remove(claim)),
                     Some(value) => drop(members.insert(claim.to_owned(), value.clone())),
                 }
                 let header = json!({ "alg": "EdDSA", "typ": typ, "kid": "ed" });
-                let token =
-                    corpus::signed("EdDSA", header.to_string().as_bytes(), claims.to_string().as_bytes());
+                let token = corpus::signed(
+                    "EdDSA",
+                    header.to_string().as_bytes(),
+                    claims.to_string().as_bytes(),
+                );
                 let expected = expected(claim, value.as_ref(), typ == "at+jwt");
                 // the second time, what is good comes from the cache
                 for _ in 0..2 {
@@ -185,8 +203,9 @@ fn every_registered_claim_of_every_json_type_or_absent_ends_as_the_rfcs_say() {
     assert!(passed > 100 && refused > 500, "{passed} passed, {refused} were refused");
 }
 
-/// CVE-2026-32597 (`PyJWT`), CVE-2026-35042 (fast-jwt): `crit` was ignored. Nothing is understood here, so nothing may be critical
-/// (RFC 7515 4.1.11), and no payload may be unencoded (RFC 7797 3).
+/// CVE-2026-32597 (`PyJWT`), CVE-2026-35042 (fast-jwt): `crit` was ignored. Nothing is understood
+/// here, so nothing may be critical (RFC 7515 4.1.11), and no payload may be unencoded (RFC 7797
+/// 3).
 #[test]
 fn every_form_of_a_critical_header_is_refused_wherever_it_stands() {
     let mut world = World::of(&policy());
@@ -224,7 +243,8 @@ fn every_form_of_a_critical_header_is_refused_wherever_it_stands() {
             let member = format!("\"{name}\":{form}");
             for header in [format!("{{{member},{honest}}}"), format!("{{{honest},{member}}}")] {
                 // `\u00624` is `b4`, which is any other member
-                let expected = if name == r"\u00624" { Ok(()) } else { Err(Reason::CriticalHeader) };
+                let expected =
+                    if name == r"\u00624" { Ok(()) } else { Err(Reason::CriticalHeader) };
                 assert_eq!(end(&header), expected, "{header}");
                 let with_extension = header.replacen('{', r#"{"x":1,"exp":1,"#, 1);
                 assert_eq!(end(&with_extension), expected, "{with_extension}");
@@ -241,10 +261,12 @@ fn every_form_of_a_critical_header_is_refused_wherever_it_stands() {
     assert_eq!(end(&format!("{{{honest},\"x\":{{\"crit\":[\"x\"],\"b64\":false}}}}")), Ok(()));
 }
 
-/// GO-2026-5423 (`OpenFGA`), #688 of authorino: where the audience was optional, a token for any service was one for this.
+/// GO-2026-5423 (`OpenFGA`), #688 of authorino: where the audience was optional, a token for any
+/// service was one for this.
 #[test]
 fn no_policy_loads_without_an_audience_by_any_preset() {
-    let presets = ["keycloak", "auth0", "okta", "entra", "cognito", "google-iap", "oauth2"].map(Some);
+    let presets =
+        ["keycloak", "auth0", "okta", "entra", "cognito", "google-iap", "oauth2"].map(Some);
     for preset in presets.into_iter().chain([None]) {
         let with = |audiences: Option<Value>| {
             let mut policy = policy();
@@ -354,7 +376,8 @@ fn materials() -> Vec<(&'static str, Map<String, Value>)> {
     let all = corpus::jwks("all");
     let all = all["keys"].as_array().unwrap();
     let material = |kid: &'static str| {
-        let mut key = all.iter().find(|key| key["kid"] == kid).unwrap().as_object().unwrap().clone();
+        let mut key =
+            all.iter().find(|key| key["kid"] == kid).unwrap().as_object().unwrap().clone();
         key.retain(|name, _| ["kty", "crv", "n", "e", "x", "y"].contains(&name.as_str()));
         (kid, key)
     };
@@ -378,12 +401,13 @@ fn token(said: &str, signed_by: &str) -> String {
     corpus::signed(signed_by, header.to_string().as_bytes(), claims().to_string().as_bytes())
 }
 
-/// CVE-2026-48526 (`PyJWT`), CVE-2026-11800 (Keycloak), CVE-2026-5430 (WSO2): a key was used by another algorithm than its own.
+/// CVE-2026-48526 (`PyJWT`), CVE-2026-11800 (Keycloak), CVE-2026-5430 (WSO2): a key was used by
+/// another algorithm than its own.
 #[test]
 fn of_every_algorithm_by_key_by_member_only_those_pass_that_agree() {
     const SAID: [&str; 15] = [
-        "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "none", "HS256",
-        "ES512", "ES256K", "rs256", "Ed25519",
+        "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "none",
+        "HS256", "ES512", "ES256K", "rs256", "Ed25519",
     ];
     let signer = |said: &'static str| match said {
         "none" | "HS256" => said,
@@ -415,7 +439,8 @@ fn of_every_algorithm_by_key_by_member_only_those_pass_that_agree() {
     assert_eq!(passed, 6 * 9 + 9);
 }
 
-/// As above, for what the policy lists: a token by an algorithm that its provider does not list is refused, whatever key fits.
+/// As above, for what the policy lists: a token by an algorithm that its provider does not list is
+/// refused, whatever key fits.
 #[test]
 fn of_every_algorithm_by_every_list_of_one_only_the_listed_one_passes() {
     let tokens = Algorithm::ALL.map(|it| (it.name(), token(it.name(), it.name())));
@@ -438,7 +463,8 @@ fn of_every_algorithm_by_every_list_of_one_only_the_listed_one_passes() {
     }
 }
 
-/// As above: the header says one algorithm of a key's kind, and the signature was made by another one of the same kind.
+/// As above: the header says one algorithm of a key's kind, and the signature was made by another
+/// one of the same kind.
 #[test]
 fn a_signature_by_another_algorithm_of_the_same_key_is_refused() {
     let all = Algorithm::ALL.map(Algorithm::name);
@@ -448,7 +474,8 @@ fn a_signature_by_another_algorithm_of_the_same_key_is_refused() {
         for said in all.into_iter().filter(|said| kind_of(said) == kind) {
             for signed_by in all.into_iter().chain(["none", "HS256", "stranger"]) {
                 let (end, _) = ended(&world.show(ORDERS, "/orders", &token(said, signed_by)));
-                let expected = if said == signed_by { Ok(()) } else { Err(Reason::SignatureInvalid) };
+                let expected =
+                    if said == signed_by { Ok(()) } else { Err(Reason::SignatureInvalid) };
                 assert_eq!(end, expected, "{said}, signed by {signed_by}");
             }
         }

@@ -1,8 +1,8 @@
 //! What a refused request takes from the heap does not grow with what an attacker puts into it.
 //!
-//! CVE-2026-48042, CVE-2026-47774 (Envoy): cookies split over many fields, and nested documents, cost more than their bytes.
-//! CVE-2025-61920 (Authlib): a token of any size was read to its end. Blocks and bytes of the heap are counted, not time: they are
-//! the same in every run.
+//! CVE-2026-48042, CVE-2026-47774 (Envoy): cookies split over many fields, and nested documents,
+//! cost more than their bytes. CVE-2025-61920 (Authlib): a token of any size was read to its end.
+//! Blocks and bytes of the heap are counted, not time: they are the same in every run.
 #![cfg(not(target_family = "wasm"))]
 mod support;
 
@@ -32,7 +32,8 @@ fn taken<T>(what: impl FnOnce() -> T) -> (T, u64, u64) {
 }
 
 fn headers(more: Vec<(&str, String)>) -> Vec<(String, Vec<u8>)> {
-    let pseudo = [(":authority", HOST), (":path", "/orders"), (":method", "GET"), (":scheme", "https")];
+    let pseudo =
+        [(":authority", HOST), (":path", "/orders"), (":method", "GET"), (":scheme", "https")];
     let pseudo = pseudo.into_iter().map(|(name, value)| (name, value.to_owned()));
     pseudo.chain(more).map(|(name, value)| (name.to_owned(), value.into_bytes())).collect()
 }
@@ -82,7 +83,8 @@ fn what_a_refusal_takes_from_the_heap_does_not_grow_with_depth_cookies_or_size()
         }
     }
 
-    // one level more than are read, and as many as a token holds. The padding makes all payloads equally long.
+    // one level more than are read, and as many as a token holds. The padding makes all payloads
+    // equally long.
     let nested = |depth: usize, open: &str, close: &str| {
         let value = format!("{}1{}", open.repeat(depth), close.repeat(depth));
         let payload = format!(r#"{{"x":{value},"pad":""#);
@@ -101,8 +103,10 @@ fn what_a_refusal_takes_from_the_heap_does_not_grow_with_depth_cookies_or_size()
         }
     }
 
-    // of a payload that no signature vouches for, only `iss` is read: members and lists are not kept
-    let members = |count, member: fn(usize) -> String| (0..count).map(member).collect::<Vec<_>>().concat();
+    // of a payload that no signature vouches for, only `iss` is read: members and lists are not
+    // kept
+    let members =
+        |count, member: fn(usize) -> String| (0..count).map(member).collect::<Vec<_>>().concat();
     let [(blocks, _), costly @ ..] = [
         String::new(),
         members(700, |at| format!(r#""n{at}":{{}},"#)),
@@ -119,7 +123,8 @@ fn what_a_refusal_takes_from_the_heap_does_not_grow_with_depth_cookies_or_size()
     // what an escape is decoded into is one buffer for all of them
     assert!(costly.iter().all(|(more, _)| *more <= blocks + 4), "{blocks} blocks, and {costly:?}");
 
-    // cookie crumbs in one field and in a field each (RFC 9113 8.2.3): none is copied, whether the token is among them or not
+    // cookie crumbs in one field and in a field each (RFC 9113 8.2.3): none is copied, whether the
+    // token is among them or not
     let token = corpus::token(&json!({}), cookies.now.wall.0);
     let known = headers(vec![("cookie", format!("__Host-token={token}"))]);
     cost(&mut cookies, &known, Ok(()));
@@ -140,7 +145,11 @@ fn what_a_refusal_takes_from_the_heap_does_not_grow_with_depth_cookies_or_size()
             // more than a browser keeps are not looked through
             let expected = if count > 512 { Err(Reason::CredentialsAmbiguous) } else { expected };
             for sent in [joined, split] {
-                assert_eq!(cost(&mut cookies, &sent, expected), (0, 0), "{count} crumbs, {expected:?}");
+                assert_eq!(
+                    cost(&mut cookies, &sent, expected),
+                    (0, 0),
+                    "{count} crumbs, {expected:?}"
+                );
             }
         }
     }

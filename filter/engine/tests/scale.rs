@@ -1,5 +1,5 @@
-//! A table of 10,000 rows over 100 hosts: each row is found by its own paths, at its own host, and by nothing else. What it
-//! costs is the benchmark's affair.
+//! A table of 10,000 rows over 100 hosts: each row is found by its own paths, at its own host, and
+//! by nothing else. What it costs is the benchmark's affair.
 use std::fmt::Write as _;
 
 use portcullis_engine::authz::path::CanonicalPath;
@@ -8,7 +8,8 @@ use portcullis_engine::policy::{Found, Policy};
 const HOSTS: usize = 100;
 const ROWS: usize = 100;
 
-/// The rows of a host: every kind of template, many that differ at their end only, and each under two methods at most.
+/// The rows of a host: every kind of template, many that differ at their end only, and each under
+/// two methods at most.
 fn rows(host: usize) -> impl Iterator<Item = (&'static str, String)> {
     (0..ROWS).map(move |row| {
         let (group, method) = (row / 5, if row % 10 < 5 { "GET" } else { "POST" });
@@ -39,12 +40,14 @@ fn authority(number: usize) -> String {
 fn document() -> String {
     let mut services = String::new();
     for number in 0..HOSTS {
-        let row =
-            |(method, template)| format!(r#"{{"match":"{method} {template}","roles":["role-{number}"]}}"#);
+        let row = |(method, template)| {
+            format!(r#"{{"match":"{method} {template}","roles":["role-{number}"]}}"#)
+        };
         let rows = rows(number).map(row).collect::<Vec<_>>().join(",");
         let comma = if number == 0 { "" } else { "," };
         let host = host(number);
-        write!(services, r#"{comma}"service-{number}":{{"hosts":["{host}"],"routes":[{rows}]}}"#).unwrap();
+        write!(services, r#"{comma}"service-{number}":{{"hosts":["{host}"],"routes":[{rows}]}}"#)
+            .unwrap();
     }
     format!(
         r#"{{"providers":{{"idp":{{"issuer":"https://idp.example","audiences":["api"],"algorithms":["RS256"],
@@ -54,7 +57,8 @@ fn document() -> String {
 
 #[test]
 fn each_of_10_000_rows_is_found_by_its_own_paths_and_by_nothing_else() {
-    let policy = Policy::from_json(document().as_bytes()).unwrap_or_else(|errors| panic!("{errors}"));
+    let policy =
+        Policy::from_json(document().as_bytes()).unwrap_or_else(|errors| panic!("{errors}"));
     let count: usize = policy.services().iter().map(|service| service.rows().len()).sum();
     assert_eq!((policy.services().len(), count), (HOSTS, HOSTS * ROWS));
     for number in 0..HOSTS {
@@ -70,7 +74,8 @@ fn each_of_10_000_rows_is_found_by_its_own_paths_and_by_nothing_else() {
                 Found::Nothing => None,
             };
             let itself = Some(format!("{method} {template}"));
-            let path = template.replace("{item}", "7").replace("{part}", "8").replace("{*rest}", "a/b/c");
+            let path =
+                template.replace("{item}", "7").replace("{part}", "8").replace("{*rest}", "a/b/c");
             assert_eq!(find(method, &path), itself);
             assert_eq!(find("DELETE", &path).as_deref(), Some("another method"));
             if method == "GET" {
@@ -81,7 +86,10 @@ fn each_of_10_000_rows_is_found_by_its_own_paths_and_by_nothing_else() {
             match at % 5 {
                 0 => assert_eq!(find(method, &format!("{path}/")), None),
                 // another host's literal is a parameter's value here
-                2 => assert_eq!(find(method, &format!("/group-{group}/special-{}", number + 1)), item),
+                2 => assert_eq!(
+                    find(method, &format!("/group-{group}/special-{}", number + 1)),
+                    item
+                ),
                 // the root of a subtree is decided by no wider template
                 4 => assert_eq!(find(method, &format!("/group-{group}/files")), None),
                 _ => assert_eq!(find(method, &format!("{path}/more/and/more")), None),

@@ -1,5 +1,5 @@
-//! As much of a Proxy-Wasm host (ABI 0.2.1) and of WASI as the module needs to decide requests: a policy, the headers of one
-//! request, clocks that stand still, and signatures that are good.
+//! As much of a Proxy-Wasm host (ABI 0.2.1) and of WASI as the module needs to decide requests: a
+//! policy, the headers of one request, clocks that stand still, and signatures that are good.
 use std::collections::HashMap;
 
 use prost::Message as _;
@@ -22,8 +22,8 @@ pub(crate) struct Host {
     pub(crate) configuration: Vec<u8>,
     /// The request's.
     pub(crate) headers: Vec<(String, String)>,
-    /// The good signature of each key and message: the first that came with them. So the self-test of the module finds what it
-    /// expects.
+    /// The good signature of each key and message: the first that came with them. So the self-test
+    /// of the module finds what it expects.
     signatures: HashMap<(Vec<u8>, Vec<u8>), Vec<u8>>,
     metrics: u32,
 }
@@ -52,16 +52,24 @@ struct VerifySignatureArguments {
 /// Defines one of the module's imports.
 pub(crate) fn define(linker: &mut Linker<Host>, import: &ImportType<'_>) -> Result<(), Error> {
     let ExternType::Func(ty) = import.ty() else {
-        return Err(Error::new(format!("the module imports `{}`, which is no function", import.name())));
+        return Err(Error::new(format!(
+            "the module imports `{}`, which is no function",
+            import.name()
+        )));
     };
     let name = import.name().to_owned();
-    linker.func_new(import.module(), import.name(), ty.clone(), move |mut caller, arguments, results| {
-        let status = answer(&mut caller, &name, arguments)?;
-        if let Some(result) = results.first_mut() {
-            *result = Val::I32(status);
-        }
-        Ok(())
-    })?;
+    linker.func_new(
+        import.module(),
+        import.name(),
+        ty.clone(),
+        move |mut caller, arguments, results| {
+            let status = answer(&mut caller, &name, arguments)?;
+            if let Some(result) = results.first_mut() {
+                *result = Val::I32(status);
+            }
+            Ok(())
+        },
+    )?;
     Ok(())
 }
 
@@ -87,8 +95,9 @@ fn answer(caller: &mut Caller<'_, Host>, name: &str, arguments: &[Val]) -> Resul
             }
             let asked = take(caller, argument(2), argument(3))?;
             let asked = VerifySignatureArguments::decode(&*asked);
-            let asked =
-                asked.map_err(|error| Error::new(format!("the module asks for no signature: {error}")))?;
+            let asked = asked.map_err(|error| {
+                Error::new(format!("the module asks for no signature: {error}"))
+            })?;
             // VerifySignatureResult { bool result = 1 }: proto3 leaves a false out
             let answer: &[u8] = if caller.data_mut().verify(asked) { &[8, 1] } else { &[] };
             give(caller, answer, argument(4), argument(5))?;
@@ -133,7 +142,8 @@ fn length(length: usize) -> [u8; 4] {
     u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
 }
 
-/// A header map as Proxy-Wasm writes it: the number of headers, all lengths, and all texts, each with a zero behind it.
+/// A header map as Proxy-Wasm writes it: the number of headers, all lengths, and all texts, each
+/// with a zero behind it.
 fn pairs(headers: &[(String, String)]) -> Vec<u8> {
     let mut pairs = length(headers.len()).to_vec();
     for (name, value) in headers {
@@ -201,8 +211,12 @@ mod tests {
             ("k", "t", "n", true),
         ] {
             let (public_key, signature, text) = (key.into(), signature.into(), text.into());
-            let asked =
-                VerifySignatureArguments { hash_function: "sha256".into(), public_key, signature, text };
+            let asked = VerifySignatureArguments {
+                hash_function: "sha256".into(),
+                public_key,
+                signature,
+                text,
+            };
             assert_eq!(host.verify(asked), good);
         }
     }

@@ -1,5 +1,6 @@
-//! Where V8 puts the module's code. It runs beside a proxy whose own code fills the processor's caches, so what counts is how
-//! many of their lines a request needs: what is used lies together, and what hardly ever happens behind it.
+//! Where V8 puts the module's code. It runs beside a proxy whose own code fills the processor's
+//! caches, so what counts is how many of their lines a request needs: what is used lies together,
+//! and what hardly ever happens behind it.
 use std::convert::Infallible;
 
 use wasm_encoder::reencode::{Error, Reencode};
@@ -12,15 +13,17 @@ use crate::profile::{self, Branch, Profile};
 /// In so many requests, a branch that goes the other way once still has a usual way.
 const USUAL: u64 = 16;
 
-/// The module, which imports so many functions, and its profile with the functions that are used numbered first: V8 enters all of them through a table in the
-/// order of their numbers.
+/// The module, which imports so many functions, and its profile with the functions that are used
+/// numbered first: V8 enters all of them through a table in the order of their numbers.
 pub(crate) fn numbered(
     module: &[u8],
     imported: u32,
     profile: &Profile,
 ) -> Result<(Vec<u8>, Profile), FinishError> {
     let mut order: Vec<usize> = (0..profile.len()).collect();
-    order.sort_by_key(|function| std::cmp::Reverse(profile.get(*function).map_or(0, |it| it.entered)));
+    order.sort_by_key(|function| {
+        std::cmp::Reverse(profile.get(*function).map_or(0, |it| it.entered))
+    });
     let mut numbers = vec![0; order.len()];
     for (number, function) in (imported..).zip(&order) {
         numbers.get_mut(*function).into_iter().for_each(|it| *it = number);
@@ -80,9 +83,13 @@ impl Reencode for Numbering {
     }
 }
 
-/// The usual way of each branch that has one, in that many requests, as V8 reads it (`metadata.code.branch_hint`, the
-/// WebAssembly proposal "Branch Hinting").
-pub(crate) fn hints(module: &[u8], profile: &Profile, requests: u64) -> Result<BranchHints, FinishError> {
+/// The usual way of each branch that has one, in that many requests, as V8 reads it
+/// (`metadata.code.branch_hint`, the WebAssembly proposal "Branch Hinting").
+pub(crate) fn hints(
+    module: &[u8],
+    profile: &Profile,
+    requests: u64,
+) -> Result<BranchHints, FinishError> {
     let (imported, functions) = profile::branches(module)?;
     let mut hints = BranchHints::new();
     for (number, (places, function)) in (imported..).zip(functions.iter().zip(profile)) {
@@ -98,8 +105,8 @@ pub(crate) fn hints(module: &[u8], profile: &Profile, requests: u64) -> Result<B
     Ok(hints)
 }
 
-/// Whether the condition usually holds; `None`: either, or nobody knows. Whatever is done once in [`USUAL`] requests stays in
-/// the way, however often a request does something else there.
+/// Whether the condition usually holds; `None`: either, or nobody knows. Whatever is done once in
+/// [`USUAL`] requests stays in the way, however often a request does something else there.
 const fn usual(branch: Branch, requests: u64) -> Option<bool> {
     let (held, not) = (branch.held, branch.reached - branch.held);
     match (held * USUAL <= requests, not * USUAL <= requests) {
@@ -113,8 +120,8 @@ const fn usual(branch: Branch, requests: u64) -> Option<bool> {
 mod tests {
     use wasm_encoder::{
         BlockType, ConstExpr, ElementSection, Elements, EntityType, ExportKind, ExportSection,
-        Function as Code, GlobalSection, GlobalType, ImportSection, InstructionSink, RefType, TableSection,
-        TableType, TypeSection, ValType,
+        Function as Code, GlobalSection, GlobalType, ImportSection, InstructionSink, RefType,
+        TableSection, TableType, TypeSection, ValType,
     };
     use wasmi::{Engine, Instance, Linker, Store, Val};
     use wasmparser::{KnownCustom, Payload};
@@ -122,8 +129,8 @@ mod tests {
     use super::*;
     use crate::profile::{counter, counting};
 
-    /// Imports a function that doubles, and exports one that calls a function of each number from a table, and three: the
-    /// first adds one, the second asks the host, the third has a branch.
+    /// Imports a function that doubles, and exports one that calls a function of each number from a
+    /// table, and three: the first adds one, the second asks the host, the third has a branch.
     fn module() -> Vec<u8> {
         let (mut types, mut imports, mut functions) =
             (TypeSection::new(), ImportSection::new(), FunctionSection::new());
@@ -136,12 +143,21 @@ mod tests {
         let (mut tables, mut elements, mut exports) =
             (TableSection::new(), ElementSection::new(), ExportSection::new());
         let element_type = RefType::FUNCREF;
-        tables.table(TableType { element_type, table64: false, minimum: 3, maximum: None, shared: false });
+        tables.table(TableType {
+            element_type,
+            table64: false,
+            minimum: 3,
+            maximum: None,
+            shared: false,
+        });
         elements.active(None, &ConstExpr::i32_const(0), Elements::Functions([1, 2, 3][..].into()));
         exports.export("call", ExportKind::Func, 4);
         // as every module that a linker makes
         let (mut globals, val_type) = (GlobalSection::new(), ValType::I32);
-        globals.global(GlobalType { val_type, mutable: true, shared: false }, &ConstExpr::i32_const(0));
+        globals.global(
+            GlobalType { val_type, mutable: true, shared: false },
+            &ConstExpr::i32_const(0),
+        );
         let mut code = CodeSection::new();
         let mut body = |write: &dyn Fn(&mut InstructionSink<'_>)| {
             let mut function = Code::new([]);
@@ -163,7 +179,12 @@ mod tests {
             code.local_get(0).local_get(1).call_indirect(0, 0);
         });
         let mut module = Module::new();
-        module.section(&types).section(&imports).section(&functions).section(&tables).section(&globals);
+        module
+            .section(&types)
+            .section(&imports)
+            .section(&functions)
+            .section(&tables)
+            .section(&globals);
         module.section(&exports).section(&elements).section(&code);
         module.finish()
     }
@@ -211,7 +232,9 @@ mod tests {
         let (numbered, profile) = numbered(&module(), 1, &profile_of(&[1, 2, 3, 10])).unwrap();
         assert_eq!(profile.iter().map(|it| it.entered).collect::<Vec<_>>(), [4, 4, 3, 0]);
         let (mut before, mut after) = (run(&module()), run(&numbered));
-        for (number, function) in (-3..13).flat_map(|number| [0, 1, 2].map(|function| (number, function))) {
+        for (number, function) in
+            (-3..13).flat_map(|number| [0, 1, 2].map(|function| (number, function)))
+        {
             assert_eq!(call(&mut before, number, function), call(&mut after, number, function));
         }
     }

@@ -1,11 +1,12 @@
 //! Makes the module that ships of the one that cargo links.
 //!
-//! - The Proxy-Wasm SDK exports every callback that there is, and Envoy calls each one that is exported, for every request:
-//!   those that Portcullis has nothing to do in cost more than its own host calls (tests/bench/README.md). They are taken
-//!   out of the export section.
-//! - The module is trained: it decides the requests of `workload`, in an interpreter and a host of its own, and counts what its
-//!   functions do. By that they are numbered anew, and V8 is told which way their branches usually go. Both change where
-//!   the code lies, never what it does: a hint that is wrong costs time.
+//! - The Proxy-Wasm SDK exports every callback that there is, and Envoy calls each one that is
+//!   exported, for every request: those that Portcullis has nothing to do in cost more than its own
+//!   host calls (tests/bench/README.md). They are taken out of the export section.
+//! - The module is trained: it decides the requests of `workload`, in an interpreter and a host of
+//!   its own, and counts what its functions do. By that they are numbered anew, and V8 is told
+//!   which way their branches usually go. Both change where the code lies, never what it does: a
+//!   hint that is wrong costs time.
 //!
 //! | module | what it does |
 //! |---|---|
@@ -31,7 +32,8 @@ use wasmparser::{Parser, Payload};
 
 pub use self::steps::Sandbox;
 
-/// Callbacks in which the filter does nothing. A host that finds no export does what the SDK's empty ones say.
+/// Callbacks in which the filter does nothing. A host that finds no export does what the SDK's
+/// empty ones say.
 pub const UNUSED: [&str; 16] = [
     "proxy_on_downstream_connection_close",
     "proxy_on_downstream_data",
@@ -76,7 +78,8 @@ pub enum FinishError {
     TooLarge(usize),
 }
 
-/// The module without the exports that nobody should call: all that a module gets that is no Portcullis.
+/// The module without the exports that nobody should call: all that a module gets that is no
+/// Portcullis.
 ///
 /// # Errors
 /// If it is no module, exports something else than expected, or is too large to ship.
@@ -84,10 +87,12 @@ pub fn finish(linked: &[u8]) -> Result<Vec<u8>, FinishError> {
     with_hints(&strip::stripped(linked)?, &BranchHints::new())
 }
 
-/// Portcullis as it ships: [`finish`], and laid out by its training. The same bytes for the same module.
+/// Portcullis as it ships: [`finish`], and laid out by its training. The same bytes for the same
+/// module.
 ///
 /// # Errors
-/// Those of [`finish`], and if it does not decide the requests that it is trained with as it should.
+/// Those of [`finish`], and if it does not decide the requests that it is trained with as it
+/// should.
 pub fn ship(linked: &[u8]) -> Result<Vec<u8>, FinishError> {
     let stripped = strip::stripped(linked)?;
     let (imported, functions) = profile::branches(&stripped)?;
@@ -111,14 +116,18 @@ fn with_hints(module: &[u8], hints: &BranchHints) -> Result<Vec<u8>, FinishError
         }
     }
     let finished = hinted.finish();
-    if finished.len() > MAX_BYTES { Err(FinishError::TooLarge(finished.len())) } else { Ok(finished) }
+    if finished.len() > MAX_BYTES {
+        Err(FinishError::TooLarge(finished.len()))
+    } else {
+        Ok(finished)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use wasm_encoder::{
-        CodeSection, ConstExpr, CustomSection, ExportKind, ExportSection, Function, FunctionSection,
-        GlobalSection, GlobalType, TypeSection, ValType,
+        CodeSection, ConstExpr, CustomSection, ExportKind, ExportSection, Function,
+        FunctionSection, GlobalSection, GlobalType, TypeSection, ValType,
     };
 
     use super::*;
@@ -139,15 +148,20 @@ mod tests {
         let mut globals = GlobalSection::new();
         let kind = GlobalType { val_type: ValType::I32, mutable: true, shared: false };
         globals.global(kind, &ConstExpr::i32_const(0));
-        module.section(&types).section(&functions).section(&globals).section(&exports).section(&code);
+        module
+            .section(&types)
+            .section(&functions)
+            .section(&globals)
+            .section(&exports)
+            .section(&code);
         module.section(&CustomSection { name: "padding".into(), data: vec![0; padding].into() });
         module.finish()
     }
 
     fn exports(module: &[u8]) -> Vec<String> {
         let sections = Parser::new(0).parse_all(module).map(Result::unwrap);
-        let exports =
-            sections.filter_map(|it| if let Payload::ExportSection(it) = it { Some(it) } else { None });
+        let exports = sections
+            .filter_map(|it| if let Payload::ExportSection(it) = it { Some(it) } else { None });
         exports.flatten().map(|export| export.unwrap().name.to_owned()).collect()
     }
 
@@ -159,10 +173,14 @@ mod tests {
 
     #[test]
     fn what_nobody_should_call_is_not_exported_and_all_else_is() {
-        let names = [&["memory_like", "proxy_on_request_headers"][..], &UNUSED, &["proxy_on_tick"]].concat();
+        let names = [&["memory_like", "proxy_on_request_headers"][..], &UNUSED, &["proxy_on_tick"]]
+            .concat();
         let linked = module(&names, 10);
         let finished = finish(&linked).unwrap();
-        assert_eq!(exports(&finished), ["memory_like", "proxy_on_request_headers", "proxy_on_tick"]);
+        assert_eq!(
+            exports(&finished),
+            ["memory_like", "proxy_on_request_headers", "proxy_on_tick"]
+        );
         assert_eq!(others(&finished), others(&linked));
     }
 

@@ -3,7 +3,9 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    let (Some(linked), Some(finished), None) = (arguments.next(), arguments.next(), arguments.next()) else {
+    let (Some(linked), Some(finished), None) =
+        (arguments.next(), arguments.next(), arguments.next())
+    else {
         eprintln!("usage: portcullis-finish LINKED.wasm FINISHED.wasm");
         return ExitCode::FAILURE;
     };

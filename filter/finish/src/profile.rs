@@ -1,11 +1,12 @@
-//! What the functions of a module do when it is used: how often each is entered, and which way its branches go. Found by a
-//! module that counts it, and used twice: to number the functions, and to hint at the branches.
+//! What the functions of a module do when it is used: how often each is entered, and which way its
+//! branches go. Found by a module that counts it, and used twice: to number the functions, and to
+//! hint at the branches.
 use std::convert::Infallible;
 
 use wasm_encoder::reencode::{Error, Reencode, utils};
 use wasm_encoder::{
-    CodeSection, ConstExpr, ExportKind, ExportSection, GlobalSection, GlobalType, InstructionSink, Module,
-    ValType,
+    CodeSection, ConstExpr, ExportKind, ExportSection, GlobalSection, GlobalType, InstructionSink,
+    Module, ValType,
 };
 use wasmparser::{BinaryReaderError, FunctionBody, Operator, Parser, Payload, TypeRef};
 
@@ -29,8 +30,8 @@ pub(crate) struct Function {
 /// What all functions of the module did, without those that it imports.
 pub(crate) type Profile = Vec<Function>;
 
-/// Each function with the places of its conditional branches, in bytes from the beginning of its body, and the number of
-/// functions that are imported, which come before.
+/// Each function with the places of its conditional branches, in bytes from the beginning of its
+/// body, and the number of functions that are imported, which come before.
 pub(crate) fn branches(module: &[u8]) -> Result<(u32, Vec<Vec<u32>>), BinaryReaderError> {
     let (mut functions, mut imported) = (Vec::new(), 0);
     for payload in Parser::new(0).parse_all(module) {
@@ -52,7 +53,8 @@ fn branches_of(body: &FunctionBody<'_>) -> Result<Vec<u32>, BinaryReaderError> {
     let mut operators = body.get_operators_reader()?;
     while !operators.eof() {
         // a function's length is a u32 in the format itself
-        let place = u32::try_from(operators.original_position() - body.range().start).unwrap_or(u32::MAX);
+        let place =
+            u32::try_from(operators.original_position() - body.range().start).unwrap_or(u32::MAX);
         if is_branch(&operators.read()?) {
             branches.push(place);
         }

@@ -1,4 +1,5 @@
-//! What a request takes in the sandbox, in steps of an interpreter: the same number on every machine, so that a test can bound it.
+//! What a request takes in the sandbox, in steps of an interpreter: the same number on every
+//! machine, so that a test can bound it.
 use wasmi::{Config, Engine, Error, Instance, Linker, Module, Store};
 
 use crate::host::{self, Host};
@@ -36,7 +37,9 @@ impl Sandbox {
         store.data_mut().configuration = policy.into();
         call(&mut store, instance, "proxy_on_context_create", &[ROOT, 0])?;
         call(&mut store, instance, "proxy_on_vm_start", &[ROOT, 0])?;
-        if call(&mut store, instance, "proxy_on_configure", &[ROOT, length(policy.len())])? != Some(1) {
+        if call(&mut store, instance, "proxy_on_configure", &[ROOT, length(policy.len())])?
+            != Some(1)
+        {
             return Err(Error::new("the policy is not taken"));
         }
         Ok(Self { store, instance, streams: ROOT })

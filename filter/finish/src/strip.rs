@@ -1,5 +1,5 @@
-//! Drops the exports of callbacks that the filter does not use, and the bodies of functions that are unreachable without them. The
-//! function indices stay the same, so no other section changes.
+//! Drops the exports of callbacks that the filter does not use, and the bodies of functions that
+//! are unreachable without them. The function indices stay the same, so no other section changes.
 use std::convert::Infallible;
 
 use wasm_encoder::reencode::{Error, Reencode, utils};
@@ -14,7 +14,8 @@ use crate::{FinishError, UNUSED};
 /// If the bytes are not a module, or an export of [`UNUSED`] is missing.
 pub(crate) fn stripped(linked: &[u8]) -> Result<Vec<u8>, FinishError> {
     let calls = Calls::read(linked)?;
-    let missing = UNUSED.into_iter().find(|name| !calls.exports.iter().any(|(export, _)| export == name));
+    let missing =
+        UNUSED.into_iter().find(|name| !calls.exports.iter().any(|(export, _)| export == name));
     if let Some(missing) = missing {
         return Err(FinishError::Missing(missing));
     }
@@ -161,13 +162,14 @@ impl Reencode for Stripping {
 #[cfg(test)]
 mod tests {
     use wasm_encoder::{
-        ConstExpr, ElementSection, Elements, ExportKind, FunctionSection, RefType, TableSection, TableType,
-        TypeSection,
+        ConstExpr, ElementSection, Elements, ExportKind, FunctionSection, RefType, TableSection,
+        TableType, TypeSection,
     };
 
     use super::*;
 
-    /// Functions of different lengths: 0 calls 1, 2 is in a table, 3 is exported as an unused callback and calls 4.
+    /// Functions of different lengths: 0 calls 1, 2 is in a table, 3 is exported as an unused
+    /// callback and calls 4.
     fn module() -> Vec<u8> {
         let (mut types, mut functions, mut code) =
             (TypeSection::new(), FunctionSection::new(), CodeSection::new());
@@ -195,7 +197,11 @@ mod tests {
             shared: false,
         };
         tables.table(kind);
-        elements.active(Some(0), &ConstExpr::i32_const(0), Elements::Functions([2].as_slice().into()));
+        elements.active(
+            Some(0),
+            &ConstExpr::i32_const(0),
+            Elements::Functions([2].as_slice().into()),
+        );
         exports.export("proxy_on_tick", ExportKind::Func, 0);
         for name in UNUSED {
             exports.export(name, ExportKind::Func, 3);

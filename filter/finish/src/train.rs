@@ -1,4 +1,5 @@
-//! Runs the module on the requests of [`workload`](crate::workload), to see which way its branches go.
+//! Runs the module on the requests of [`workload`](crate::workload), to see which way its branches
+//! go.
 use wasmi::{Config, Engine, Error, Extern, Instance, Linker, Module, Store, Val};
 
 use crate::host::{self, Host};
@@ -8,8 +9,8 @@ use crate::workload::{self, Expected, Policy, Request};
 /// `Action::Continue` of Proxy-Wasm.
 const CONTINUE: i32 = 0;
 
-/// What the functions of the module do at these requests. `counting` is the module that counts; `functions` are those of the
-/// module, with their branches.
+/// What the functions of the module do at these requests. `counting` is the module that counts;
+/// `functions` are those of the module, with their branches.
 pub(crate) fn profile(counting: &[u8], functions: &[Vec<u32>]) -> Result<Profile, Error> {
     let mut config = Config::default();
     config.wasm_simd(true);
@@ -36,7 +37,9 @@ pub(crate) fn profile(counting: &[u8], functions: &[Vec<u32>]) -> Result<Profile
         let action = send(&mut store, instance, length(number) + FIRST_STREAM, &request)?;
         if (action == Some(CONTINUE)) != (request.expected == Expected::Passes) {
             let expected = request.expected;
-            return Err(Error::new(format!("request {number}, which should be {expected:?}, is not")));
+            return Err(Error::new(format!(
+                "request {number}, which should be {expected:?}, is not"
+            )));
         }
     }
     let after = read(&store, instance, functions);
@@ -73,8 +76,12 @@ fn send(
     store.data_mut().headers.clone_from(&request.headers);
     let ends = i32::from(!request.has_body);
     call(store, instance, "proxy_on_context_create", &[stream, root(request.policy)])?;
-    let action =
-        call(store, instance, "proxy_on_request_headers", &[stream, length(request.headers.len()), ends])?;
+    let action = call(
+        store,
+        instance,
+        "proxy_on_request_headers",
+        &[stream, length(request.headers.len()), ends],
+    )?;
     if request.has_body {
         call(store, instance, "proxy_on_request_body", &[stream, 100, 1])?;
     }

@@ -1,5 +1,6 @@
-//! What the module is trained with: mostly tokens of RS256 and ES256 that it has not seen before, and known ones; a few that are
-//! refused. One policy without the signed assertion, and one with it.
+//! What the module is trained with: mostly tokens of RS256 and ES256 that it has not seen before,
+//! and known ones; a few that are refused. One policy without the signed assertion, and one with
+//! it.
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde_json::{Value, json};
@@ -135,7 +136,8 @@ fn place(number: u64, length: usize) -> usize {
 
 /// A token as Keycloak writes it, with a signature that nobody made: the host takes it.
 fn token(algorithm: u64, number: u64, role: &str) -> String {
-    let (algorithm, kid, length) = [("RS256", "rsa", 256_u64), ("ES256", "ec", 64)][place(algorithm, 2)];
+    let (algorithm, kid, length) =
+        [("RS256", "rsa", 256_u64), ("ES256", "ec", 64)][place(algorithm, 2)];
     let groups: Vec<_> = (0..20).map(|group| format!("/group-{group:04}")).collect();
     let header = json!({ "alg": algorithm, "typ": "JWT", "kid": kid });
     let payload = json!({
@@ -150,7 +152,8 @@ fn token(algorithm: u64, number: u64, role: &str) -> String {
         "groups": groups,
     });
     // over all bytes, and another one for each token
-    let signature: Vec<_> = (0..length).map(|at| (number * 131 + at * 29 + 1).to_le_bytes()[0]).collect();
+    let signature: Vec<_> =
+        (0..length).map(|at| (number * 131 + at * 29 + 1).to_le_bytes()[0]).collect();
     let part = |part: &Value| BASE64URL.encode(part.to_string());
     format!("{}.{}.{}", part(&header), part(&payload), BASE64URL.encode(signature))
 }

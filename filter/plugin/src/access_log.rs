@@ -1,5 +1,6 @@
-//! The decision as filter state, for Envoy's access log: one host call stores a protobuf `Struct` that Envoy's log format reads
-//! field by field. It contains no credential, and its size is bounded.
+//! The decision as filter state, for Envoy's access log: one host call stores a protobuf `Struct`
+//! that Envoy's log format reads field by field. It contains no credential, and its size is
+//! bounded.
 
 use portcullis_engine::authorizer::DecisionTrace;
 use portcullis_engine::policy::Policy;
@@ -25,7 +26,8 @@ pub(crate) fn declare() {
     let _ = hostcalls::call_foreign_function("declare_property", Some(&arguments));
 }
 
-/// Stores a decision. `reason` says why the request was refused, or would have been without shadow mode.
+/// Stores a decision. `reason` says why the request was refused, or would have been without shadow
+/// mode.
 pub(crate) fn write(policy: &Policy, trace: &DecisionTrace, reason: Option<Reason>, passed: bool) {
     let row = trace.row_name(policy);
     let fields = [
@@ -48,7 +50,8 @@ pub(crate) fn write(policy: &Policy, trace: &DecisionTrace, reason: Option<Reaso
     let _ = hostcalls::set_property(vec![NAME], Some(&message));
 }
 
-/// Writes an entry of a `Struct`'s map, `Entry { key, value: Value { string_value } }`, without building the tree first.
+/// Writes an entry of a `Struct`'s map, `Entry { key, value: Value { string_value } }`, without
+/// building the tree first.
 fn field(out: &mut Vec<u8>, name: &str, value: &str) {
     let size = |length: usize| encoded_len_varint(length as u64) + length;
     let value_size = 1 + size(value.len());

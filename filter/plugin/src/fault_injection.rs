@@ -1,4 +1,5 @@
-//! Faults for the tests of recovery, only with the feature `fault-injection`. No shipped module has it.
+//! Faults for the tests of recovery, only with the feature `fault-injection`. No shipped module has
+//! it.
 //!
 //! | fault | how |
 //! |---|---|
@@ -15,7 +16,8 @@ use crate::host;
 
 const HEADER: &str = "x-portcullis-fault";
 const HOST: &str = "PORTCULLIS_FAULT_HOST";
-/// In DER, what says of a public key that it is one of an elliptic curve: `id-ecPublicKey` (RFC 5480 2.1.1).
+/// In DER, what says of a public key that it is one of an elliptic curve: `id-ecPublicKey` (RFC
+/// 5480 2.1.1).
 const EC_KEY: [u8; 7] = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 /// Calls that a self-test makes: a good and a bad signature for each of five algorithms.
 const SELF_TEST: u32 = 10;
@@ -47,7 +49,9 @@ pub(crate) fn verify_signature(arguments: &[u8]) -> Option<Vec<u8>> {
         Ok("yes") => Some(vec![0x08, 0x01]),
         Ok("no") => Some(vec![]),
         Ok("nonsense") => Some(b"nonsense".to_vec()),
-        Ok("rsa-only") if arguments.windows(EC_KEY.len()).any(|part| part == EC_KEY) => Some(vec![]),
+        Ok("rsa-only") if arguments.windows(EC_KEY.len()).any(|part| part == EC_KEY) => {
+            Some(vec![])
+        }
         Ok("late") if calls >= SELF_TEST => None,
         _ => host::verify_signature(arguments),
     }

@@ -56,7 +56,11 @@ impl Gateway {
         let gateway = Self {
             context,
             problems: Problems::new(policy.problem_base()),
-            worker: RefCell::new(Worker::new(Rc::clone(&policy), signing_key, &host_crypto::PROVIDER)),
+            worker: RefCell::new(Worker::new(
+                Rc::clone(&policy),
+                signing_key,
+                &host_crypto::PROVIDER,
+            )),
             fetches: RefCell::default(),
             metrics: Metrics::default(),
             registry: RefCell::new(WorkerRegistry::new(policy.hash(), &mut Host)),
@@ -104,14 +108,20 @@ impl Gateway {
     }
 
     /// Removes the headers that the service does not get, and adds the identity headers.
-    fn change_headers(&self, request: &Request<'_>, permit: &Permit, now: Clocks) -> Result<(), Reason> {
+    fn change_headers(
+        &self,
+        request: &Request<'_>,
+        permit: &Permit,
+        now: Clocks,
+    ) -> Result<(), Reason> {
         const MAP: MapType = MapType::HttpRequestHeaders;
         let policy = &*self.policy;
         let mut worker = self.worker.borrow_mut();
-        let identity = worker.identity_headers(permit, policy, request.method, now).map_err(|error| {
-            log::error!("the hand-off failed: {error}");
-            Reason::HandoffFailed
-        })?;
+        let identity =
+            worker.identity_headers(permit, policy, request.method, now).map_err(|error| {
+                log::error!("the hand-off failed: {error}");
+                Reason::HandoffFailed
+            })?;
         let failed = |_| Reason::HandoffFailed;
         for (name, _) in request.headers.0 {
             if permit.removes(policy, name) {
@@ -124,10 +134,13 @@ impl Gateway {
                 hostcalls::add_map_value_bytes(MAP, "cookie", &value).map_err(failed)?;
             }
         }
-        // added, since headers of these names have been removed: to replace, Envoy would first index all headers
+        // added, since headers of these names have been removed: to replace, Envoy would first
+        // index all headers
         let shadow = permit.shadow().map(|reason| (SHADOW_HEADER, reason.id()));
         let mut added = identity.iter().chain(shadow);
-        added.try_for_each(|(name, value)| hostcalls::add_map_value(MAP, name, value)).map_err(failed)
+        added
+            .try_for_each(|(name, value)| hostcalls::add_map_value(MAP, name, value))
+            .map_err(failed)
     }
 
     /// Counts a decision and leaves it for the access log: once for each request.
@@ -143,8 +156,8 @@ impl Gateway {
         });
     }
 
-    /// Logs a refusal, or what would be one without shadow mode. Both lines differ in their first words only, so that one search
-    /// finds both.
+    /// Logs a refusal, or what would be one without shadow mode. Both lines differ in their first
+    /// words only, so that one search finds both.
     fn log_refusal(&self, trace: &DecisionTrace, reason: Reason, id: &str, passed: bool) {
         let policy = &*self.policy;
         log::debug!(
@@ -204,14 +217,16 @@ impl Gateway {
         }
     }
 
-    /// The current call has a response. A call that failed may come as no headers, or as a status that Envoy made up.
+    /// The current call has a response. A call that failed may come as no headers, or as a status
+    /// that Envoy made up.
     pub(crate) fn on_fetch_response(&self, token: u32, headers: usize, body_bytes: usize) {
         let mut fetches = self.fetches.borrow_mut();
         let Some(at) = fetches.iter().position(|(known, _)| *known == token) else { return };
         let (_, id) = fetches.swap_remove(at);
         drop(fetches);
-        let headers =
-            (headers > 0).then(|| hostcalls::get_map_bytes(MapType::HttpCallResponseHeaders).ok()).flatten();
+        let headers = (headers > 0)
+            .then(|| hostcalls::get_map_bytes(MapType::HttpCallResponseHeaders).ok())
+            .flatten();
         let body = || {
             let body = hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, body_bytes);
             body.ok().flatten().unwrap_or_default()
@@ -233,7 +248,8 @@ impl Gateway {
     fn resume(&self, stream: StreamId) {
         if hostcalls::set_effective_context(stream.0).is_ok() {
             let now = host::now();
-            let resumed = self.worker.borrow_mut().on_resume(stream, &HostConnection, &mut Host, now);
+            let resumed =
+                self.worker.borrow_mut().on_resume(stream, &HostConnection, &mut Host, now);
             if let Some((received, decided)) = resumed {
                 let request = Request::new(received.headers());
                 let outcome = self.apply_decision((&request, &received), decided, now);
@@ -287,7 +303,8 @@ impl Gateway {
     }
 
     fn count_fetch(&self, name: &str, outcome: &str) {
-        self.metrics.count(&format!("portcullis.jwks_fetches;provider={name};outcome={outcome}"), 1);
+        self.metrics
+            .count(&format!("portcullis.jwks_fetches;provider={name};outcome={outcome}"), 1);
     }
 }
 
@@ -320,7 +337,11 @@ fn respond(reply: &Reply, reason: Reason, id: &str, is_grpc: bool) {
         let metadata = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
         let _ = hostcalls::send_grpc_response(status, Some(reason.id()), metadata);
     } else {
-        let _ = hostcalls::send_http_response(reply.status.into(), headers, Some(reply.body.as_bytes()));
+        let _ = hostcalls::send_http_response(
+            reply.status.into(),
+            headers,
+            Some(reply.body.as_bytes()),
+        );
     }
 }
 

@@ -10,8 +10,8 @@ use portcullis_engine::worker::{Environment, SharedEntry};
 use prost::encoding::{WireType, encode_key, encode_varint};
 use proxy_wasm::hostcalls;
 
-/// A version that no entry has. Envoy ignores the compare while a key is absent, and reads 0 as "overwrite": only with this
-/// version does exactly one of two workers create an entry.
+/// A version that no entry has. Envoy ignores the compare while a key is absent, and reads 0 as
+/// "overwrite": only with this version does exactly one of two workers create an entry.
 const ABSENT: u32 = u32::MAX;
 
 thread_local! {
@@ -25,7 +25,8 @@ pub(crate) fn now() -> Clocks {
     read(wall())
 }
 
-/// Both clocks for a request. It reads the wall clock only, as long as the monotonic clock can be told from it.
+/// Both clocks for a request. It reads the wall clock only, as long as the monotonic clock can be
+/// told from it.
 pub(crate) fn about_now() -> Clocks {
     let wall = wall();
     match LAST_READING.get().monotonic_at(wall) {
@@ -45,8 +46,9 @@ fn read(wall: u64) -> Clocks {
 /// Nanoseconds since 1970; zero if the host has no wall clock.
 fn wall() -> u64 {
     let wall = hostcalls::get_current_time().unwrap_or(UNIX_EPOCH);
-    wall.duration_since(UNIX_EPOCH)
-        .map_or(0, |it| it.as_secs().saturating_mul(1_000_000_000).saturating_add(it.subsec_nanos().into()))
+    wall.duration_since(UNIX_EPOCH).map_or(0, |it| {
+        it.as_secs().saturating_mul(1_000_000_000).saturating_add(it.subsec_nanos().into())
+    })
 }
 
 /// A random number: for jitter and for telling workers apart, not for secrets.
@@ -60,7 +62,9 @@ pub(crate) struct Host;
 impl Environment for Host {
     fn shared(&self, name: &str) -> Option<SharedEntry> {
         match hostcalls::get_shared_data(name) {
-            Ok((Some(value), version)) => Some(SharedEntry { value, version: version.unwrap_or(ABSENT) }),
+            Ok((Some(value), version)) => {
+                Some(SharedEntry { value, version: version.unwrap_or(ABSENT) })
+            }
             _ => None,
         }
     }
@@ -85,7 +89,8 @@ pub(crate) struct HostConnection;
 
 impl Connection for HostConnection {
     fn peer_certificate_sha256(&self) -> Option<[u8; 32]> {
-        let hex = hostcalls::get_property(vec!["connection", "sha256_peer_certificate_digest"]).ok()??;
+        let hex = hostcalls::get_property(vec!["connection", "sha256_peer_certificate_digest"])
+            .ok()??;
         let hex = std::str::from_utf8(&hex).ok().filter(|hex| hex.len() == 64)?;
         let mut digest = [0; 32];
         for (at, byte) in digest.iter_mut().enumerate() {
@@ -106,7 +111,8 @@ pub(crate) fn verify_signature(arguments: &[u8]) -> Option<Vec<u8>> {
     Some(answer.unwrap_or_default())
 }
 
-/// Writes a length-delimited field of a protocol buffer message, which Envoy's foreign functions take.
+/// Writes a length-delimited field of a protocol buffer message, which Envoy's foreign functions
+/// take.
 pub(crate) fn protobuf_field(out: &mut Vec<u8>, number: u32, value: &[u8]) {
     protobuf_head(out, number, value.len());
     out.extend_from_slice(value);
@@ -124,7 +130,8 @@ pub(crate) fn tick_after(period: Duration) {
     let _ = hostcalls::set_tick_period(period);
 }
 
-/// Asks for a tick as soon as this event is over. Calls that a stream makes would have their responses sent to the stream.
+/// Asks for a tick as soon as this event is over. Calls that a stream makes would have their
+/// responses sent to the stream.
 pub(crate) fn request_tick() {
     tick_after(Duration::from_millis(1));
 }

@@ -1,4 +1,5 @@
-//! Signatures verified by Envoy's foreign function `verify_signature`, behind jsonwebtoken's interface.
+//! Signatures verified by Envoy's foreign function `verify_signature`, behind jsonwebtoken's
+//! interface.
 
 use jsonwebtoken::crypto::{CryptoProvider, KeyUtils};
 use jsonwebtoken::errors::ErrorKind;
@@ -26,7 +27,8 @@ pub(crate) static PROVIDER: CryptoProvider = CryptoProvider {
     },
 };
 
-/// Makes the provider the default of this VM, and tests the host: once, also if the VM has several root contexts.
+/// Makes the provider the default of this VM, and tests the host: once, also if the VM has several
+/// root contexts.
 pub(crate) fn install() {
     if PROVIDER.install_default().is_err() {
         return;

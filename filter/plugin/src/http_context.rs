@@ -19,8 +19,8 @@ pub(crate) struct Http {
     stage: Stage,
 }
 
-/// How far a request has come. Its headers are kept only while it may be decided again: memory that is freed at once is
-/// still in the processor's caches when it is used again.
+/// How far a request has come. Its headers are kept only while it may be decided again: memory that
+/// is freed at once is still in the processor's caches when it is used again.
 enum Stage {
     /// Not decided yet, or refused.
     Stopped,
@@ -60,7 +60,8 @@ impl HttpContext for Http {
         let now = host::about_now();
         let request = Request::new(received.headers());
         let mut worker = gateway.worker.borrow_mut();
-        let decided = worker.on_request(self.id, (&request, &received), &HostConnection, &mut Host, now);
+        let decided =
+            worker.on_request(self.id, (&request, &received), &HostConnection, &mut Host, now);
         drop(worker);
         self.stage = match gateway.apply_decision((&request, &received), decided, now) {
             StreamOutcome::Continue => Stage::Allowed,

@@ -1,5 +1,6 @@
-//! The Proxy-Wasm adapter: translates host calls into events of the engine's [`Worker`](portcullis_engine::worker::Worker), and
-//! executes the effects. It decides nothing by itself, except that a failure here never lets a request pass.
+//! The Proxy-Wasm adapter: translates host calls into events of the engine's
+//! [`Worker`](portcullis_engine::worker::Worker), and executes the effects. It decides nothing by
+//! itself, except that a failure here never lets a request pass.
 //!
 //! | file | purpose |
 //! |---|---|

@@ -1,9 +1,11 @@
-//! Envoy stats. `define_metric` allocates at every call, so each metric is defined once, at its first use. Its tags are part of its
-//! name, `;name=value`, and the example's `stats_tags` make Prometheus labels of them. Tags come from the policy or from
-//! [`Reason`], never from a request, so the policy bounds the number of series.
+//! Envoy stats. `define_metric` allocates at every call, so each metric is defined once, at its
+//! first use. Its tags are part of its name, `;name=value`, and the example's `stats_tags` make
+//! Prometheus labels of them. Tags come from the policy or from [`Reason`], never from a request,
+//! so the policy bounds the number of series.
 //!
-//! Counters are incremented at once, so no count is lost with a VM. Gauges are set, never changed by a difference, which a VM that
-//! dies would not take back: every worker sets them to the same value, some of them totals over all workers.
+//! Counters are incremented at once, so no count is lost with a VM. Gauges are set, never changed
+//! by a difference, which a VM that dies would not take back: every worker sets them to the same
+//! value, some of them totals over all workers.
 
 use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
@@ -39,7 +41,9 @@ impl Hash for DecisionKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let place = |place: Option<u32>| u64::from(place.unwrap_or(u32::MAX));
         state.write_u64(place(self.row) << 32 | place(self.service));
-        state.write_u16(self.reason.map_or(0, |reason| reason as u16 + 1) << 1 | u16::from(self.passed));
+        state.write_u16(
+            self.reason.map_or(0, |reason| reason as u16 + 1) << 1 | u16::from(self.passed),
+        );
     }
 }
 
@@ -51,8 +55,13 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Counts a decision. `name` returns the names of service and row; it is called at the first decision of a series only.
-    pub(crate) fn count_decision<'n>(&self, key: DecisionKey, name: impl FnOnce() -> (&'n str, String)) {
+    /// Counts a decision. `name` returns the names of service and row; it is called at the first
+    /// decision of a series only.
+    pub(crate) fn count_decision<'n>(
+        &self,
+        key: DecisionKey,
+        name: impl FnOnce() -> (&'n str, String),
+    ) {
         let mut decisions = self.decisions.borrow_mut();
         let id = *decisions.entry(key).or_insert_with(|| {
             let (service, row) = name();

@@ -1,5 +1,5 @@
-//! The root context: one policy on one worker. An update of the policy is another root context; requests that the old one has
-//! received are decided by the old one.
+//! The root context: one policy on one worker. An update of the policy is another root context;
+//! requests that the old one has received are decided by the old one.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -32,17 +32,18 @@ impl Root {
     fn load(&self, size: usize) -> Result<Gateway, Vec<String>> {
         let one = |line: String| vec![line];
         let json = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten();
-        let json =
-            json.ok_or_else(|| one("the plugin has no configuration; it must be the policy".into()))?;
+        let json = json
+            .ok_or_else(|| one("the plugin has no configuration; it must be the policy".into()))?;
         let policy = Policy::from_json(&configuration::json(json));
-        let policy = policy.map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        let policy =
+            policy.map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         let signing_key = signing_key(&policy).map_err(one)?;
         Ok(Gateway::new(self.context, policy, signing_key))
     }
 }
 
-/// Reads the key that signs assertions and authenticates shared data. It comes from the environment, never from the
-/// configuration, which Envoy's admin page shows.
+/// Reads the key that signs assertions and authenticates shared data. It comes from the
+/// environment, never from the configuration, which Envoy's admin page shows.
 fn signing_key(policy: &Policy) -> Result<Option<SigningKey>, String> {
     let fetched = policy.providers().iter().any(|provider| provider.keys.is_fetched());
     let assertion = &policy.identity().assertion;

@@ -1,4 +1,5 @@
-//! The assertion on the wire: a compact JWS (RFC 7515 7.1) whose header and claims are fixed, so both sides share them here.
+//! The assertion on the wire: a compact JWS (RFC 7515 7.1) whose header and claims are fixed, so
+//! both sides share them here.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,7 +7,8 @@ use std::fmt;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-/// Its own type keeps an assertion from being taken for a token, and a token for an assertion (RFC 8725 3.11).
+/// Its own type keeps an assertion from being taken for a token, and a token for an assertion (RFC
+/// 8725 3.11).
 pub(crate) const TYPE: &str = "portcullis+jwt";
 /// Ed25519 and nothing else (RFC 8037 3.1).
 pub(crate) const ALGORITHM: &str = "EdDSA";
@@ -38,7 +40,8 @@ pub(crate) struct MintedClaims<'a> {
     pub(crate) row: &'a str,
 }
 
-/// The claims, as read. A newer gateway may say more than this: unknown claims are ignored (RFC 7519 4), duplicates are not.
+/// The claims, as read. A newer gateway may say more than this: unknown claims are ignored (RFC
+/// 7519 4), duplicates are not.
 #[derive(Deserialize)]
 pub(crate) struct Claims {
     pub(crate) iss: String,
@@ -59,9 +62,10 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>,
     String::deserialize(deserializer).map(Some)
 }
 
-/// Reads a JSON object whose member names are unique (RFC 7519 4 leaves the choice, RFC 8725 2.4 says why to refuse). A JSON
-/// array is refused too, which serde would read as the members in their order. Members that are not claims of ours are parsed too:
-/// what `serde_json` skips may hold bytes that are not UTF-8, and escapes of half a surrogate pair.
+/// Reads a JSON object whose member names are unique (RFC 7519 4 leaves the choice, RFC 8725 2.4
+/// says why to refuse). A JSON array is refused too, which serde would read as the members in their
+/// order. Members that are not claims of ours are parsed too: what `serde_json` skips may hold
+/// bytes that are not UTF-8, and escapes of half a surrogate pair.
 pub(crate) fn strict<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, serde_json::Error> {
     serde_json::from_slice::<UniqueMembers>(json)?;
     serde_json::from_slice(json)

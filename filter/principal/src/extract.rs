@@ -12,9 +12,10 @@ use serde_json::json;
 use crate::principal::Principal;
 use crate::verify::{AssertionError, AssertionVerifier, Endpoint};
 
-/// The 401 to a request without a valid assertion. It carries a challenge (RFC 9110 11.6.1) and a problem document
-/// (RFC 9457), which tell the client whether there was an assertion, the request id that the logs have, and nothing else.
-/// The [`AssertionError`] travels in the response's extensions, for the service's log.
+/// The 401 to a request without a valid assertion. It carries a challenge (RFC 9110 11.6.1) and a
+/// problem document (RFC 9457), which tell the client whether there was an assertion, the request
+/// id that the logs have, and nothing else. The [`AssertionError`] travels in the response's
+/// extensions, for the service's log.
 #[derive(Clone, Debug)]
 pub struct Unauthenticated {
     error: AssertionError,
@@ -28,9 +29,9 @@ pub const REQUEST_ID_HEADER: &str = "x-request-id";
 /// Longest accepted request id. A UUID has 36 characters.
 const MAX_REQUEST_ID: usize = 128;
 
-/// Returns the request id: the value of the only `x-request-id` header, if it has at most 128 characters, all of them
-/// ASCII letters, digits or one of `-._~:=+/`, as the gateway has it. Other values are ignored: none of these characters needs an
-/// escape in a log, a header or JSON.
+/// Returns the request id: the value of the only `x-request-id` header, if it has at most 128
+/// characters, all of them ASCII letters, digits or one of `-._~:=+/`, as the gateway has it. Other
+/// values are ignored: none of these characters needs an escape in a log, a header or JSON.
 pub fn request_id(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(REQUEST_ID_HEADER).iter();
     let (Some(id), None) = (values.next(), values.next()) else { return None };
@@ -53,8 +54,7 @@ impl IntoResponse for Unauthenticated {
             AssertionError::Missing => ("assertion-missing", ""),
             _ => ("assertion-invalid", ", error=\"invalid_token\""),
         };
-        let mut body =
-            json!({ "type": "about:blank", "title": "Unauthorized", "status": 401, "reason": reason });
+        let mut body = json!({ "type": "about:blank", "title": "Unauthorized", "status": 401, "reason": reason });
         if let (Some(id), Some(members)) = (self.request_id, body.as_object_mut()) {
             members.insert("request_id".to_owned(), id.into());
         }
@@ -89,7 +89,8 @@ where
     }
 }
 
-/// For handlers that everybody may call: no assertion is `None`, one that is bad is refused all the same.
+/// For handlers that everybody may call: no assertion is `None`, one that is bad is refused all the
+/// same.
 impl<S> OptionalFromRequestParts<S> for Principal
 where
     AssertionVerifier: FromRef<S>,
@@ -97,7 +98,10 @@ where
 {
     type Rejection = Unauthenticated;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Unauthenticated> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &S,
+    ) -> Result<Option<Self>, Unauthenticated> {
         match <Self as FromRequestParts<S>>::from_request_parts(parts, state).await {
             Ok(principal) => Ok(Some(principal)),
             Err(refused) if refused.error == AssertionError::Missing => Ok(None),

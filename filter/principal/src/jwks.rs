@@ -1,4 +1,5 @@
-//! The gateway's public keys, as a service holds them: a JWKS (RFC 7517 5) reduced to the Ed25519 keys in it.
+//! The gateway's public keys, as a service holds them: a JWKS (RFC 7517 5) reduced to the Ed25519
+//! keys in it.
 
 use std::collections::HashMap;
 
@@ -121,9 +122,12 @@ mod tests {
             PublicKeys::parse(&json!({ "keys": [key, key] }).to_string()),
             Err(JwksError::Twice(key_id)) if key_id == "a"
         ));
-        for text in
-            [format!(r#"{{"keys":[{key}],"keys":[]}}"#), format!("[[{key}]]"), "{}".into(), String::new()]
-        {
+        for text in [
+            format!(r#"{{"keys":[{key}],"keys":[]}}"#),
+            format!("[[{key}]]"),
+            "{}".into(),
+            String::new(),
+        ] {
             assert!(matches!(PublicKeys::parse(&text), Err(JwksError::Malformed(_))), "{text}");
         }
     }

@@ -1,8 +1,9 @@
 //! Who the caller is, and the signed hand-off that carries it from the gateway to a service.
 //!
-//! The gateway verified the client's token and read its roles. It tells the service with one header: a short-lived JWT of
-//! a type of its own, signed with the gateway's Ed25519 key, for this service, this method and this row of the role table.
-//! A [`Principal`] comes out of a verified assertion and from nowhere else: no constructor, no feature, no switch.
+//! The gateway verified the client's token and read its roles. It tells the service with one
+//! header: a short-lived JWT of a type of its own, signed with the gateway's Ed25519 key, for this
+//! service, this method and this row of the role table. A [`Principal`] comes out of a verified
+//! assertion and from nowhere else: no constructor, no feature, no switch.
 //!
 //! | side | what it uses |
 //! |---|---|
@@ -11,15 +12,16 @@
 //!
 //! # A service of your own
 //!
-//! Nothing here asks for a role: that is the role table's business, before the request arrives. What is left to the service
-//! is ownership.
+//! Nothing here asks for a role: that is the role table's business, before the request arrives.
+//! What is left to the service is ownership.
 //!
 #![cfg_attr(feature = "axum", doc = "```")]
 #![cfg_attr(not(feature = "axum"), doc = "```ignore")]
 //! use axum::{Router, extract::Path, http::StatusCode, routing::get};
 //! use portcullis_principal::{AssertionVerifier, Principal};
 //!
-//! async fn read(principal: Principal, Path(owner): Path<String>) -> Result<&'static str, StatusCode> {
+//! async fn read(principal: Principal, Path(owner): Path<String>) -> Result<&'static str,
+//! StatusCode> {
 //!     if principal.subject() == owner { Ok("yours") } else { Err(StatusCode::FORBIDDEN) }
 //! }
 //!
@@ -49,4 +51,6 @@ pub use assertion::MAX_LIFETIME_SECONDS;
 pub use extract::{REQUEST_ID_HEADER, Unauthenticated, request_id};
 pub use mint::{Assertion, KeyError, MintError, SigningKey};
 pub use principal::{Principal, PrincipalId};
-pub use verify::{AssertionError, AssertionVerifier, DEFAULT_HEADER, Endpoint, LEEWAY_SECONDS, SetupError};
+pub use verify::{
+    AssertionError, AssertionVerifier, DEFAULT_HEADER, Endpoint, LEEWAY_SECONDS, SetupError,
+};

@@ -11,7 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::assertion::{ALGORITHM, Header, MAX_LIFETIME_SECONDS, MintedClaims, TYPE};
 
-/// The gateway's Ed25519 key. Signing is deterministic (RFC 8032 5.1.6): it needs no randomness, which a sandbox may not have.
+/// The gateway's Ed25519 key. Signing is deterministic (RFC 8032 5.1.6): it needs no randomness,
+/// which a sandbox may not have.
 #[derive(Clone)]
 pub struct SigningKey {
     key: ed25519_dalek::SigningKey,
@@ -59,7 +60,8 @@ impl SigningKey {
         Ok(Self { key, key_id, header: BASE64URL.encode(header) })
     }
 
-    /// The `kid` of its assertions: the thumbprint of the public key (RFC 7638, RFC 8037 appendix A.3).
+    /// The `kid` of its assertions: the thumbprint of the public key (RFC 7638, RFC 8037 appendix
+    /// A.3).
     pub fn key_id(&self) -> &str {
         &self.key_id
     }
@@ -72,10 +74,11 @@ impl SigningKey {
         }] })
     }
 
-    /// A secret for another purpose, told apart by `label`: HMAC-SHA256 of the label under the seed.
+    /// A secret for another purpose, told apart by `label`: HMAC-SHA256 of the label under the
+    /// seed.
     pub fn derive(&self, label: &str) -> [u8; 32] {
-        // HMAC pads a key that is shorter than its block with zeros (RFC 2104 2): said here because the fallible
-        // constructor has no case in which it fails for 32 bytes
+        // HMAC pads a key that is shorter than its block with zeros (RFC 2104 2): said here because
+        // the fallible constructor has no case in which it fails for 32 bytes
         let mut block = [0; 64];
         for (to, from) in block.iter_mut().zip(self.key.to_bytes()) {
             *to = from;
@@ -98,7 +101,8 @@ fn thumbprint(x: &str) -> String {
     BASE64URL.encode(Sha256::digest(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#)))
 }
 
-/// What the gateway says to a service about one request. Times are seconds since 1970 (RFC 7519 2, `NumericDate`).
+/// What the gateway says to a service about one request. Times are seconds since 1970 (RFC 7519 2,
+/// `NumericDate`).
 #[derive(Clone, Copy, Debug)]
 pub struct Assertion<'a> {
     /// The gateway.
@@ -178,7 +182,10 @@ mod tests {
     fn the_key_id_is_the_thumbprint_that_rfc_8037_computes_for_its_key() {
         let key = SigningKey::from_seed_base64url(RFC_8037_SEED).unwrap();
         assert_eq!(key.key_id(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
-        assert_eq!(key.public_jwks()["keys"][0]["x"], "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
+        assert_eq!(
+            key.public_jwks()["keys"][0]["x"],
+            "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+        );
     }
 
     #[test]
@@ -197,13 +204,17 @@ mod tests {
     #[test]
     fn the_key_is_never_shown() {
         let shown = format!("{:?}", SigningKey::from_seed_base64url(RFC_8037_SEED).unwrap());
-        assert_eq!(shown, r#"SigningKey { key_id: "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", .. }"#);
+        assert_eq!(
+            shown,
+            r#"SigningKey { key_id: "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", .. }"#
+        );
     }
 
     #[test]
     fn derived_secrets_are_hmac_sha256_of_the_label_and_differ_by_it() {
         let key = SigningKey::from_seed_base64url(RFC_8037_SEED).unwrap();
-        let mut mac = Hmac::<Sha256>::new_from_slice(&BASE64URL.decode(RFC_8037_SEED).unwrap()).unwrap();
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&BASE64URL.decode(RFC_8037_SEED).unwrap()).unwrap();
         mac.update(b"shared-data");
         assert_eq!(key.derive("shared-data"), <[u8; 32]>::from(mac.finalize().into_bytes()));
         assert_ne!(key.derive("shared-data"), key.derive("another"));

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// The identity that is stored and compared: a subject is unique within its issuer only (OpenID Connect Core 5.7), so it is
-/// always the two together.
+/// The identity that is stored and compared: a subject is unique within its issuer only (OpenID
+/// Connect Core 5.7), so it is always the two together.
 ///
 /// It is a name, not a proof: anybody may write one down. The proof is [`Principal`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,7 +36,8 @@ impl fmt::Display for PrincipalId {
 }
 
 /// The authenticated caller of this very request. It comes only out of
-/// [`AssertionVerifier::verify`](crate::AssertionVerifier::verify), so whoever holds one has verified it.
+/// [`AssertionVerifier::verify`](crate::AssertionVerifier::verify), so whoever holds one has
+/// verified it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
     id: PrincipalId,

@@ -1,7 +1,9 @@
-//! Does a row of the role table stand for a route of the service? Parameter names are each side's own affair.
+//! Does a row of the role table stand for a route of the service? Parameter names are each side's
+//! own affair.
 
-/// Whether the gateway's `row` covers the service's `route`: both are path templates (`/orders/{order_id}`). They must be
-/// equal once the parameters' names are erased; a row that ends in `{*rest}` covers every route below its prefix.
+/// Whether the gateway's `row` covers the service's `route`: both are path templates
+/// (`/orders/{order_id}`). They must be equal once the parameters' names are erased; a row that
+/// ends in `{*rest}` covers every route below its prefix.
 pub(crate) fn covers(row: &str, route: &str) -> bool {
     let (row, route) = (erase_names(row), erase_names(route));
     match row.strip_suffix("{*}") {
@@ -10,7 +12,8 @@ pub(crate) fn covers(row: &str, route: &str) -> bool {
     }
 }
 
-/// `/orders/{order_id}/{*rest}` becomes `/orders/{}/{*}`; escaped braces (`{{`, `}}`) stay as they are.
+/// `/orders/{order_id}/{*rest}` becomes `/orders/{}/{*}`; escaped braces (`{{`, `}}`) stay as they
+/// are.
 fn erase_names(template: &str) -> String {
     let mut erased = String::with_capacity(template.len());
     let mut chars = template.chars().peekable();

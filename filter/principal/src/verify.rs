@@ -47,7 +47,8 @@ struct KeyFile {
 struct Stamp {
     written: SystemTime,
     length: u64,
-    /// Which file, and when anything about it changed: clocks of file systems are coarse, and a time of writing can be set.
+    /// Which file, and when anything about it changed: clocks of file systems are coarse, and a
+    /// time of writing can be set.
     #[cfg(unix)]
     inode: (u64, i64, i64),
 }
@@ -71,7 +72,8 @@ pub enum SetupError {
     Name(&'static str),
 }
 
-/// Why an assertion is no principal. For the log: a client learns only that there was none, or a bad one.
+/// Why an assertion is no principal. For the log: a client learns only that there was none, or a
+/// bad one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AssertionError {
     /// There is none.
@@ -80,7 +82,8 @@ pub enum AssertionError {
     /// Two parties could each read another one.
     #[error("more than one assertion was sent")]
     Several,
-    /// Not a compact JWS, or its JSON is not what an assertion's is: a member missing, twice, or of another type.
+    /// Not a compact JWS, or its JSON is not what an assertion's is: a member missing, twice, or of
+    /// another type.
     #[error("the assertion is malformed")]
     Malformed,
     /// Header `typ`.
@@ -128,7 +131,8 @@ pub struct Endpoint<'a> {
 }
 
 impl AssertionVerifier {
-    /// Verifies with the keys of this JWKS. `issuer` is the gateway, `audience` this service; both are compared exactly.
+    /// Verifies with the keys of this JWKS. `issuer` is the gateway, `audience` this service; both
+    /// are compared exactly.
     ///
     /// # Errors
     /// If the JWKS has no usable key, or a name is empty.
@@ -136,8 +140,9 @@ impl AssertionVerifier {
         Self::new(Keys::Inline(PublicKeys::parse(jwks)?), issuer, audience)
     }
 
-    /// Verifies with the keys of this file, which is read again when it changes: keys rotate without a restart. A file
-    /// that cannot be used any more is logged, and the last good keys stay.
+    /// Verifies with the keys of this file, which is read again when it changes: keys rotate
+    /// without a restart. A file that cannot be used any more is logged, and the last good keys
+    /// stay.
     ///
     /// # Errors
     /// If the file cannot be read or used now, or a name is empty.
@@ -148,7 +153,9 @@ impl AssertionVerifier {
 
     fn new(keys: Keys, issuer: &str, audience: &str) -> Result<Self, SetupError> {
         for (what, name) in [("gateway's issuer", issuer), ("service's audience", audience)] {
-            if name.is_empty() || !name.chars().all(|c| c.is_ascii_graphic() && c != '"' && c != '\\') {
+            if name.is_empty()
+                || !name.chars().all(|c| c.is_ascii_graphic() && c != '"' && c != '\\')
+            {
                 return Err(SetupError::Name(what));
             }
         }
@@ -160,7 +167,8 @@ impl AssertionVerifier {
         })
     }
 
-    /// Looks for the assertion in another header than [`DEFAULT_HEADER`], as the policy's `identity.assertion.header` says.
+    /// Looks for the assertion in another header than [`DEFAULT_HEADER`], as the policy's
+    /// `identity.assertion.header` says.
     #[must_use]
     pub fn with_header(self, name: &str) -> Self {
         Self { header: name.to_ascii_lowercase().into(), ..self }
@@ -179,7 +187,8 @@ impl AssertionVerifier {
     /// The principal of a request to `endpoint`, `now` being seconds since 1970.
     ///
     /// # Errors
-    /// If the assertion is not the gateway's, not for this service and endpoint, or not for this time.
+    /// If the assertion is not the gateway's, not for this service and endpoint, or not for this
+    /// time.
     pub fn verify(
         &self,
         assertion: &str,
@@ -211,10 +220,15 @@ impl AssertionVerifier {
         if claims.sub.is_empty() || claims.sub_iss.is_empty() {
             return Err(AssertionError::Malformed);
         }
-        Ok(Principal::verified(PrincipalId::new(claims.sub_iss, claims.sub), claims.roles, claims.sub_jti))
+        Ok(Principal::verified(
+            PrincipalId::new(claims.sub_iss, claims.sub),
+            claims.roles,
+            claims.sub_jti,
+        ))
     }
 
-    /// The claims of an assertion that one of the gateway's keys signed. They are not looked at before.
+    /// The claims of an assertion that one of the gateway's keys signed. They are not looked at
+    /// before.
     fn authentic(&self, assertion: &str) -> Result<Claims, AssertionError> {
         let (signed, signature) = assertion.rsplit_once('.').ok_or(AssertionError::Malformed)?;
         let (header, claims) = signed.split_once('.').ok_or(AssertionError::Malformed)?;
@@ -228,11 +242,12 @@ impl AssertionVerifier {
         if header.alg != ALGORITHM {
             return Err(AssertionError::WrongAlgorithm);
         }
-        let signature =
-            Signature::from_slice(&decode(signature)?).map_err(|_| AssertionError::SignatureInvalid)?;
+        let signature = Signature::from_slice(&decode(signature)?)
+            .map_err(|_| AssertionError::SignatureInvalid)?;
         self.with_keys(|keys| {
             let key = keys.get(header.kid).ok_or(AssertionError::KeyUnknown)?;
-            key.verify_strict(signed.as_bytes(), &signature).map_err(|_| AssertionError::SignatureInvalid)
+            key.verify_strict(signed.as_bytes(), &signature)
+                .map_err(|_| AssertionError::SignatureInvalid)
         })?;
         strict(&decode(claims)?).map_err(|_| AssertionError::Malformed)
     }
@@ -258,7 +273,9 @@ fn current(path: &Path, read: &RwLock<KeyFile>) -> Arc<PublicKeys> {
     match KeyFile::read(path) {
         Ok(new) => *last = new,
         Err(error) => {
-            log::warn!("the gateway's JWKS has changed and cannot be used, the last keys stay: {error}");
+            log::warn!(
+                "the gateway's JWKS has changed and cannot be used, the last keys stay: {error}"
+            );
             last.stamp = now;
         }
     }

@@ -1,4 +1,5 @@
-//! The rules of the assertion, one test each: what the gateway's side mints, the service's side judges.
+//! The rules of the assertion, one test each: what the gateway's side mints, the service's side
+//! judges.
 
 use std::fs;
 
@@ -6,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use ed25519_dalek::Signer as _;
 use portcullis_principal::{
-    Assertion, AssertionError, AssertionVerifier, Endpoint, LEEWAY_SECONDS, MAX_LIFETIME_SECONDS, Principal,
-    PrincipalId, SetupError, SigningKey,
+    Assertion, AssertionError, AssertionVerifier, Endpoint, LEEWAY_SECONDS, MAX_LIFETIME_SECONDS,
+    Principal, PrincipalId, SetupError, SigningKey,
 };
 use serde_json::{Value, json};
 
@@ -35,7 +36,8 @@ fn good() -> Assertion<'static> {
 }
 
 fn verifier() -> AssertionVerifier {
-    AssertionVerifier::from_jwks(&key(SEED).public_jwks().to_string(), "portcullis", "shop").unwrap()
+    AssertionVerifier::from_jwks(&key(SEED).public_jwks().to_string(), "portcullis", "shop")
+        .unwrap()
 }
 
 fn judge(assertion: &Assertion<'_>, now: u64) -> Result<Principal, AssertionError> {
@@ -67,7 +69,8 @@ fn verify(assertion: &str) -> Result<Principal, AssertionError> {
 #[test]
 fn what_the_gateway_minted_is_the_principal() {
     let roles = ["customer".to_owned(), "a, b".to_owned()];
-    let principal = judge(&Assertion { roles: &roles, token_id: Some("t-1"), ..good() }, NOW).unwrap();
+    let principal =
+        judge(&Assertion { roles: &roles, token_id: Some("t-1"), ..good() }, NOW).unwrap();
     assert_eq!(principal.id(), &PrincipalId::new("https://idp.example", "alice"));
     assert_eq!(principal.roles(), roles);
     assert_eq!(principal.token_id(), Some("t-1"));
@@ -137,7 +140,11 @@ fn a_jwt_of_another_type_algorithm_or_header_is_refused_though_it_is_signed() {
     ] {
         let mut header = header();
         header[name] = value;
-        assert_eq!(verify(&sign(&header.to_string(), &claims().to_string())), Err(expected), "{header}");
+        assert_eq!(
+            verify(&sign(&header.to_string(), &claims().to_string())),
+            Err(expected),
+            "{header}"
+        );
     }
 }
 
@@ -188,9 +195,16 @@ fn a_member_that_comes_twice_is_refused_wherever_it_stands() {
         (header.clone(), twice(&claims, r#""sub":"mallory""#)),
         (header.clone(), twice(&twice(&claims, r#""new":1"#), r#""new":2"#)),
     ] {
-        assert_eq!(verify(&sign(&header, &claims)), Err(AssertionError::Malformed), "{header} {claims}");
+        assert_eq!(
+            verify(&sign(&header, &claims)),
+            Err(AssertionError::Malformed),
+            "{header} {claims}"
+        );
     }
-    assert!(verify(&sign(&header, &twice(&claims, r#""new":1"#))).is_ok(), "a newer gateway may say more");
+    assert!(
+        verify(&sign(&header, &twice(&claims, r#""new":1"#))).is_ok(),
+        "a newer gateway may say more"
+    );
 }
 
 /// RFC 7519 7.2.
@@ -215,7 +229,10 @@ fn claims_in_the_form_of_an_array_are_refused() {
         "GET",
         "/orders/{id}"
     ]);
-    assert_eq!(verify(&sign(&header().to_string(), &array.to_string())), Err(AssertionError::Malformed));
+    assert_eq!(
+        verify(&sign(&header().to_string(), &array.to_string())),
+        Err(AssertionError::Malformed)
+    );
 }
 
 #[test]
@@ -252,13 +269,15 @@ fn what_was_changed_cut_or_signed_by_another_is_refused() {
 fn keys_rotate_by_their_id_when_the_file_changes_and_a_bad_file_leaves_the_last_keys() {
     let (old, new) = (key([1; 32]), key([2; 32]));
     let keys = |keys: &[&SigningKey]| {
-        let keys: Vec<Value> = keys.iter().map(|key| key.public_jwks()["keys"][0].clone()).collect();
+        let keys: Vec<Value> =
+            keys.iter().map(|key| key.public_jwks()["keys"][0].clone()).collect();
         json!({ "keys": keys }).to_string()
     };
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), keys(&[&old])).unwrap();
     let verifier = AssertionVerifier::from_jwks_file(file.path(), "portcullis", "shop").unwrap();
-    let accepts = |key: &SigningKey| verifier.verify(&good().mint(key).unwrap(), READ_ORDER, NOW).is_ok();
+    let accepts =
+        |key: &SigningKey| verifier.verify(&good().mint(key).unwrap(), READ_ORDER, NOW).is_ok();
     assert_eq!((accepts(&old), accepts(&new)), (true, false));
 
     fs::write(file.path(), keys(&[&old, &new])).unwrap();
@@ -282,12 +301,18 @@ fn a_file_that_took_the_others_place_is_read_though_it_looks_alike() {
     let [used, next] = ["keys.json", "next.json"].map(|name| folder.path().join(name));
     fs::write(&used, old.public_jwks().to_string()).unwrap();
     let verifier = AssertionVerifier::from_jwks_file(&used, "portcullis", "shop").unwrap();
-    let accepts = |key: &SigningKey| verifier.verify(&good().mint(key).unwrap(), READ_ORDER, NOW).is_ok();
+    let accepts =
+        |key: &SigningKey| verifier.verify(&good().mint(key).unwrap(), READ_ORDER, NOW).is_ok();
     assert_eq!((accepts(&old), accepts(&new)), (true, false));
 
     fs::write(&next, new.public_jwks().to_string()).unwrap();
     let before = fs::metadata(&used).unwrap();
-    fs::File::options().append(true).open(&next).unwrap().set_modified(before.modified().unwrap()).unwrap();
+    fs::File::options()
+        .append(true)
+        .open(&next)
+        .unwrap()
+        .set_modified(before.modified().unwrap())
+        .unwrap();
     assert_eq!(fs::metadata(&next).unwrap().len(), before.len());
     fs::rename(&next, &used).unwrap();
     assert_eq!((accepts(&old), accepts(&new)), (false, true));
@@ -302,7 +327,10 @@ fn a_verifier_that_would_accept_nothing_or_anything_is_not_made() {
         (&*jwks, "portcullis", ""),
         (&*jwks, "p", "a\"b"),
     ] {
-        assert!(AssertionVerifier::from_jwks(jwks, issuer, audience).is_err(), "{issuer} {audience}");
+        assert!(
+            AssertionVerifier::from_jwks(jwks, issuer, audience).is_err(),
+            "{issuer} {audience}"
+        );
     }
     let missing = AssertionVerifier::from_jwks_file("/no/such/file".as_ref(), "portcullis", "shop");
     assert!(matches!(missing, Err(SetupError::Unreadable { .. })));

@@ -19,10 +19,12 @@ fn key() -> SigningKey {
 
 fn app() -> Router {
     let verifier =
-        AssertionVerifier::from_jwks(&key().public_jwks().to_string(), "portcullis", "shop").unwrap();
+        AssertionVerifier::from_jwks(&key().public_jwks().to_string(), "portcullis", "shop")
+            .unwrap();
     let who = async |principal: Principal| principal.subject().to_owned();
-    let anybody =
-        async |principal: Option<Principal>| principal.map_or("nobody".into(), |p| p.subject().to_owned());
+    let anybody = async |principal: Option<Principal>| {
+        principal.map_or("nobody".into(), |p| p.subject().to_owned())
+    };
     Router::new()
         .route("/orders/{id}", get(who))
         .route("/products", get(anybody))
@@ -79,7 +81,10 @@ async fn the_gateways_assertion_is_the_principal_of_its_own_endpoint_and_method_
     let head = assertion("HEAD", "/orders/{order_id}");
     assert_eq!(send("HEAD", "/orders/1", &[("x-auth-principal", &head)]).await.0, StatusCode::OK);
     let nested = assertion("GET", "/v2/orders/{order_id}");
-    assert_eq!(send("GET", "/v2/orders/1", &[("x-auth-principal", &nested)]).await.0, StatusCode::OK);
+    assert_eq!(
+        send("GET", "/v2/orders/1", &[("x-auth-principal", &nested)]).await.0,
+        StatusCode::OK
+    );
 }
 
 #[tokio::test]
@@ -113,17 +118,27 @@ async fn a_refusal_carries_the_request_id_if_it_is_well_formed_and_no_other_text
     for id in ["0af76519-16cd-43dd-8448-eb211c80319c", "Root=1-a_B.9", &"x".repeat(128)] {
         assert_eq!(refused(&[id]).await["request_id"], id);
     }
-    for ids in
-        [&[""][..], &["a b"], &["<b>"], &["a\"b"], &["a,b"], &["\u{e4}"], &["a", "a"], &[&"x".repeat(129)]]
-    {
+    for ids in [
+        &[""][..],
+        &["a b"],
+        &["<b>"],
+        &["a\"b"],
+        &["a,b"],
+        &["\u{e4}"],
+        &["a", "a"],
+        &[&"x".repeat(129)],
+    ] {
         assert!(refused(ids).await.get("request_id").is_none(), "{ids:?}");
     }
 }
 
 #[tokio::test]
 async fn forged_plain_headers_mean_nothing() {
-    let forged =
-        [("x-auth-subject", "alice"), ("x-auth-roles", "admin"), ("x-auth-issuer", "https://idp.example")];
+    let forged = [
+        ("x-auth-subject", "alice"),
+        ("x-auth-roles", "admin"),
+        ("x-auth-issuer", "https://idp.example"),
+    ];
     assert_eq!(send("GET", "/orders/1", &forged).await.3, Some(AssertionError::Missing));
     let (status, _, body, _) = send("GET", "/products", &forged).await;
     assert_eq!((status, &*body), (StatusCode::OK, "nobody"));
@@ -139,10 +154,13 @@ async fn two_assertions_are_refused_even_if_both_are_good() {
 #[tokio::test]
 async fn a_public_handler_serves_nobody_and_refuses_a_bad_assertion() {
     let read = assertion("GET", "/products");
-    for (sent, expected) in
-        [(None, Ok("nobody")), (Some(&*read), Ok("alice")), (Some("a.b.c"), Err(AssertionError::Malformed))]
-    {
-        let headers: Vec<_> = sent.map(|assertion| ("x-auth-principal", assertion)).into_iter().collect();
+    for (sent, expected) in [
+        (None, Ok("nobody")),
+        (Some(&*read), Ok("alice")),
+        (Some("a.b.c"), Err(AssertionError::Malformed)),
+    ] {
+        let headers: Vec<_> =
+            sent.map(|assertion| ("x-auth-principal", assertion)).into_iter().collect();
         let (status, _, body, error) = send("GET", "/products", &headers).await;
         match expected {
             Ok(who) => assert_eq!((status, &*body), (StatusCode::OK, who)),
@@ -165,13 +183,21 @@ async fn what_the_gateway_did_not_decide_is_nobodys_and_no_assertion_of_another_
         let (status, _, body, error) = send("GET", path, &plain).await;
         match expected {
             Ok(who) => assert_eq!((status, &*body), (StatusCode::OK, who)),
-            Err(why) => assert_eq!((status, error), (StatusCode::UNAUTHORIZED, Some(why)), "{path}"),
+            Err(why) => {
+                assert_eq!((status, error), (StatusCode::UNAUTHORIZED, Some(why)), "{path}")
+            }
         }
     }
-    // every assertion is bound to a row, and a row of what is left covers no route beside its prefix
+    // every assertion is bound to a row, and a row of what is left covers no route beside its
+    // prefix
     for row in ["/v2/{*rest}", "/orders/{id}/{*rest}", "/products/{id}", "/v2/orders/export"] {
         let assertion = assertion("GET", row);
-        let (status, _, _, error) = send("GET", "/orders/1", &[("x-auth-principal", &assertion)]).await;
-        assert_eq!((status, error), (StatusCode::UNAUTHORIZED, Some(AssertionError::WrongRow)), "{row}");
+        let (status, _, _, error) =
+            send("GET", "/orders/1", &[("x-auth-principal", &assertion)]).await;
+        assert_eq!(
+            (status, error),
+            (StatusCode::UNAUTHORIZED, Some(AssertionError::WrongRow)),
+            "{row}"
+        );
     }
 }

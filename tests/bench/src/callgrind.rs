@@ -1,6 +1,6 @@
-//! Instructions of a process, and what of them and of its data misses the processor's first caches, counted by valgrind's callgrind:
-//! what the sandbox runs is counted too, since V8 makes machine code of it. Counts hardly depend on what else the machine does;
-//! they are no times.
+//! Instructions of a process, and what of them and of its data misses the processor's first caches,
+//! counted by valgrind's callgrind: what the sandbox runs is counted too, since V8 makes machine
+//! code of it. Counts hardly depend on what else the machine does; they are no times.
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,8 +11,8 @@ use harness::tools::valgrind;
 /// What the dumps are called; valgrind appends their numbers.
 const DUMPS: &str = "callgrind.out";
 
-/// What a program is run under so that a [`Counter`] can count, with dumps in `folder`: it begins without counting, which is
-/// faster.
+/// What a program is run under so that a [`Counter`] can count, with dumps in `folder`: it begins
+/// without counting, which is faster.
 pub(crate) fn under(folder: &Path) -> Result<Vec<String>> {
     let program = valgrind()?.display().to_string();
     let dumps = format!("--callgrind-out-file={}", folder.join(DUMPS).display());
@@ -63,7 +63,8 @@ impl Counter {
         self.dumps += 1;
         let dump = self.last();
         let text = fs::read(&dump).with_context(|| format!("read {}", dump.display()))?;
-        totals(&String::from_utf8_lossy(&text)).with_context(|| format!("{}: no totals", dump.display()))
+        totals(&String::from_utf8_lossy(&text))
+            .with_context(|| format!("{}: no totals", dump.display()))
     }
 
     /// Keeps the last dump under this name, for `callgrind_annotate`.
@@ -93,7 +94,9 @@ impl Counter {
 
 /// The sums over all functions.
 fn totals(dump: &str) -> Option<Count> {
-    let line = |name| dump.lines().find_map(|line| line.strip_prefix(name)).map(str::split_ascii_whitespace);
+    let line = |name| {
+        dump.lines().find_map(|line| line.strip_prefix(name)).map(str::split_ascii_whitespace)
+    };
     let totals: Vec<(&str, u64)> =
         line("events: ")?.zip(line("totals: ")?.map_while(|count| count.parse().ok())).collect();
     let sum = |names: &[&str]| -> Option<u64> {
@@ -109,7 +112,8 @@ mod tests {
 
     #[test]
     fn what_was_counted_are_the_totals_of_the_dump() {
-        let dump = "events: Ir Dr Dw I1mr D1mr D1mw\nfn=(1) main\n4 7 1\n\ntotals: 1234 5 6 70 8 9\n";
+        let dump =
+            "events: Ir Dr Dw I1mr D1mr D1mw\nfn=(1) main\n4 7 1\n\ntotals: 1234 5 6 70 8 9\n";
         assert_eq!(totals(dump), Some(Count { instructions: 1234, misses: 87 }));
         assert_eq!(totals("events: Ir\ntotals: 1234\n"), None);
         assert_eq!(totals("events: Ir I1mr\n"), None);

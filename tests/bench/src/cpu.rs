@@ -1,5 +1,5 @@
-//! CPU time of a process, as the kernel accounts for it: user and system time of all its threads, ended ones too, in
-//! nanoseconds. `/proc/PID/stat` shows the same account in ticks of 10 ms.
+//! CPU time of a process, as the kernel accounts for it: user and system time of all its threads,
+//! ended ones too, in nanoseconds. `/proc/PID/stat` shows the same account in ticks of 10 ms.
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -14,7 +14,10 @@ impl Account {
     /// Of the process `pid`.
     pub(crate) fn of(pid: u32) -> Result<Self> {
         let pid = Pid::from_raw(i32::try_from(pid)?);
-        Ok(Self(clock_getcpuclockid(pid).with_context(|| format!("find the CPU clock of process {pid}"))?))
+        Ok(Self(
+            clock_getcpuclockid(pid)
+                .with_context(|| format!("find the CPU clock of process {pid}"))?,
+        ))
     }
 
     /// CPU time since the process began.
@@ -44,6 +47,9 @@ mod tests {
         let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
         let tick = Duration::from_millis(10);
         let told = Duration::from_millis(ticks * 10);
-        assert!(told + 2 * tick > before && told < after + 2 * tick, "{before:?} {told:?} {after:?}");
+        assert!(
+            told + 2 * tick > before && told < after + 2 * tick,
+            "{before:?} {told:?} {after:?}"
+        );
     }
 }

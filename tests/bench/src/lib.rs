@@ -1,5 +1,6 @@
-//! What Portcullis costs: real Envoy processes side by side, one bare, one with Envoy's own filters, one with Portcullis, that
-//! get the same requests in the same rounds; CPU time by the kernel's account, one figure above the other.
+//! What Portcullis costs: real Envoy processes side by side, one bare, one with Envoy's own
+//! filters, one with Portcullis, that get the same requests in the same rounds; CPU time by the
+//! kernel's account, one figure above the other.
 //!
 //! | module | what it does |
 //! |---|---|
@@ -17,13 +18,15 @@
 //!
 //! # To find what costs: count
 //!
-//! Between two equal modules the times of a shared machine differ by 10 us and more; instructions hardly differ. `cargo xtask
-//! bench --only counts` runs one Envoy after the other under callgrind, which counts V8's code too, and leaves in
-//! `target/bench/counts` what `callgrind_annotate` shows, a file for each kind of request and variant. There a function of the
-//! sandbox has an address and no name: they call each other through a table of eight bytes for each, in the order of the
-//! module, which has its names if it is linked with `strip = false`. What is not as in life: the cryptography, whose best
-//! instructions valgrind does not know, and the allocator; and one connection, which leaves the caches as no other requests do.
-//! Only counts that differ between two modules, and times of the same sign over several restarts of both, are a gain.
+//! Between two equal modules the times of a shared machine differ by 10 us and more; instructions
+//! hardly differ. `cargo xtask bench --only counts` runs one Envoy after the other under callgrind,
+//! which counts V8's code too, and leaves in `target/bench/counts` what `callgrind_annotate` shows,
+//! a file for each kind of request and variant. There a function of the sandbox has an address and
+//! no name: they call each other through a table of eight bytes for each, in the order of the
+//! module, which has its names if it is linked with `strip = false`. What is not as in life: the
+//! cryptography, whose best instructions valgrind does not know, and the allocator; and one
+//! connection, which leaves the caches as no other requests do. Only counts that differ between two
+//! modules, and times of the same sign over several restarts of both, are a gain.
 #![allow(clippy::cast_precision_loss, reason = "counts and times are far below 2^52")]
 
 mod callgrind;
@@ -68,7 +71,8 @@ pub fn run(plan: Plan, instead: Option<&Path>) -> Result<Report> {
     runtime.block_on(measure(plan, instead))
 }
 
-/// Connections to all gateways stay open, so the soft limit of open files is too low on many machines.
+/// Connections to all gateways stay open, so the soft limit of open files is too low on many
+/// machines.
 fn many_connections() -> Result<()> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).context("raise the limit of open files")
@@ -77,7 +81,8 @@ fn many_connections() -> Result<()> {
 async fn measure(plan: Plan, instead: Option<&Path>) -> Result<Report> {
     let about = About::now(&harness::tools::envoy()?);
     let random = StdRng::seed_from_u64(plan.seed);
-    let mut ground = Ground { plan, modules: Modules::take(instead)?, upstream: Upstream::start()?, random };
+    let mut ground =
+        Ground { plan, modules: Modules::take(instead)?, upstream: Upstream::start()?, random };
     let ground = &mut ground;
     let mut experiments = Vec::new();
     for workers in ground.plan.workers.clone() {
@@ -99,12 +104,21 @@ async fn measure(plan: Plan, instead: Option<&Path>) -> Result<Report> {
     } else {
         None
     };
-    let counts =
-        if wanted(Part::Counts) { experiment::counts(ground).await.context("counts")? } else { Vec::new() };
-    let memory =
-        if wanted(Part::Memory) { experiment::memory(ground).await.context("memory")? } else { Vec::new() };
-    let starts =
-        if wanted(Part::Start) { experiment::starts(ground).await.context("starts")? } else { Vec::new() };
+    let counts = if wanted(Part::Counts) {
+        experiment::counts(ground).await.context("counts")?
+    } else {
+        Vec::new()
+    };
+    let memory = if wanted(Part::Memory) {
+        experiment::memory(ground).await.context("memory")?
+    } else {
+        Vec::new()
+    };
+    let starts = if wanted(Part::Start) {
+        experiment::starts(ground).await.context("starts")?
+    } else {
+        Vec::new()
+    };
     let fetches = if wanted(Part::Fetches) {
         experiment::fetches(ground).await.context("fetches")?
     } else {

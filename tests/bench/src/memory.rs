@@ -6,8 +6,8 @@ use anyhow::{Context as _, Result};
 /// V8 keeps at least so much address space behind a linear memory, so that no access can leave it.
 const GUARD: u64 = 1 << 30;
 
-/// The linear memories in a process, in bytes: what `memory.size` says inside of each VM. V8 maps each one readable and
-/// writable at the start of a reservation whose rest is out of bounds.
+/// The linear memories in a process, in bytes: what `memory.size` says inside of each VM. V8 maps
+/// each one readable and writable at the start of a reservation whose rest is out of bounds.
 pub(crate) fn linear_memories(pid: u32) -> Result<Vec<u64>> {
     let path = format!("/proc/{pid}/maps");
     Ok(guarded(&fs::read_to_string(&path).with_context(|| format!("read {path}"))?))
@@ -46,7 +46,8 @@ impl Region {
 pub(crate) fn resident(pid: u32) -> Result<u64> {
     let path = format!("/proc/{pid}/status");
     let status = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
-    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+    let kib =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
     Ok(kib.context("a process without VmRSS")?.trim().parse::<u64>()? * 1024)
 }
 

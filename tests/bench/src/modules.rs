@@ -16,7 +16,8 @@ pub(crate) struct Modules {
 }
 
 impl Modules {
-    /// Portcullis as it was built to ship, or the file `instead` of it, and the minimal filter, built now.
+    /// Portcullis as it was built to ship, or the file `instead` of it, and the minimal filter,
+    /// built now.
     pub(crate) fn take(instead: Option<&Path>) -> Result<Self> {
         let portcullis = match instead {
             Some(file) => file.to_owned(),

@@ -59,7 +59,8 @@ impl Part {
 pub struct Schedule {
     /// Rounds: in each, every variant has one turn, in a new random order.
     pub rounds: usize,
-    /// Requests to each gateway before the first round: caches fill, and the VM's compiler has done its work.
+    /// Requests to each gateway before the first round: caches fill, and the VM's compiler has done
+    /// its work.
     pub warm_up: usize,
     /// Counted requests of one round, as fast as they are answered: for the CPU time.
     pub requests: usize,
@@ -67,11 +68,11 @@ pub struct Schedule {
     pub paced: usize,
 }
 
-/// A round is cut into turns of about so many counted requests, so that what comes and goes on the machine meets all gateways of
-/// a round: with turns of a thousand the rounds spread twice as far.
+/// A round is cut into turns of about so many counted requests, so that what comes and goes on the
+/// machine meets all gateways of a round: with turns of a thousand the rounds spread twice as far.
 const TURN: usize = 200;
-/// So many requests begin a turn and are not counted: they find the processor's caches after another gateway has used them, as a
-/// busy one's requests never do.
+/// So many requests begin a turn and are not counted: they find the processor's caches after
+/// another gateway has used them, as a busy one's requests never do.
 const LEAD: usize = 40;
 
 impl Schedule {
@@ -90,7 +91,8 @@ impl Schedule {
         self.requests.div_ceil(TURN)
     }
 
-    /// The turns of a round: from where in the round on requests are sent, from where on they are counted, and until where.
+    /// The turns of a round: from where in the round on requests are sent, from where on they are
+    /// counted, and until where.
     pub(crate) fn each_turn(&self) -> impl Iterator<Item = [usize; 3]> {
         let (turns, requests) = (self.turns(), self.requests);
         (0..turns).map(move |turn| {
@@ -115,15 +117,16 @@ impl Schedule {
 pub struct Plan {
     /// The parts.
     pub parts: BTreeSet<Part>,
-    /// Numbers of Envoy's workers that the cost table is measured with; everything else is measured with one.
+    /// Numbers of Envoy's workers that the cost table is measured with; everything else is measured
+    /// with one.
     pub workers: Vec<u32>,
-    /// Number of times each gateway of the cost table, and of the sweeps over rows and providers, is
-    /// started; each start measures its share of the rounds.
+    /// Number of times each gateway of the cost table, and of the sweeps over rows and providers,
+    /// is started; each start measures its share of the rounds.
     pub restarts: usize,
     /// Where each token is used once.
     pub cold: Schedule,
-    /// Likewise, for good tokens of the algorithms whose cost a figure is set for, with latencies: more rounds, since the bound is
-    /// near.
+    /// Likewise, for good tokens of the algorithms whose cost a figure is set for, with latencies:
+    /// more rounds, since the bound is near.
     pub cold_judged: Schedule,
     /// Where tokens are used over and over, or none is needed.
     pub hot: Schedule,
@@ -195,7 +198,8 @@ impl Plan {
         }
     }
 
-    /// Under five minutes: one worker, fewer requests, the ends of each scale, and nothing counted, which is slow.
+    /// Under five minutes: one worker, fewer requests, the ends of each scale, and nothing counted,
+    /// which is slow.
     pub fn quick() -> Self {
         let mut parts = Self::full().parts;
         parts.remove(&Part::Counts);
@@ -216,7 +220,8 @@ impl Plan {
         }
     }
 
-    /// One round with few requests: shows that everything is answered and every figure is produced, and measures nothing.
+    /// One round with few requests: shows that everything is answered and every figure is produced,
+    /// and measures nothing.
     pub fn smoke() -> Self {
         let schedule = Schedule { rounds: 1, warm_up: 20, requests: 100, paced: 20 };
         Self {

@@ -1,5 +1,5 @@
-//! Progress on the terminal while a part runs; where there is no terminal, a line when it begins, at each tenth of it, and when it
-//! ends.
+//! Progress on the terminal while a part runs; where there is no terminal, a line when it begins,
+//! at each tenth of it, and when it ends.
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};

@@ -1,5 +1,5 @@
-//! Interleaved rounds: in each, every gateway of an experiment has one turn, in a new random order, so that whatever else the
-//! machine does meets all of them alike.
+//! Interleaved rounds: in each, every gateway of an experiment has one turn, in a new random order,
+//! so that whatever else the machine does meets all of them alike.
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::Range;
@@ -25,14 +25,21 @@ pub(crate) struct Cell {
     pub(crate) calls: Arc<[Call]>,
     /// The cell that this one's cost is above, by its place: itself, for a bare proxy.
     pub(crate) base: usize,
-    /// It gets one of so many of the schedule's requests: what takes milliseconds needs fewer to be measured.
+    /// It gets one of so many of the schedule's requests: what takes milliseconds needs fewer to be
+    /// measured.
     pub(crate) one_of: usize,
 }
 
 impl Cell {
     /// Without a parameter, above the first cell, with all of the requests.
     pub(crate) fn of(gateway: &Gateway, calls: &Arc<[Call]>) -> Self {
-        Self { server: gateway.server(), parameter: None, calls: Arc::clone(calls), base: 0, one_of: 1 }
+        Self {
+            server: gateway.server(),
+            parameter: None,
+            calls: Arc::clone(calls),
+            base: 0,
+            one_of: 1,
+        }
     }
 
     /// Its share of `calls`.
@@ -142,7 +149,8 @@ pub(crate) fn steps(cells: usize, schedule: Schedule, restarts: usize) -> usize 
     cells * (restarts + schedule.rounds * if schedule.paced > 0 { 2 } else { 1 })
 }
 
-/// Connections to every gateway of an experiment, which stay open: opening and closing them is nobody's request.
+/// Connections to every gateway of an experiment, which stay open: opening and closing them is
+/// nobody's request.
 struct Clients(HashMap<u16, Vec<Connection>>);
 
 impl Clients {
@@ -160,13 +168,16 @@ impl Clients {
         self.0.entry(cell.server.port).or_default()
     }
 
-    /// Sends these of the cell's calls as fast as they are answered, and tells the CPU time that the gateway took.
+    /// Sends these of the cell's calls as fast as they are answered, and tells the CPU time that
+    /// the gateway took.
     async fn send(&mut self, cell: &Cell, calls: Range<usize>) -> Result<Duration> {
         let calls = cell.calls[calls].into();
         let before = cell.server.cpu.read()?;
         load::all(self.of(cell), &calls).await.with_context(|| {
-            let asked: String =
-                calls.first().map(|call| format!("{call:?}").chars().take(200).collect()).unwrap_or_default();
+            let asked: String = calls
+                .first()
+                .map(|call| format!("{call:?}").chars().take(200).collect())
+                .unwrap_or_default();
             format!("{}, {asked}", cell.server.variant.name())
         })?;
         Ok(cell.server.cpu.read()?.saturating_sub(before))
@@ -180,8 +191,11 @@ impl Clients {
 }
 
 fn cell(own: &Measured, base: &Measured) -> CellFigures {
-    let net_us: Vec<f64> = own.cpu_us.iter().zip(&base.cpu_us).map(|(own, base)| own - base).collect();
-    let at = |quantile| Duration::from_nanos(own.latencies.value_at_quantile(quantile)).as_secs_f64() * 1e6;
+    let net_us: Vec<f64> =
+        own.cpu_us.iter().zip(&base.cpu_us).map(|(own, base)| own - base).collect();
+    let at = |quantile| {
+        Duration::from_nanos(own.latencies.value_at_quantile(quantile)).as_secs_f64() * 1e6
+    };
     CellFigures {
         variant: own.variant,
         parameter: own.parameter,

@@ -1,4 +1,5 @@
-//! What a gateway is to enforce, told to every variant alike: whose tokens are good, and who may call what.
+//! What a gateway is to enforce, told to every variant alike: whose tokens are good, and who may
+//! call what.
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -30,7 +31,8 @@ impl Provider {
     /// Its key for `algorithm`, which it was made with.
     pub(crate) fn key(&self, algorithm: Algorithm) -> &Key {
         let mut keys = self.keys.iter();
-        keys.find(|key| key.algorithm == algorithm).expect("a provider is made with the keys that are used")
+        keys.find(|key| key.algorithm == algorithm)
+            .expect("a provider is made with the keys that are used")
     }
 }
 
@@ -54,7 +56,8 @@ impl Row {
 /// Rows of one host, which is a service of its own.
 const ROWS_OF_A_HOST: usize = 100;
 
-/// A role table of `count` rows: resources with the four endpoints of a collection each, a hundred rows a host.
+/// A role table of `count` rows: resources with the four endpoints of a collection each, a hundred
+/// rows a host.
 pub(crate) fn table(count: usize) -> Vec<Row> {
     let row = |number: usize| {
         let (resource, endpoint) = (number / 4, number % 4);

@@ -1,5 +1,6 @@
-//! Steps of an interpreter that the module takes for a request without a good token: the same number on every machine, so a test can
-//! bound it. Envoy's work for the module's calls is not counted, nor is a signature that Envoy verifies.
+//! Steps of an interpreter that the module takes for a request without a good token: the same
+//! number on every machine, so a test can bound it. Envoy's work for the module's calls is not
+//! counted, nor is a signature that Envoy verifies.
 use anyhow::{Context as _, Result};
 use hyper::header::HeaderValue;
 use portcullis_finish::Sandbox;
@@ -25,7 +26,8 @@ impl Counter {
         Ok(Self { world, sandbox })
     }
 
-    /// Each way in which a request can grow, and the steps at three sizes, each twice the one before.
+    /// Each way in which a request can grow, and the steps at three sizes, each twice the one
+    /// before.
     ///
     /// # Errors
     /// The module does not survive one.

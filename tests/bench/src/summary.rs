@@ -1,4 +1,5 @@
-//! What rounds tell together: the median, how far the rounds spread, and how far the median itself is certain.
+//! What rounds tell together: the median, how far the rounds spread, and how far the median itself
+//! is certain.
 use serde::Serialize;
 
 /// The middle of a figure's rounds.
@@ -8,14 +9,16 @@ pub struct Summary {
     pub median: f64,
     /// Median absolute deviation from the median: the spread of single rounds.
     pub mad: f64,
-    /// The least that the true median may be, with at least 95 % (order statistics, no distribution assumed).
+    /// The least that the true median may be, with at least 95 % (order statistics, no distribution
+    /// assumed).
     pub low: f64,
     /// The most that it may be.
     pub high: f64,
 }
 
 impl Summary {
-    /// Of one figure a round. Under six rounds `low` and `high` are the extremes, and cover less than 95 %.
+    /// Of one figure a round. Under six rounds `low` and `high` are the extremes, and cover less
+    /// than 95 %.
     ///
     /// # Panics
     /// There is no round.
@@ -44,11 +47,16 @@ fn sorted_of(mut values: Vec<f64>) -> Vec<f64> {
 
 fn middle(sorted: &[f64]) -> f64 {
     let half = sorted.len() / 2;
-    if sorted.len().is_multiple_of(2) { f64::midpoint(sorted[half - 1], sorted[half]) } else { sorted[half] }
+    if sorted.len().is_multiple_of(2) {
+        f64::midpoint(sorted[half - 1], sorted[half])
+    } else {
+        sorted[half]
+    }
 }
 
-/// How many of `count` sorted rounds may be left out on each side so that what remains holds the true median with 95 %: each
-/// round is above it or below it like a coin, so the chance that it lies further out is a sum of binomial terms.
+/// How many of `count` sorted rounds may be left out on each side so that what remains holds the
+/// true median with 95 %: each round is above it or below it like a coin, so the chance that it
+/// lies further out is a sum of binomial terms.
 fn outside(count: usize) -> usize {
     let mut term = 0.5_f64.powi(i32::try_from(count).unwrap_or(i32::MAX));
     let (mut tail, mut out) = (term, 0);
@@ -70,7 +78,8 @@ mod tests {
     #[test]
     fn the_interval_of_the_median_is_that_of_the_tables() {
         // ranks from the left out, for 95 %: the sign test's critical values
-        for (rounds, left_out) in [(1, 0), (6, 0), (7, 0), (8, 0), (9, 1), (11, 1), (12, 2), (15, 3), (25, 7)]
+        for (rounds, left_out) in
+            [(1, 0), (6, 0), (7, 0), (8, 0), (9, 1), (11, 1), (12, 2), (15, 3), (25, 7)]
         {
             assert_eq!(outside(rounds), left_out, "{rounds} rounds");
         }
@@ -79,7 +88,10 @@ mod tests {
     #[test]
     fn one_wild_round_moves_neither_the_median_nor_its_deviation() {
         let summary = Summary::of(&[10.0, 11.0, 12.0, 9.0, 1000.0, 10.5, 11.5, 10.0, 11.0]);
-        assert!((summary.median - 11.0).abs() < 1e-9 && (summary.mad - 1.0).abs() < 1e-9, "{summary:?}");
+        assert!(
+            (summary.median - 11.0).abs() < 1e-9 && (summary.mad - 1.0).abs() < 1e-9,
+            "{summary:?}"
+        );
         assert!(summary.low >= 10.0 && summary.high <= 12.0, "{summary:?}");
     }
 }

@@ -1,4 +1,5 @@
-//! The figures to reach, and whether a run reaches them. Each is a ratio within one run, round by round.
+//! The figures to reach, and whether a run reaches them. Each is a ratio within one run, round by
+//! round.
 use std::fmt;
 
 use serde::Serialize;
@@ -77,7 +78,9 @@ const COSTS: [Cost; 8] = [
 /// Judges a run.
 pub(crate) fn judge(report: &Report) -> Vec<Verdict> {
     use Variant::Headers;
-    let named = |what: &str, own, other| format!("{what}: {} / {}", Variant::name(own), Variant::name(other));
+    let named = |what: &str, own, other| {
+        format!("{what}: {} / {}", Variant::name(own), Variant::name(other))
+    };
     let cost = |&(name, own, native, at_most): &Cost| {
         ratio(named(name, own, native), at_most, report, (name, own, None), (name, native, None))
     };
@@ -88,7 +91,8 @@ pub(crate) fn judge(report: &Report) -> Vec<Verdict> {
     let sweep = |name: &str, at_most| {
         let parameters = report.parameters(name);
         let (least, most) = (parameters.first().copied(), parameters.last().copied());
-        let count = |end: Option<usize>| end.map_or_else(|| "?".to_owned(), |count| count.to_string());
+        let count =
+            |end: Option<usize>| end.map_or_else(|| "?".to_owned(), |count| count.to_string());
         let figure = format!("{name}: {} / {}, {}", count(most), count(least), Headers.name());
         ratio(figure, at_most, report, (name, Headers, most), (name, Headers, least))
     };
@@ -179,8 +183,9 @@ mod tests {
 
     #[test]
     fn what_spreads_over_the_bound_is_no_conclusion() {
-        let rounds =
-            |values: &[f64]| verdict(String::new(), 1.0, Unit::Ratio, Some(Summary::of(values))).outcome;
+        let rounds = |values: &[f64]| {
+            verdict(String::new(), 1.0, Unit::Ratio, Some(Summary::of(values))).outcome
+        };
         assert_eq!(rounds(&[0.7, 0.8, 0.9, 0.8, 0.8, 0.8, 0.8]), Outcome::Reached);
         assert_eq!(rounds(&[1.2, 1.3, 1.1, 1.2, 1.2, 1.2, 1.2]), Outcome::Missed);
         assert_eq!(rounds(&[0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 1.2]), Outcome::TooWide);

@@ -1,4 +1,5 @@
-//! Every kind of request that is sent without a good token, and the policy that refuses it: what the amplification table measures.
+//! Every kind of request that is sent without a good token, and the policy that refuses it: what
+//! the amplification table measures.
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
@@ -20,7 +21,8 @@ use crate::tokens::{AUDIENCE, Algorithm, Claims, ROLE, Tokens, bearer, now};
 
 /// The largest token that the policy takes, in bytes.
 const TOKEN_BYTES: usize = 16 * 1024;
-/// Key sizes of RSA that are measured, in bits: all that providers use, and the largest that are taken.
+/// Key sizes of RSA that are measured, in bits: all that providers use, and the largest that are
+/// taken.
 const RS_BITS: [usize; 4] = [2048, 3072, 4096, 8192];
 const PS_BITS: [usize; 3] = [2048, 3072, 4096];
 /// Hosts of services that exist for one kind of request.
@@ -52,7 +54,8 @@ pub(crate) struct World {
     large: Vec<PublicKey>,
 }
 
-/// An RSA key that only verifies: a random odd modulus, since a verification takes as long whatever its factors are.
+/// An RSA key that only verifies: a random odd modulus, since a verification takes as long whatever
+/// its factors are.
 struct PublicKey {
     algorithm: &'static str,
     bits: usize,
@@ -95,7 +98,10 @@ impl World {
         Self {
             main: Provider::new(0, &algorithms),
             table: crate::rules::table(10),
-            large: [larger("RS256", &RS_BITS), larger("PS256", &PS_BITS)].into_iter().flatten().collect(),
+            large: [larger("RS256", &RS_BITS), larger("PS256", &PS_BITS)]
+                .into_iter()
+                .flatten()
+                .collect(),
         }
     }
 
@@ -194,7 +200,10 @@ impl World {
     }
 
     fn with_headers(&self, headers: &[(&str, &str)]) -> Call {
-        more(self.call(), headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+        more(
+            self.call(),
+            headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        )
     }
 
     fn headers(&self, kinds: &mut Vec<Kind>) -> Result<()> {
@@ -207,9 +216,21 @@ impl World {
                 self.with_headers(&[("content-type", "application/grpc")]),
             ),
             refused("no token, host of no service", TokenMissing, self.to("nobody.example", "/")?),
-            refused("no token, host of 10,000 labels", TokenMissing, self.with_host(&"a.".repeat(10_000))?),
-            refused("no token, 54 KB in 90 headers", TokenMissing, more(self.call(), sized(90, 585))),
-            refused("no token, 54 KB in 3 headers", TokenMissing, more(self.call(), sized(3, 18_000))),
+            refused(
+                "no token, host of 10,000 labels",
+                TokenMissing,
+                self.with_host(&"a.".repeat(10_000))?,
+            ),
+            refused(
+                "no token, 54 KB in 90 headers",
+                TokenMissing,
+                more(self.call(), sized(90, 585)),
+            ),
+            refused(
+                "no token, 54 KB in 3 headers",
+                TokenMissing,
+                more(self.call(), sized(3, 18_000)),
+            ),
             refused(
                 "10,000 cookie crumbs",
                 Reason::CredentialsAmbiguous,
@@ -223,7 +244,10 @@ impl World {
             refused(
                 "two tokens, behind 10,000 cookie crumbs",
                 Reason::CredentialsAmbiguous,
-                self.with_headers(&[("cookie", &format!("{0}{COOKIE}=a;{COOKIE}=b", "a=1;".repeat(10_000)))]),
+                self.with_headers(&[(
+                    "cookie",
+                    &format!("{0}{COOKIE}=a;{COOKIE}=b", "a=1;".repeat(10_000)),
+                )]),
             ),
         ]);
         Ok(())
@@ -239,11 +263,31 @@ impl World {
         kinds.extend([
             refused("path of 25,000 segments", PathAmbiguous, self.to(OPEN, &"/a".repeat(25_000))?),
             refused("path of 2,000 segments", TokenMissing, self.to(OPEN, &"/a".repeat(2_000))?),
-            refused("path of 2,000 segments below `{*rest}`", TokenMissing, files(&"/a".repeat(2_000))?),
-            refused("path of 1,000 escapes", TokenMissing, files(&format!("/{}", "%20a".repeat(1_000)))?),
-            refused("path of 400 euro signs", TokenMissing, files(&format!("/{}", "%e2%82%ac".repeat(400)))?),
-            refused("path of 800 segments with escapes", TokenMissing, files(&"/%20a".repeat(800))?),
-            refused("query of 50 KB", TokenMissing, files(&format!("/a?{}", "a=%20&".repeat(8_300)))?),
+            refused(
+                "path of 2,000 segments below `{*rest}`",
+                TokenMissing,
+                files(&"/a".repeat(2_000))?,
+            ),
+            refused(
+                "path of 1,000 escapes",
+                TokenMissing,
+                files(&format!("/{}", "%20a".repeat(1_000)))?,
+            ),
+            refused(
+                "path of 400 euro signs",
+                TokenMissing,
+                files(&format!("/{}", "%e2%82%ac".repeat(400)))?,
+            ),
+            refused(
+                "path of 800 segments with escapes",
+                TokenMissing,
+                files(&"/%20a".repeat(800))?,
+            ),
+            refused(
+                "query of 50 KB",
+                TokenMissing,
+                files(&format!("/a?{}", "a=%20&".repeat(8_300)))?,
+            ),
             refused("ambiguous path", PathAmbiguous, files("//a")?),
             refused(
                 "path ambiguous at the end of 4 KB",
@@ -261,7 +305,11 @@ impl World {
         };
         let token = |bytes: usize| self.with_token(&format!("a.b.{}", "c".repeat(bytes - 4)));
         kinds.extend([
-            refused("two credentials", CredentialsAmbiguous, with("Bearer a, Bearer b".to_owned())?),
+            refused(
+                "two credentials",
+                CredentialsAmbiguous,
+                with("Bearer a, Bearer b".to_owned())?,
+            ),
             refused(
                 "Authorization of 25,000 commas",
                 CredentialsAmbiguous,
@@ -278,22 +326,31 @@ impl World {
             refused(
                 "cookie from no listed origin",
                 Reason::OriginNotAllowed,
-                Call { method: Method::POST, ..self.with_headers(&[("cookie", &format!("{COOKIE}=a.b.c"))]) },
+                Call {
+                    method: Method::POST,
+                    ..self.with_headers(&[("cookie", &format!("{COOKIE}=a.b.c"))])
+                },
             ),
         ]);
         Ok(())
     }
 
-    /// A token with an unknown key id, so that no signature is verified, and with further members in its header and payload.
+    /// A token with an unknown key id, so that no signature is verified, and with further members
+    /// in its header and payload.
     fn unknown_key(&self, name: &str, in_header: &str, in_payload: &str) -> Kind {
         let header = format!(r#"{{"alg":"RS256","typ":"JWT","kid":"nobody"{in_header}}}"#);
         let (issuer, expires) = (&self.main.issuer, now() + 3600);
-        let payload =
-            format!(r#"{{"iss":"{issuer}","aud":"{AUDIENCE}","sub":"a","exp":{expires}{in_payload}}}"#);
+        let payload = format!(
+            r#"{{"iss":"{issuer}","aud":"{AUDIENCE}","sub":"a","exp":{expires}{in_payload}}}"#
+        );
         Kind {
             // bounds of what is read may turn it away earlier
             reasons: vec![Reason::KeyUnknown, Reason::HeaderMalformed, Reason::ClaimsMalformed],
-            ..refused(name, Reason::KeyUnknown, self.with_token(&compact(&header, &payload, &[7; 256])))
+            ..refused(
+                name,
+                Reason::KeyUnknown,
+                self.with_token(&compact(&header, &payload, &[7; 256])),
+            )
         }
     }
 
@@ -313,7 +370,8 @@ impl World {
         }
         // the room that three quarters of 16 KiB leave
         let room = (TOKEN_BYTES - 600) / 4 * 3 - 100;
-        let inside = |open: &str, close: &str, depth: usize| open.repeat(depth) + "0" + &close.repeat(depth);
+        let inside =
+            |open: &str, close: &str, depth: usize| open.repeat(depth) + "0" + &close.repeat(depth);
         let deep = |times: usize| vec![inside("[", "]", 14); times].join(",");
         for (name, value) in [
             ("12 KB of text", format!("\"{}\"", "x".repeat(room))),
@@ -347,10 +405,22 @@ impl World {
         };
         kinds.extend([
             refused("no token at all", Reason::TokenMalformed, self.with_token("abc")),
-            refused("header that is no object", Reason::HeaderMalformed, with(json!([]), claims.clone())),
-            refused("payload that is no object", Reason::ClaimsMalformed, with(good.clone(), json!([]))),
+            refused(
+                "header that is no object",
+                Reason::HeaderMalformed,
+                with(json!([]), claims.clone()),
+            ),
+            refused(
+                "payload that is no object",
+                Reason::ClaimsMalformed,
+                with(good.clone(), json!([])),
+            ),
             refused("alg none", Reason::AlgorithmNotAccepted, changed("alg", json!("none"))),
-            refused("typ of another token", Reason::TypeNotAccepted, changed("typ", json!("logout+jwt"))),
+            refused(
+                "typ of another token",
+                Reason::TypeNotAccepted,
+                changed("typ", json!("logout+jwt")),
+            ),
             refused("critical header", Reason::CriticalHeader, changed("crit", json!(["exp"]))),
             refused(
                 "unknown issuer",
@@ -389,7 +459,13 @@ impl World {
         let hour = 3600;
         for (name, reason, issuer, claim, value) in [
             ("expired", Reason::TokenExpired, &self.main.issuer, "exp", json!(now() - hour)),
-            ("not yet valid", Reason::TokenNotYetValid, &self.main.issuer, "nbf", json!(now() + hour)),
+            (
+                "not yet valid",
+                Reason::TokenNotYetValid,
+                &self.main.issuer,
+                "nbf",
+                json!(now() + hour),
+            ),
             (
                 "issued in the future",
                 Reason::TokenIssuedInFuture,
@@ -398,7 +474,13 @@ impl World {
                 json!(now() + hour),
             ),
             ("too old", Reason::TokenTooOld, &issuer("strict"), "iat", json!(now() - 2 * hour)),
-            ("for another audience", Reason::AudienceMismatch, &self.main.issuer, "aud", json!("other")),
+            (
+                "for another audience",
+                Reason::AudienceMismatch,
+                &self.main.issuer,
+                "aud",
+                json!("other"),
+            ),
             ("without a subject", Reason::SubjectInvalid, &self.main.issuer, "sub", json!("")),
             ("of another kind", Reason::ClaimMismatch, &issuer("strict"), "typ", json!("ID")),
             (
@@ -412,7 +494,10 @@ impl World {
             let mut claims = Self::good_claims(issuer);
             claims[claim] = value;
             let call = self.with_token(&key.token(&claims));
-            kinds.push(Kind { verifies: true, ..refused(&format!("signed token, {name}"), reason, call) });
+            kinds.push(Kind {
+                verifies: true,
+                ..refused(&format!("signed token, {name}"), reason, call)
+            });
         }
     }
 
@@ -434,7 +519,8 @@ impl World {
             let tokens: Vec<_> = (0..20).map(|number| key.token(&claims(number))).collect();
             let next = tokens.iter().cycle().skip(1);
             let exchanged = tokens.iter().zip(next).filter_map(|(token, other)| {
-                let (message, (_, signature)) = (token.rsplit_once('.')?.0, other.rsplit_once('.')?);
+                let (message, (_, signature)) =
+                    (token.rsplit_once('.')?.0, other.rsplit_once('.')?);
                 Some(self.with_token(&format!("{message}.{signature}")))
             });
             let bits = if algorithm.signature_bytes() > 100 { " 2048" } else { "" };
@@ -443,19 +529,29 @@ impl World {
         }
         for key in &self.large {
             let token = |number| {
-                let header = json!({ "alg": key.algorithm, "typ": "JWT", "kid": key.kid() }).to_string();
-                self.with_token(&compact(&header, &claims(number).to_string(), &key.signature(number)))
+                let header =
+                    json!({ "alg": key.algorithm, "typ": "JWT", "kid": key.kid() }).to_string();
+                self.with_token(&compact(
+                    &header,
+                    &claims(number).to_string(),
+                    &key.signature(number),
+                ))
             };
             let one_of = if key.algorithm == "PS256" { 10 } else { 1 };
-            kinds.push(bad(&format!("{} {}", key.algorithm, key.bits), one_of, (0..20).map(token).collect()));
+            kinds.push(bad(
+                &format!("{} {}", key.algorithm, key.bits),
+                one_of,
+                (0..20).map(token).collect(),
+            ));
         }
         let key = self.main.key(Algorithm::Rs256);
         let mut large = claims(0);
         large["x"] = json!("x".repeat(11_300));
         let (large, other) = (key.token(&large), key.token(&claims(1)));
         let parts = large.rsplit_once('.').zip(other.rsplit_once('.'));
-        let calls =
-            parts.map(|((message, _), (_, signature))| self.with_token(&format!("{message}.{signature}")));
+        let calls = parts.map(|((message, _), (_, signature))| {
+            self.with_token(&format!("{message}.{signature}"))
+        });
         kinds.push(bad("RS256 2048, 16 KiB", 1, calls.into_iter().collect()));
     }
 
@@ -502,8 +598,10 @@ impl World {
             "x-original_url",
             "x-http-method-override",
         ];
-        let stripped = (0..90).map(|number| (names[number % names.len()].to_owned(), "v".repeat(500)));
-        let preflight = [("origin", "https://shop.example"), ("access-control-request-method", "GET")];
+        let stripped =
+            (0..90).map(|number| (names[number % names.len()].to_owned(), "v".repeat(500)));
+        let preflight =
+            [("origin", "https://shop.example"), ("access-control-request-method", "GET")];
         let preflight = preflight.map(|(name, value)| (name.to_owned(), value.to_owned()));
         kinds.extend([
             passes("public row", open()?),
@@ -511,7 +609,11 @@ impl World {
             passes("public row, 90 headers that are stripped", more(open()?, stripped)),
             passes("preflight", Call { method: Method::OPTIONS, ..more(open()?, preflight) }),
         ]);
-        kinds.push(refused("route to another cluster", Reason::RouteElsewhere, self.to(ELSEWHERE, "/")?));
+        kinds.push(refused(
+            "route to another cluster",
+            Reason::RouteElsewhere,
+            self.to(ELSEWHERE, "/")?,
+        ));
         Ok(())
     }
 
@@ -546,9 +648,10 @@ impl Kind {
         let closes = expect == StatusCode::BAD_REQUEST;
         let one = |call: &Call| {
             let mut headers = call.headers.as_deref().cloned().unwrap_or_default();
-            headers.extend(
-                closes.then_some((HeaderName::from_static(gateway::CLOSING), HeaderValue::from_static("1"))),
-            );
+            headers.extend(closes.then_some((
+                HeaderName::from_static(gateway::CLOSING),
+                HeaderValue::from_static("1"),
+            )));
             Call { expect, headers: Some(Arc::new(headers)), ..call.clone() }
         };
         let calls: Vec<_> = self.calls.iter().map(one).collect();
@@ -570,8 +673,12 @@ impl Kind {
     pub(crate) fn bytes(&self) -> usize {
         let Some(call) = self.calls.first() else { return 0 };
         let headers = call.headers.iter().flat_map(|headers| headers.iter());
-        let headers: usize = headers.map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-        let token = call.authorization.as_ref().map_or(0, |token| token.len() + "authorization: \r\n".len());
+        let headers: usize =
+            headers.map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+        let token = call
+            .authorization
+            .as_ref()
+            .map_or(0, |token| token.len() + "authorization: \r\n".len());
         call.path.to_string().len() + call.host.len() + headers + token
     }
 }
@@ -652,7 +759,9 @@ impl Growth {
             grows("cookies", 120, |world, size| {
                 Ok(kind(world.with_headers(&[("cookie", &"a=1;".repeat(size))])))
             }),
-            grows("labels of the host", 30, |world, size| Ok(kind(world.with_host(&"a.".repeat(size))?))),
+            grows("labels of the host", 30, |world, size| {
+                Ok(kind(world.with_host(&"a.".repeat(size))?))
+            }),
             grows("segments of the path", 500, |world, size| {
                 Ok(kind(world.to(OPEN, &format!("/files{}", "/a".repeat(size)))?))
             }),
@@ -666,13 +775,17 @@ impl Growth {
             grows("members of the header", 14, |world, size| {
                 Ok(world.unknown_key("", &members(&short(size)), ""))
             }),
-            grows("members of the payload", 240, |world, size| Ok(payload(world, &members(&numbered(size))))),
+            grows("members of the payload", 240, |world, size| {
+                Ok(payload(world, &members(&numbered(size))))
+            }),
             grows("members that collide", 240, |world, size| {
                 Ok(payload(world, &members(&colliding_by_fnv(size))))
             }),
             grows("values of a list", 240, |world, size| Ok(payload(world, &list(size)))),
             grows("bytes of a text", 2_700, |world, size| Ok(payload(world, &text(size, "x")))),
-            grows("escapes in a text", 2_700, |world, size| Ok(payload(world, &text(size, r"\u0041")))),
+            grows("escapes in a text", 2_700, |world, size| {
+                Ok(payload(world, &text(size, r"\u0041")))
+            }),
         ]
     }
 }
@@ -695,7 +808,8 @@ fn base36(mut number: usize, letters: usize) -> String {
     text.iter().rev().map(|byte| char::from(*byte)).collect()
 }
 
-/// Names that fall into one place of a table, by the hashes that an attacker can foresee: their lowest 12 bits are the same.
+/// Names that fall into one place of a table, by the hashes that an attacker can foresee: their
+/// lowest 12 bits are the same.
 fn colliding(count: usize) -> Vec<(&'static str, Vec<String>)> {
     let same = |hash: &dyn Fn(&str) -> u64| {
         let names = (0..).map(|number| base36(number, 5));
@@ -708,8 +822,9 @@ fn colliding(count: usize) -> Vec<(&'static str, Vec<String>)> {
     let sip = BuildHasherDefault::<DefaultHasher>::default();
     // of two letters each, of which both pairs have the same hash
     let bits = count.next_power_of_two().ilog2();
-    let by_31 = (0..count)
-        .map(|number| (0..bits).map(|bit| if number >> bit & 1 == 0 { "Aa" } else { "BB" }).collect());
+    let by_31 = (0..count).map(|number| {
+        (0..bits).map(|bit| if number >> bit & 1 == 0 { "Aa" } else { "BB" }).collect()
+    });
     vec![
         ("FNV-1a", same(&fnv)),
         ("FxHash", same(&|name| FxBuildHasher.hash_one(name))),
@@ -725,7 +840,9 @@ mod tests {
     /// Why no request of the table is refused for this reason; `None`: one must be.
     fn exemption(reason: Reason) -> Option<&'static str> {
         match reason {
-            Reason::HandoffFailed => Some("a fault of the gateway, which no request can bring about"),
+            Reason::HandoffFailed => {
+                Some("a fault of the gateway, which no request can bring about")
+            }
             _ => None,
         }
     }

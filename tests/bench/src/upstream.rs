@@ -1,5 +1,5 @@
-//! The service behind every gateway: the cheapest there is, so that what is measured is the gateway. It answers each request
-//! head with the same few bytes, in a thread of its own.
+//! The service behind every gateway: the cheapest there is, so that what is measured is the
+//! gateway. It answers each request head with the same few bytes, in a thread of its own.
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -23,8 +23,10 @@ pub(crate) struct Upstream {
 impl Upstream {
     /// Starts it on a free port of 127.0.0.1.
     pub(crate) fn start() -> Result<Self> {
-        let runtime = Builder::new_current_thread().enable_io().build().context("start the upstream")?;
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("start the upstream")?;
+        let runtime =
+            Builder::new_current_thread().enable_io().build().context("start the upstream")?;
+        let listener =
+            std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("start the upstream")?;
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
         let last = Arc::new(Mutex::new(Vec::new()));
@@ -59,7 +61,11 @@ impl Upstream {
 }
 
 /// Requests have no body, so each ends with its head.
-async fn answer(mut stream: TcpStream, last: Arc<Mutex<Vec<u8>>>, requests: Arc<AtomicU64>) -> Option<()> {
+async fn answer(
+    mut stream: TcpStream,
+    last: Arc<Mutex<Vec<u8>>>,
+    requests: Arc<AtomicU64>,
+) -> Option<()> {
     stream.set_nodelay(true).ok()?;
     let mut head = Vec::with_capacity(16 * 1024);
     loop {

@@ -1,5 +1,6 @@
-//! One round of everything with few requests. It measures nothing: it shows that every request is answered as expected by every
-//! gateway, which the run itself sees to, and that all figures are produced.
+//! One round of everything with few requests. It measures nothing: it shows that every request is
+//! answered as expected by every gateway, which the run itself sees to, and that all figures are
+//! produced.
 use bench::plan::{Part, Plan};
 use bench::report::Counted;
 use bench::targets::{Outcome, Unit};
@@ -33,9 +34,14 @@ fn one_round_answers_as_expected_and_produces_every_figure() {
     let counted: Vec<_> = report.counts.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(counted, ["hot", "no-token"]);
     for counts in &report.counts {
-        let more = |it: &Counted| it.all.median > 0.0 && it.net.is_none_or(|net| net.median < it.all.median);
+        let more = |it: &Counted| {
+            it.all.median > 0.0 && it.net.is_none_or(|net| net.median < it.all.median)
+        };
         assert!(counts.cells.len() > 4, "{counts:?}");
-        assert!(counts.cells.iter().all(|it| more(&it.instructions) && more(&it.misses)), "{counts:?}");
+        assert!(
+            counts.cells.iter().all(|it| more(&it.instructions) && more(&it.misses)),
+            "{counts:?}"
+        );
     }
     assert_eq!(report.memory.len(), 2);
     for memory in &report.memory {

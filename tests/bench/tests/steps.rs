@@ -1,4 +1,5 @@
-//! What the module takes for a request without a good token, counted and not timed: it grows no faster than the request.
+//! What the module takes for a request without a good token, counted and not timed: it grows no
+//! faster than the request.
 use bench::steps::Counter;
 
 /// What one request takes more than another.
@@ -7,7 +8,8 @@ fn times(one: u64, other: u64) -> f64 {
     one as f64 / other as f64
 }
 
-/// Work before the signature is linear in the bytes received: a request of twice the size takes at most about twice as much.
+/// Work before the signature is linear in the bytes received: a request of twice the size takes at
+/// most about twice as much.
 #[test]
 fn a_request_of_twice_the_size_takes_at_most_twice_the_steps() {
     let mut wrong = Vec::new();

@@ -21,7 +21,8 @@ pub struct Case {
     pub host: String,
     /// No token: absent. `{}`: the honest one.
     token: Option<TokenChanges>,
-    /// The headers that carry it, `{token}` standing for it; `authorization: Bearer {token}` if unsaid.
+    /// The headers that carry it, `{token}` standing for it; `authorization: Bearer {token}` if
+    /// unsaid.
     headers: Option<Vec<(String, String)>>,
     /// `allow`, or the id of a reason.
     expect: String,
@@ -85,7 +86,8 @@ impl Case {
         let (method, target) = self.request.split_once(' ').expect("a method and a target");
         let token = self.token(now).unwrap_or_default();
         let headers = self.headers();
-        let headers = headers.into_iter().map(|(name, value)| (name, value.replace(TOKEN, &token))).collect();
+        let headers =
+            headers.into_iter().map(|(name, value)| (name, value.replace(TOKEN, &token))).collect();
         Sent { method: method.to_owned(), target: target.to_owned(), headers }
     }
 

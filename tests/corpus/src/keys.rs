@@ -1,4 +1,5 @@
-//! The keys: RFC 7515 A.2 (RSA) and A.3 (P-256), RFC 8037 A.1 (Ed25519), and one of our own for P-384.
+//! The keys: RFC 7515 A.2 (RSA) and A.3 (P-256), RFC 8037 A.1 (Ed25519), and one of our own for
+//! P-384.
 
 use std::sync::LazyLock;
 
@@ -23,13 +24,19 @@ fn bytes(text: &str) -> Vec<u8> {
     BASE64URL.decode(text).expect("base64url")
 }
 
-/// The key with its primes, made once: without them every signature factors the modulus, a second without optimisation.
+/// The key with its primes, made once: without them every signature factors the modulus, a second
+/// without optimisation.
 fn rsa() -> RsaPrivateKey {
     static KEY: LazyLock<RsaPrivateKey> = LazyLock::new(|| {
         let number = |text: &str| BigUint::from_bytes_be(&bytes(text));
         let primes = vec![number(RSA_P), number(RSA_Q)];
-        RsaPrivateKey::from_components(number(RSA_N), BigUint::from(65537_u32), number(RSA_D), primes)
-            .expect("an RSA key")
+        RsaPrivateKey::from_components(
+            number(RSA_N),
+            BigUint::from(65537_u32),
+            number(RSA_D),
+            primes,
+        )
+        .expect("an RSA key")
     });
     KEY.clone()
 }

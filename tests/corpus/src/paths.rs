@@ -74,7 +74,8 @@ impl Paths {
         serde_saphyr::from_str(include_str!("paths.yaml")).expect("paths.yaml")
     }
 
-    /// A policy with the rows: one service, for every host, whose callers have tokens as [`honest_token`] makes them.
+    /// A policy with the rows: one service, for every host, whose callers have tokens as
+    /// [`honest_token`] makes them.
     pub fn policy(&self) -> Value {
         let row = |(template, asks): (&String, &Asks)| {
             let endpoint = format!("GET {template}");
@@ -95,7 +96,8 @@ impl Paths {
         self.rows.keys().map(String::as_str)
     }
 
-    /// The targets, in the order of the file: those that are listed, then each segment at each place.
+    /// The targets, in the order of the file: those that are listed, then each segment at each
+    /// place.
     pub fn cases(&self) -> impl Iterator<Item = PathCase<'_>> {
         let listed = self.listed.iter().map(|(target, expected)| self.case(target, expected));
         let readable = self.readable.iter().map(|segment| (segment, None));

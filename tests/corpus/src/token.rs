@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 
 use crate::keys::sign;
 
-/// The changes. Nothing changed: a good token of Alice, a customer, by the provider `main`, signed with Ed25519.
+/// The changes. Nothing changed: a good token of Alice, a customer, by the provider `main`, signed
+/// with Ed25519.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct TokenChanges {
@@ -22,8 +23,9 @@ pub(crate) struct TokenChanges {
     /// The header, the payload, as texts.
     raw_header: Option<String>,
     raw_payload: Option<String>,
-    /// What is done to the whole: `flip-signature`, `flip-payload`, `cut-signature`, `empty-signature`, `zero-signature`,
-    /// `pad`, `four-parts`, `two-parts`, `stray-bits`, `standard-alphabet`, `space`, `zero-r`, `zero-s`.
+    /// What is done to the whole: `flip-signature`, `flip-payload`, `cut-signature`,
+    /// `empty-signature`, `zero-signature`, `pad`, `four-parts`, `two-parts`, `stray-bits`,
+    /// `standard-alphabet`, `space`, `zero-r`, `zero-s`.
     then: Option<String>,
 }
 
@@ -57,7 +59,9 @@ impl TokenChanges {
         let kid = KIDS.iter().find(|(name, _)| *name == alg).map_or("ed", |(_, kid)| kid);
         let said = if alg == "stranger" { "EdDSA" } else { alg };
         let header =
-            changed(json!({ "alg": said, "typ": "JWT", "kid": kid }), &self.header, |_, value| value.clone());
+            changed(json!({ "alg": said, "typ": "JWT", "kid": kid }), &self.header, |_, value| {
+                value.clone()
+            });
         let dated = |name: &str, value: &Value| match (name, value.as_i64()) {
             ("exp" | "nbf" | "iat", Some(seconds)) => json!(now.saturating_add_signed(seconds)),
             _ => value.clone(),
@@ -70,7 +74,8 @@ impl TokenChanges {
         for (name, value) in &self.verbatim {
             claims[name] = value.clone();
         }
-        let text = |raw: &Option<String>, json: &Value| raw.clone().unwrap_or_else(|| json.to_string());
+        let text =
+            |raw: &Option<String>, json: &Value| raw.clone().unwrap_or_else(|| json.to_string());
         let header = BASE64URL.encode(text(&self.raw_header, &header));
         let payload = BASE64URL.encode(text(&self.raw_payload, &claims));
         let signature = sign(alg, format!("{header}.{payload}").as_bytes());
@@ -78,8 +83,9 @@ impl TokenChanges {
     }
 
     fn then(&self, header: &str, payload: &str, mut signature: Vec<u8>) -> String {
-        let joined =
-            |payload: &str, signature: &[u8]| format!("{header}.{payload}.{}", BASE64URL.encode(signature));
+        let joined = |payload: &str, signature: &[u8]| {
+            format!("{header}.{payload}.{}", BASE64URL.encode(signature))
+        };
         let whole = joined(payload, &signature);
         match self.then.as_deref() {
             None => whole,
@@ -112,8 +118,11 @@ impl TokenChanges {
             // 64 bytes leave four bits over, which must be zero
             Some("stray-bits") => {
                 let last = whole.chars().last().expect("a token");
-                let stray =
-                    if last == 'A' { 'B' } else { char::from(u8::try_from(last).expect("ASCII") + 1) };
+                let stray = if last == 'A' {
+                    'B'
+                } else {
+                    char::from(u8::try_from(last).expect("ASCII") + 1)
+                };
                 whole[..whole.len() - 1].to_owned() + &stray.to_string()
             }
             Some("standard-alphabet") => whole[..whole.len() - 2].to_owned() + "+A",
@@ -122,7 +131,11 @@ impl TokenChanges {
     }
 }
 
-fn changed(mut honest: Value, changes: &Map<String, Value>, value: impl Fn(&str, &Value) -> Value) -> Value {
+fn changed(
+    mut honest: Value,
+    changes: &Map<String, Value>,
+    value: impl Fn(&str, &Value) -> Value,
+) -> Value {
     let members = honest.as_object_mut().expect("an object");
     for (name, change) in changes {
         if change.is_null() {

@@ -23,9 +23,10 @@ pub struct Answer {
 impl Answer {
     pub(crate) async fn read(asked: String, response: Response) -> Self {
         let status = response.status().as_u16();
-        let header = |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
-            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-        };
+        let header =
+            |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
+                (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+            };
         let headers = response.headers().iter().map(header).collect();
         let text = response.text().await.unwrap_or_else(|error| panic!("{asked}: {error}"));
         Self::new(asked, status, headers, text)

@@ -55,7 +55,8 @@ impl<'s> Ask<'s> {
     /// With one header more.
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         let name = name.parse().unwrap_or_else(|_| panic!("the header {name}"));
-        self.headers.push((name, HeaderValue::from_bytes(value.as_ref()).expect("a header's value")));
+        self.headers
+            .push((name, HeaderValue::from_bytes(value.as_ref()).expect("a header's value")));
         self
     }
 
@@ -88,8 +89,11 @@ impl<'s> Ask<'s> {
     pub async fn send(self) -> Answer {
         let name = self.name.map(|name| name + ": ").unwrap_or_default();
         let asked = format!("{name}{} {}", self.method, self.path);
-        let base =
-            if self.past_the_gateway { self.shop.stack.backend().url() } else { self.shop.stack.url("") };
+        let base = if self.past_the_gateway {
+            self.shop.stack.backend().url()
+        } else {
+            self.shop.stack.url("")
+        };
         let mut request = self.shop.client(self.h2).request(self.method, base + &self.path);
         request = match &self.credential {
             Credential::None => request,
@@ -103,7 +107,8 @@ impl<'s> Ask<'s> {
             request = request.header("content-type", content_type).body(bytes);
         }
         let response = request.send().await;
-        Answer::read(asked.clone(), response.unwrap_or_else(|error| panic!("{asked}: {error:?}"))).await
+        Answer::read(asked.clone(), response.unwrap_or_else(|error| panic!("{asked}: {error:?}")))
+            .await
     }
 
     /// Sends it; the answer has this status.
@@ -122,8 +127,8 @@ impl<'s> Ask<'s> {
         refusal.must_be(self.send().await)
     }
 
-    /// Sends it; it reaches the service, which refuses it so. There is no challenge: no other token of theirs would help.
-    /// All orders and products are read again and are unchanged.
+    /// Sends it; it reaches the service, which refuses it so. There is no challenge: no other token
+    /// of theirs would help. All orders and products are read again and are unchanged.
     pub async fn is_denied(self, status: u16, reason: &str) -> Answer {
         let (shop, contents) = (self.shop, self.shop.contents().await);
         let passed = shop.requests_passed().await;

@@ -1,4 +1,5 @@
-//! A service that answers with what reached it: what a service behind the gateway gets, to the byte.
+//! A service that answers with what reached it: what a service behind the gateway gets, to the
+//! byte.
 use std::net::{Ipv4Addr, TcpListener};
 
 use axum::extract::Request;

@@ -1,4 +1,5 @@
-//! HTTP/2 by hand (RFC 9113): one request whose fields are sent as they are, for what no client library would send.
+//! HTTP/2 by hand (RFC 9113): one request whose fields are sent as they are, for what no client
+//! library would send.
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ const GOAWAY: u8 = 7;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
-/// What came back. The head is not read: problem documents and echoes say in the body what there is to know.
+/// What came back. The head is not read: problem documents and echoes say in the body what there is
+/// to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RawH2Reply {
     /// An answer, with this body.
@@ -26,13 +28,20 @@ pub enum RawH2Reply {
     Reset,
 }
 
-/// Sends these fields to a port of 127.0.0.1, on a connection of its own. Pseudo-headers come first, in any form.
+/// Sends these fields to a port of 127.0.0.1, on a connection of its own. Pseudo-headers come
+/// first, in any form.
 pub async fn raw_h2(port: u16, fields: &[(&str, &[u8])]) -> RawH2Reply {
     let exchange = async {
         let mut stream = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
-        let head = fields.iter().flat_map(|(name, value)| field(name.as_bytes(), value)).collect::<Vec<_>>();
-        let frames =
-            [PREFACE, &frame(SETTINGS, 0, 0, &[]), &frame(HEADERS, END_STREAM | END_HEADERS, 1, &head)];
+        let head = fields
+            .iter()
+            .flat_map(|(name, value)| field(name.as_bytes(), value))
+            .collect::<Vec<_>>();
+        let frames = [
+            PREFACE,
+            &frame(SETTINGS, 0, 0, &[]),
+            &frame(HEADERS, END_STREAM | END_HEADERS, 1, &head),
+        ];
         stream.write_all(&frames.concat()).await?;
         read(&mut stream).await
     };

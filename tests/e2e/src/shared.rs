@@ -1,5 +1,5 @@
-//! Stacks that the tests of one suite share, one test at a time: to start an Envoy for each would take most of the time,
-//! and a test that counts what reached the service must be alone with it.
+//! Stacks that the tests of one suite share, one test at a time: to start an Envoy for each would
+//! take most of the time, and a test that counts what reached the service must be alone with it.
 use std::sync::LazyLock;
 
 use harness::stack::{Builder, Stack};

@@ -1,4 +1,5 @@
-//! A running shop: the stack, the provider whose tokens it trusts, and the eyes with which a test sees what was done.
+//! A running shop: the stack, the provider whose tokens it trusts, and the eyes with which a test
+//! sees what was done.
 use std::collections::BTreeMap;
 
 use harness::keycloak::Keycloak;
@@ -87,14 +88,17 @@ impl Shop {
         Ask::new(self, method, path)
     }
 
-    /// Sends bytes as they are, for what no client would send. They should ask to close the connection.
+    /// Sends bytes as they are, for what no client would send. They should ask to close the
+    /// connection.
     pub async fn raw(&self, request: impl AsRef<[u8]>) -> Answer {
-        let asked = String::from_utf8_lossy(request.as_ref()).lines().next().unwrap_or_default().to_owned();
+        let asked =
+            String::from_utf8_lossy(request.as_ref()).lines().next().unwrap_or_default().to_owned();
         let reply = self.stack.raw(request).await;
         Answer::of_raw(asked.clone(), &reply.unwrap_or_else(|error| panic!("{asked}: {error}")))
     }
 
-    /// An honest token of `who`, new; of `who@partner` from the provider that the stack trusts under that name.
+    /// An honest token of `who`, new; of `who@partner` from the provider that the stack trusts
+    /// under that name.
     pub async fn token(&self, who: &str) -> String {
         let (name, provider): (_, &dyn Tokens) = match (who.split_once('@'), &self.keycloak) {
             (Some((name, partner)), _) => (name, self.stack.idp_named(partner)),
@@ -114,13 +118,25 @@ impl Shop {
 
     /// A new product of `seller`: its id.
     pub async fn product_of(&self, seller: &str) -> String {
-        self.post("/products").sent_as(seller).json(product("Tea", 250)).answers(201).await.id().to_owned()
+        self.post("/products")
+            .sent_as(seller)
+            .json(product("Tea", 250))
+            .answers(201)
+            .await
+            .id()
+            .to_owned()
     }
 
     /// A new order of `customer`, of one piece of a new product of Sam's: its id.
     pub async fn order_of(&self, customer: &str) -> String {
         let product = self.product_of("sam").await;
-        self.post("/orders").sent_as(customer).json(lines(&product, 1)).answers(201).await.id().to_owned()
+        self.post("/orders")
+            .sent_as(customer)
+            .json(lines(&product, 1))
+            .answers(201)
+            .await
+            .id()
+            .to_owned()
     }
 
     /// Runs `what`, and asserts that no request reached the service meanwhile.
@@ -147,8 +163,11 @@ impl Shop {
                 next = page
                     .header("link")
                     .and_then(|link| Some(link.strip_prefix('<')?.split_once('>')?.0.to_owned()));
-                contents
-                    .extend(page.items().iter().map(|item| (format!("{list}/{}", item["id"]), item.clone())));
+                contents.extend(
+                    page.items()
+                        .iter()
+                        .map(|item| (format!("{list}/{}", item["id"]), item.clone())),
+                );
             }
         }
         contents

@@ -1,4 +1,5 @@
-//! Writes the seeds of every target into a folder of its own, for libFuzzer: `cargo run -p fuzz --example seeds FOLDER`.
+//! Writes the seeds of every target into a folder of its own, for libFuzzer:
+//! `cargo run -p fuzz --example seeds FOLDER`.
 use std::path::PathBuf;
 use std::{env, fs, io};
 

@@ -46,8 +46,9 @@ struct Service {
 impl Service {
     fn new() -> Self {
         let key = key();
-        let verifier =
-            |jwks: &Value| AssertionVerifier::from_jwks(&jwks.to_string(), ISSUERS[0], AUDIENCES[0]);
+        let verifier = |jwks: &Value| {
+            AssertionVerifier::from_jwks(&jwks.to_string(), ISSUERS[0], AUDIENCES[0])
+        };
         Self {
             verifier: verifier(&key.public_jwks()).expect("a verifier"),
             other: verifier(&jwks("all")).expect("a verifier"),
@@ -86,15 +87,18 @@ fn as_sent(service: &Service, text: &[u8]) {
     }
 }
 
-/// An assertion passes if and only if it is for this audience, method, row and time; and with a byte changed it does not pass.
+/// An assertion passes if and only if it is for this audience, method, row and time; and with a
+/// byte changed it does not pass.
 fn as_minted(service: &Service, u: &mut Unstructured<'_>) -> Result<()> {
-    let one_of = |u: &mut Unstructured<'_>, list: &'static [&'static str]| -> Result<&'static str> {
-        Ok(list[usize::from(u.arbitrary::<u8>()?) % list.len()])
-    };
+    let one_of =
+        |u: &mut Unstructured<'_>, list: &'static [&'static str]| -> Result<&'static str> {
+            Ok(list[usize::from(u.arbitrary::<u8>()?) % list.len()])
+        };
     let (issuer, audience) = (one_of(u, &ISSUERS)?, one_of(u, &AUDIENCES)?);
     let (method, row) = (one_of(u, &METHODS)?, one_of(u, &ROWS)?);
     let asked = Endpoint { method: one_of(u, &METHODS)?, route: one_of(u, &ROWS)? };
-    let (begins, lasts, later) = (u.arbitrary::<i8>()?, u.arbitrary::<u8>()? % 64, u.arbitrary::<i8>()?);
+    let (begins, lasts, later) =
+        (u.arbitrary::<i8>()?, u.arbitrary::<u8>()? % 64, u.arbitrary::<i8>()?);
     let issued_at = NOW.saturating_add_signed(begins.into());
     let expires_at = issued_at + u64::from(lasts);
     let roles: Vec<_> = (0..u.arbitrary::<u8>()? % 3).map(|n| format!("role-{n}")).collect();
@@ -146,9 +150,11 @@ fn as_minted(service: &Service, u: &mut Unstructured<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Header and claims that the gateway's key signs, whatever they say: what passes, a second and lenient reader finds right too.
+/// Header and claims that the gateway's key signs, whatever they say: what passes, a second and
+/// lenient reader finds right too.
 fn as_signed(service: &Service, input: &[u8]) {
-    let (header, claims) = input.split_at(input.iter().position(|b| *b == b'\n').unwrap_or(input.len()));
+    let (header, claims) =
+        input.split_at(input.iter().position(|b| *b == b'\n').unwrap_or(input.len()));
     let claims = claims.strip_prefix(b"\n").unwrap_or_default();
     let text = corpus::signed("EdDSA", header, claims);
     let asked = Endpoint { method: METHODS[0], route: ROWS[1] };
@@ -166,11 +172,16 @@ fn as_signed(service: &Service, input: &[u8]) {
         assert_eq!(claims[name], expected, "{name}");
     }
     let row = claims["row"].as_str().expect("a row");
-    if row.bytes().all(|b| b.is_ascii_alphanumeric() || b"/{}*_".contains(&b)) && !row.contains("{{") {
+    if row.bytes().all(|b| b.is_ascii_alphanumeric() || b"/{}*_".contains(&b))
+        && !row.contains("{{")
+    {
         assert!(covers(row, asked.route), "{row}");
     }
     let [from, to] = ["iat", "exp"].map(|name| claims[name].as_u64().expect("a time"));
-    assert!(from <= NOW + 5 && NOW < to.saturating_add(5) && to >= from && to - from <= 60, "{from} to {to}");
+    assert!(
+        from <= NOW + 5 && NOW < to.saturating_add(5) && to >= from && to - from <= 60,
+        "{from} to {to}"
+    );
     assert!(!principal.subject().is_empty() && !principal.issuer().is_empty());
     assert_eq!(
         (&claims["sub"], &claims["sub_iss"]),
@@ -187,7 +198,9 @@ fn covers(row: &str, route: &str) -> bool {
     let mut of_route = route.split('/');
     for segment in row.split('/') {
         if is_rest(segment) {
-            return of_route.next().is_some_and(|first| !first.is_empty() || of_route.next().is_some());
+            return of_route
+                .next()
+                .is_some_and(|first| !first.is_empty() || of_route.next().is_some());
         }
         let Some(other) = of_route.next() else { return false };
         let same = segment == other || is_any(segment) && is_any(other) && !is_rest(other);
@@ -236,7 +249,8 @@ pub(crate) fn inputs() -> Vec<Vec<u8>> {
     inputs.extend([signed(&claims), without("sub_jti"), without("row")]);
     // issuer, audience, method, row, the endpoint, times, roles, then the subject
     let minted = |row: u8, route: u8, later: u8| {
-        [&[1, 0, 0, 0, row, 0, route, 0, 60, later, 1, 5], &b"alice"[..], &[1, 9, 0, b'x', 0]].concat()
+        [&[1, 0, 0, 0, row, 0, route, 0, 60, later, 1, 5], &b"alice"[..], &[1, 9, 0, b'x', 0]]
+            .concat()
     };
     for row in 0..10 {
         inputs.extend([minted(row, row, 0), minted(row, (row + 1) % 10, 64), minted(5, row, 250)]);
@@ -267,7 +281,8 @@ mod tests {
     fn claims_that_the_gateway_signs_pass() {
         let service = Service::new();
         let signed = inputs()[3].clone();
-        let (header, claims) = signed[1..].split_at(signed.iter().position(|b| *b == b'\n').unwrap() - 1);
+        let (header, claims) =
+            signed[1..].split_at(signed.iter().position(|b| *b == b'\n').unwrap() - 1);
         let text = corpus::signed("EdDSA", header, &claims[1..]);
         let endpoint = Endpoint { method: METHODS[0], route: ROWS[1] };
         assert_eq!(service.other.verify(&text, endpoint, NOW).unwrap().subject(), "alice");

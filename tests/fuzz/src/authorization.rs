@@ -9,6 +9,13 @@ pub fn authorization(input: &[u8]) {
     let values = values.map(|value| ("authorization".to_owned(), value.to_vec()));
     let headers = headers(b"GET", b"/me", b"main.example", values);
     fixture::with(|fixture| {
-        oracle::decide(fixture, &mut fixture.authorizer(), &headers, &Peer(None), at(0), Tokens::Issued);
+        oracle::decide(
+            fixture,
+            &mut fixture.authorizer(),
+            &headers,
+            &Peer(None),
+            at(0),
+            Tokens::Issued,
+        );
     });
 }

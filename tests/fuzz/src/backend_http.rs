@@ -1,4 +1,5 @@
-//! The backend's router in process, over SQLite: any operation, by anyone, with any query, path parameter, headers and body.
+//! The backend's router in process, over SQLite: any operation, by anyone, with any query, path
+//! parameter, headers and body.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -35,7 +36,8 @@ const CALLERS: [(&str, &str); 6] = [
     ("bob", "customer"),
     ("mallory", "nothing"),
 ];
-const CONTENT_TYPES: [&str; 4] = ["application/json", "application/json; charset=utf-8", "text/plain", ""];
+const CONTENT_TYPES: [&str; 4] =
+    ["application/json", "application/json; charset=utf-8", "text/plain", ""];
 const IF_MATCH: [&str; 4] = ["", "*", "\"1\"", "\"9\", W/\"1\""];
 const IDEMPOTENCY_KEYS: [&str; 4] = ["", "k", "\"quoted\"", "not one"];
 const REASONS: [&str; 4] = ["", "a customer called", "\u{e4}", "\t"];
@@ -46,7 +48,8 @@ const WRITES: u32 = 200;
 /// The largest body. Small, so that inputs reach the bound.
 const MAX_BODY: usize = 2_000;
 
-/// The backend's clock: always 2027-01-01T00:00:00Z. What an input does must not depend on when it runs.
+/// The backend's clock: always 2027-01-01T00:00:00Z. What an input does must not depend on when it
+/// runs.
 struct Stopped;
 
 impl Clock for Stopped {
@@ -59,13 +62,15 @@ thread_local! {
     static WORLD: RefCell<Option<World>> = const { RefCell::new(None) };
 }
 
-/// Reads the input as a request: a byte each for the operation, the caller, the headers and the method, then a query, path
-/// parameters, a request id, and the body, each ended by a line break. Sends it, and checks that
+/// Reads the input as a request: a byte each for the operation, the caller, the headers and the
+/// method, then a query, path parameters, a request id, and the body, each ended by a line break.
+/// Sends it, and checks that
 ///
 /// - the status is below 500, and no handler panics,
 /// - each 4xx is a problem document with the request id of its header,
 /// - who has no assertion gets 401 where one is needed, and who has one never does,
-/// - a refused request and a read change nothing in the database, but for the audit record of an admin's bypass,
+/// - a refused request and a read change nothing in the database, but for the audit record of an
+///   admin's bypass,
 /// - a page has as many items as were asked for, at most.
 pub fn backend_http(input: &[u8]) {
     WORLD.with_borrow_mut(|world| {
@@ -126,10 +131,12 @@ struct Sent<'a> {
 
 impl World {
     fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         // in memory where the machine has such a place: each write is synchronised
         let memory = Path::new("/dev/shm");
-        let folder = if memory.exists() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        let folder =
+            if memory.exists() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
         let folder = folder.expect("a folder");
         let url = format!("sqlite://{}", folder.path().join("shop.db").display());
         let key = SigningKey::from_seed_base64url(&BASE64URL.encode([7; 32])).expect("a seed");
@@ -166,14 +173,16 @@ impl World {
     /// One of everything, made through the router.
     fn fill(&mut self) {
         let create = |world: &mut Self, caller: &str, path: &str, body: &Value| -> Value {
-            let caller = CALLERS.iter().find(|(subject, _)| *subject == caller).copied().expect("a caller");
+            let caller =
+                CALLERS.iter().find(|(subject, _)| *subject == caller).copied().expect("a caller");
             let response = world.send(caller, "POST", path, path, &[], body.to_string());
             assert!(response.0.is_success(), "{path}: {response:?}");
             response.2
         };
         let id = |value: &Value| value["id"].as_str().expect("an id").to_owned();
         let organisation = create(self, "sam", "/organisations", &json!({ "name": "Company" }));
-        let tea = json!({ "name": "Tea", "price": { "cents": 250, "currency": "EUR" }, "stock": 1000 });
+        let tea =
+            json!({ "name": "Tea", "price": { "cents": 250, "currency": "EUR" }, "stock": 1000 });
         let product = create(self, "sam", "/products", &tea);
         let lines = json!({ "lines": [{ "product_id": product["id"], "quantity": 1 }] });
         let order = create(self, "alice", "/orders", &lines);
@@ -181,7 +190,8 @@ impl World {
         let grant = json!({ "delegate": { "subject": "bob" }, "scope": "reading", "until": until });
         let delegation = create(self, "alice", "/delegations", &grant);
         let alice = CALLERS[1];
-        let members = self.send(CALLERS[2], "GET", "/memberships", "/memberships", &[], String::new()).2;
+        let members =
+            self.send(CALLERS[2], "GET", "/memberships", "/memberships", &[], String::new()).2;
         let share = format!("/orders/{}/co-owners", id(&order));
         let shared = self
             .send(
@@ -210,14 +220,24 @@ impl World {
         let Some(sent) = self.read(input) else { return };
         let before = self.version();
         let records = self.count("audit_records");
-        let (status, headers, body) =
-            self.send(sent.caller, sent.method, sent.route.path, &sent.path, &sent.headers, sent.body);
-        let context = format!("{} {} by {}: {status} {body}", sent.method, sent.path, sent.caller.0);
+        let (status, headers, body) = self.send(
+            sent.caller,
+            sent.method,
+            sent.route.path,
+            &sent.path,
+            &sent.headers,
+            sent.body,
+        );
+        let context =
+            format!("{} {} by {}: {status} {body}", sent.method, sent.path, sent.caller.0);
         assert!(status.as_u16() < 500, "a fault of the service: {context}");
         let id = headers.headers().get("x-request-id").expect("each response has a request id");
         assert!(
             (1..=128).contains(&id.len())
-                && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-._~:=+/".contains(b)),
+                && id
+                    .as_bytes()
+                    .iter()
+                    .all(|b| b.is_ascii_alphanumeric() || b"-._~:=+/".contains(b)),
             "{id:?}: {context}"
         );
         if status.is_client_error() {
@@ -225,13 +245,20 @@ impl World {
             assert_eq!(kind, Some(&b"application/problem+json"[..]), "{context}");
             if sent.method != "HEAD" {
                 assert_eq!(body["status"], status.as_u16(), "{context}");
-                assert_eq!(body["request_id"].as_str().map(str::as_bytes), Some(id.as_bytes()), "{context}");
-                assert!(body["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{context}");
+                assert_eq!(
+                    body["request_id"].as_str().map(str::as_bytes),
+                    Some(id.as_bytes()),
+                    "{context}"
+                );
+                assert!(
+                    body["reason"].as_str().is_some_and(|reason| !reason.is_empty()),
+                    "{context}"
+                );
             }
         }
         let anonymous = sent.caller.0.is_empty();
-        let served =
-            sent.method == sent.route.method || (sent.method == "HEAD" && sent.route.method == "GET");
+        let served = sent.method == sent.route.method
+            || (sent.method == "HEAD" && sent.route.method == "GET");
         assert!(status != StatusCode::UNAUTHORIZED || anonymous, "{context}");
         // a path parameter may have made another path of it
         let matched = served && body["reason"] != "no-such-path";
@@ -256,18 +283,22 @@ impl World {
         let (head, rest) = input.split_first_chunk::<4>()?;
         let [operation, caller, headers, method] = head.map(usize::from);
         let route = &ROUTES[operation % ROUTES.len()];
-        let method = if method == 0 { route.method } else { OTHER_METHODS[method % OTHER_METHODS.len()] };
+        let method =
+            if method == 0 { route.method } else { OTHER_METHODS[method % OTHER_METHODS.len()] };
         let mut parts = rest.splitn(4, |byte| *byte == b'\n');
         let (query, parameters, id) = (parts.next()?, parts.next()?, parts.next()?);
         let body = parts.next()?;
         let named = |name: &str| {
-            let known =
-                self.names.iter().find(|(known, _)| name.strip_suffix("_id").unwrap_or(name) == *known);
+            let known = self
+                .names
+                .iter()
+                .find(|(known, _)| name.strip_suffix("_id").unwrap_or(name) == *known);
             known.map_or("x", |(_, value)| value).to_owned()
         };
         let parameters: Vec<_> =
             parameters.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect();
-        // the request would be another operation's: the path would end there, or a parameter would be another row's literal
+        // the request would be another operation's: the path would end there, or a parameter would
+        // be another row's literal
         let is_literal = |part: &&[u8]| {
             let mut literals = ROUTES.iter().flat_map(|route| route.path.split('/'));
             part.contains(&b'#')
@@ -300,10 +331,9 @@ impl World {
         let uri = Uri::try_from(path.as_slice()).ok()?;
         let path = uri.path_and_query()?.as_str().to_owned();
         let body = String::from_utf8_lossy(body);
-        let body = self
-            .names
-            .iter()
-            .fold(body.into_owned(), |body, (name, value)| body.replace(&format!("{{{name}}}"), value));
+        let body = self.names.iter().fold(body.into_owned(), |body, (name, value)| {
+            body.replace(&format!("{{{name}}}"), value)
+        });
         let headers = [
             ("content-type", CONTENT_TYPES[headers & 3].as_bytes()),
             ("if-match", IF_MATCH[headers >> 2 & 3].as_bytes()),
@@ -335,7 +365,8 @@ impl World {
             }
         }
         if !subject.is_empty() {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+            let now =
+                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
             let assertion = Assertion {
                 issuer: "portcullis",
                 audience: "shop",
@@ -348,7 +379,8 @@ impl World {
                 method,
                 row,
             };
-            request = request.header("x-auth-principal", assertion.mint(&self.key).expect("an assertion"));
+            request = request
+                .header("x-auth-principal", assertion.mint(&self.key).expect("an assertion"));
         }
         let request = request.body(Body::from(body)).expect("a request");
         self.runtime.block_on(async {
@@ -360,7 +392,8 @@ impl World {
         })
     }
 
-    /// Differs from the last one if another connection has changed the database (<https://sqlite.org/pragma.html#pragma_data_version>).
+    /// Differs from the last one if another connection has changed the database
+    /// (<https://sqlite.org/pragma.html#pragma_data_version>).
     fn version(&mut self) -> i64 {
         self.ask("PRAGMA data_version")
     }

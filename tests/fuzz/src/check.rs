@@ -1,4 +1,5 @@
-//! What `portcullis check` looks at besides the policy: an Envoy configuration, an OpenAPI document.
+//! What `portcullis check` looks at besides the policy: an Envoy configuration, an OpenAPI
+//! document.
 
 use std::rc::Rc;
 
@@ -36,8 +37,8 @@ const ENVOY: &str = include_str!("../../../filter/cli/tests/cli/envoy.yaml");
 /// Of a finding, with the lines around its place.
 const LONGEST_FINDING: usize = 32 * 1024;
 
-/// The first byte says what the rest is. However it is written, there is an answer, bounded by what was given; and a hole that
-/// a second and simple reader sees is no "fine".
+/// The first byte says what the rest is. However it is written, there is an answer, bounded by what
+/// was given; and a hole that a second and simple reader sees is no "fine".
 pub fn check(input: &[u8]) {
     thread_local! {
         static LOADED: Loaded = Loaded::of(vec![Source::new("policy.yaml", POLICY)]).expect("a policy");
@@ -48,15 +49,19 @@ pub fn check(input: &[u8]) {
 }
 
 fn envoy(loaded: &Loaded, text: &str) {
-    let beside = |text: &str| Inputs { envoy: vec![Source::new("envoy.yaml", text)], ..Inputs::default() };
+    let beside =
+        |text: &str| Inputs { envoy: vec![Source::new("envoy.yaml", text)], ..Inputs::default() };
     let given = beside(text);
     let exit = answers(loaded, &given, text.len());
-    let Ok(value) = given.envoy[0].value("envoy") else { return assert_eq!(exit, ExitStatus::Error) };
+    let Ok(value) = given.envoy[0].value("envoy") else {
+        return assert_eq!(exit, ExitStatus::Error);
+    };
     assert!(exit != ExitStatus::Success || !has_bypass(&value), "past the filter, and fine");
     // the same in JSON
     let found = |beside: &Inputs| {
         let inspected = inspect(loaded, beside, UnixTime(NOW)).ok()?;
-        let mut found: Vec<_> = inspected.findings.into_iter().map(|it| (it.rule, it.message)).collect();
+        let mut found: Vec<_> =
+            inspected.findings.into_iter().map(|it| (it.rule, it.message)).collect();
         found.sort();
         Some((found, inspected.envoy))
     };
@@ -69,7 +74,8 @@ fn openapi(loaded: &Loaded, text: &str) {
         Ok(contract) => contract,
         Err(error) => return assert_eq!(error.exit(), ExitStatus::Error),
     };
-    let exit = answers(loaded, &Inputs { openapi: vec![contract], ..Inputs::default() }, text.len());
+    let exit =
+        answers(loaded, &Inputs { openapi: vec![contract], ..Inputs::default() }, text.len());
     let document = source.value("openapi").expect("what was read");
     assert!(exit != ExitStatus::Success || !has_undeclared(&document), "without a row, and fine");
 }
@@ -80,7 +86,11 @@ fn answers(loaded: &Loaded, beside: &Inputs, length: usize) -> ExitStatus {
         match answer(loaded, beside, UnixTime(NOW), format) {
             Ok(Answer { text, exit }) => {
                 assert!(matches!(exit, ExitStatus::Success | ExitStatus::CheckFailed), "{exit:?}");
-                assert!(text.len() <= (length / 4 + 8) * LONGEST_FINDING, "{} of {length} bytes", text.len());
+                assert!(
+                    text.len() <= (length / 4 + 8) * LONGEST_FINDING,
+                    "{} of {length} bytes",
+                    text.len()
+                );
                 exit
             }
             Err(error @ (CliError::Run { .. } | CliError::Input(_))) => error.exit(),
@@ -93,9 +103,11 @@ fn answers(loaded: &Loaded, beside: &Inputs, length: usize) -> ExitStatus {
 
 /// Whether a connection manager without our filter has a route to the service's cluster.
 fn has_bypass(value: &Value) -> bool {
-    let is_manager = value["@type"].as_str().is_some_and(|it| it.ends_with(".HttpConnectionManager"));
-    let filters =
-        value.get("http_filters").is_some_and(|filters| !filters.to_string().contains("portcullis"));
+    let is_manager =
+        value["@type"].as_str().is_some_and(|it| it.ends_with(".HttpConnectionManager"));
+    let filters = value
+        .get("http_filters")
+        .is_some_and(|filters| !filters.to_string().contains("portcullis"));
     let reaches = value["route_config"].to_string().contains(r#""cluster":"backend""#);
     is_manager && filters && reaches || inside(value).any(has_bypass)
 }
@@ -112,7 +124,8 @@ fn inside(value: &Value) -> Box<dyn Iterator<Item = &Value> + '_> {
 fn has_undeclared(document: &Value) -> bool {
     let paths = document["paths"].as_object().into_iter().flatten();
     let mut others = paths.filter(|(path, _)| {
-        let first = path.strip_prefix('/').and_then(|rest| rest.split('/').next()).unwrap_or_default();
+        let first =
+            path.strip_prefix('/').and_then(|rest| rest.split('/').next()).unwrap_or_default();
         first != "orders" && !first.is_empty() && first.bytes().all(|b| b.is_ascii_lowercase())
     });
     document.get("servers").is_none() && others.any(|(_, item)| item.get("get").is_some())
@@ -130,12 +143,10 @@ pub(crate) fn inputs() -> Vec<Vec<u8>> {
     );
     vec![
         envoy(ENVOY),
-        envoy(
-            &ENVOY.replace(
-                "cluster: backend",
-                "weighted_clusters: { clusters: [{ name: backend, weight: 1 }] }",
-            ),
-        ),
+        envoy(&ENVOY.replace(
+            "cluster: backend",
+            "weighted_clusters: { clusters: [{ name: backend, weight: 1 }] }",
+        )),
         envoy(&ENVOY.replace("- name: portcullis", "- name: another")),
         envoy(&dump),
         envoy("a: &a { name: x, connect_timeout: 1s }\nclusters: [*a, *a, { <<: *a, name: y }]\n"),
@@ -161,10 +172,13 @@ mod tests {
     fn the_simple_readers_see_a_listener_past_the_filter_and_an_operation_without_a_row() {
         let value = |text: &str| Source::new("x", text).value("x").unwrap();
         assert!(!has_bypass(&value(ENVOY)));
-        let past =
-            ENVOY.replace("- name: portcullis", "- name: another").replace("/etc/envoy/portcullis.json", "x");
+        let past = ENVOY
+            .replace("- name: portcullis", "- name: another")
+            .replace("/etc/envoy/portcullis.json", "x");
         assert!(has_bypass(&value(&past)));
         assert!(has_undeclared(&value("paths: { /me: { get: {} } }")));
-        assert!(!has_undeclared(&value("paths: { /orders: { get: {} }, /me: { parameters: [] } }")));
+        assert!(!has_undeclared(&value(
+            "paths: { /orders: { get: {} }, /me: { parameters: [] } }"
+        )));
     }
 }

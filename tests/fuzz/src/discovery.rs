@@ -24,13 +24,14 @@ fn endpoints() -> Vec<(String, Endpoint)> {
             "algorithms": ["EdDSA"], "token_types": ["at+jwt"],
         })
     };
-    let providers = ISSUERS.iter().enumerate().map(|(at, issuer)| (format!("p{at}"), provider(issuer)));
+    let providers =
+        ISSUERS.iter().enumerate().map(|(at, issuer)| (format!("p{at}"), provider(issuer)));
     let document = json!({
         "providers": providers.collect::<serde_json::Map<_, _>>(),
         "services": { "a": { "hosts": ["*"], "routes": [{ "match": "GET /", "authenticated": true }] } },
     });
-    let policy =
-        Policy::from_json(document.to_string().as_bytes()).unwrap_or_else(|errors| panic!("{errors}"));
+    let policy = Policy::from_json(document.to_string().as_bytes())
+        .unwrap_or_else(|errors| panic!("{errors}"));
     let endpoint = |provider: &portcullis_engine::policy::Provider| match &provider.keys {
         KeySource::Discovery(endpoint) => Some((provider.issuer.to_string(), endpoint.clone())),
         _ => None,
@@ -38,8 +39,9 @@ fn endpoints() -> Vec<(String, Endpoint)> {
     policy.providers().iter().filter_map(endpoint).collect()
 }
 
-/// The first byte says which issuer, and whether the rest is the document, its `jwks_uri`, or what follows the issuer's
-/// authority there. Keys are taken from where the document came from, or from nowhere.
+/// The first byte says which issuer, and whether the rest is the document, its `jwks_uri`, or what
+/// follows the issuer's authority there. Keys are taken from where the document came from, or from
+/// nowhere.
 pub fn discovery(input: &[u8]) {
     thread_local! {
         static ENDPOINTS: Arc<Vec<(String, Endpoint)>> = Arc::new(endpoints());
@@ -51,7 +53,9 @@ pub fn discovery(input: &[u8]) {
     let document = match how % 3 {
         0 => rest.to_vec(),
         1 => said(&String::from_utf8_lossy(rest)),
-        _ => said(&format!("{}://{}{}", from.scheme, from.authority, String::from_utf8_lossy(rest))),
+        _ => {
+            said(&format!("{}://{}{}", from.scheme, from.authority, String::from_utf8_lossy(rest)))
+        }
     };
     let Ok(found) = jwks_endpoint(&document, issuer, from) else { return };
     let document: Value = serde_json::from_slice(&document).expect("what is accepted is JSON");
@@ -96,8 +100,15 @@ pub(crate) fn inputs() -> Vec<Vec<u8>> {
         ] {
             inputs.push([&[3 * at + 1], uri.as_bytes()].concat());
         }
-        for rest in ["/certs", "/a/../b?x=/y", "\\@evil.example/", "@evil.example/", ":8443/", "/a#b", "/\t"]
-        {
+        for rest in [
+            "/certs",
+            "/a/../b?x=/y",
+            "\\@evil.example/",
+            "@evil.example/",
+            ":8443/",
+            "/a#b",
+            "/\t",
+        ] {
             inputs.push([&[3 * at + 2], rest.as_bytes()].concat());
         }
     }

@@ -1,4 +1,5 @@
-//! What every input meets: the policy of the decision corpus, and the tokens that were issued under it.
+//! What every input meets: the policy of the decision corpus, and the tokens that were issued under
+//! it.
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -97,7 +98,8 @@ pub(crate) fn load(document: &Value) -> Rc<Policy> {
     Rc::new(Policy::from_json(document.to_string().as_bytes()).expect("a policy"))
 }
 
-/// Runs with this thread's fixture: an input must not depend on those before it, so all of it is read only.
+/// Runs with this thread's fixture: an input must not depend on those before it, so all of it is
+/// read only.
 pub(crate) fn with<T>(run: impl FnOnce(&Fixture) -> T) -> T {
     thread_local! {
         static FIXTURE: Fixture = Fixture::new();

@@ -14,7 +14,8 @@ use serde_json::json;
 
 use crate::fixture::{NOW, Peer, at, headers, load};
 
-/// Larger than what a key of the seeds has; a provider with larger ones is as slow as it likes to be.
+/// Larger than what a key of the seeds has; a provider with larger ones is as slow as it likes to
+/// be.
 const KEYS: usize = 4;
 
 /// What can be read is used; a signature that nobody made verifies by no key of it.
@@ -27,14 +28,18 @@ pub fn jwks(input: &[u8]) {
     let again = KeySet::parse(input).expect("the same text");
     let identities = |set: &KeySet| set.keys().iter().map(Key::identity).collect::<Vec<_>>();
     assert_eq!(identities(&set), identities(&again));
-    let fits = |key: &Key| Algorithm::ALL.into_iter().filter(|it| key.fits(*it)).collect::<Vec<_>>();
+    let fits =
+        |key: &Key| Algorithm::ALL.into_iter().filter(|it| key.fits(*it)).collect::<Vec<_>>();
     // a provider has a bound for the size of such keys
-    let pss_only = set.keys().iter().all(|key| fits(key).iter().all(|it| it.name().starts_with("PS")));
+    let pss_only =
+        set.keys().iter().all(|key| fits(key).iter().all(|it| it.name().starts_with("PS")));
     let keys: Vec<_> = set.keys().iter().take(KEYS).cloned().collect();
     POLICY.with(|(policy, main)| {
         let mut authorizer = Authorizer::new(Rc::clone(policy), RUST_CRYPTO);
         authorizer.key_store_mut().install(*main, set, Monotonic(1));
-        assert!(authorizer.key_store().state(*main).is_some_and(|state| state.usable > 0 || pss_only));
+        assert!(
+            authorizer.key_store().state(*main).is_some_and(|state| state.usable > 0 || pss_only)
+        );
         for key in keys {
             assert!(key.kid().is_none_or(|kid| (1..=256).contains(&kid.len())));
             let fitting = fits(&key);
@@ -51,14 +56,15 @@ pub fn jwks(input: &[u8]) {
 /// The policy of the corpus, but that the keys of `main` are fetched.
 pub(crate) fn fetched() -> (Rc<Policy>, ProviderId) {
     let mut document = corpus::policy();
-    document["providers"]["main"]["jwks"] = json!({ "uri": "https://main.example/jwks", "cluster": "main" });
+    document["providers"]["main"]["jwks"] =
+        json!({ "uri": "https://main.example/jwks", "cluster": "main" });
     let policy = load(&document);
     let main = policy.provider_of_issuer("https://main.example").expect("a provider");
     (policy, main)
 }
 
-/// Of the lengths that signatures have: all zero, all one, and the neutral element with a zero, which verifies by an
-/// Ed25519 key of small order.
+/// Of the lengths that signatures have: all zero, all one, and the neutral element with a zero,
+/// which verifies by an Ed25519 key of small order.
 fn signatures() -> Vec<Vec<u8>> {
     let mut neutral = vec![0; 64];
     neutral[0] = 1;
@@ -69,7 +75,12 @@ fn signatures() -> Vec<Vec<u8>> {
     all
 }
 
-fn forged_is_refused(authorizer: &mut Authorizer, key: &Key, algorithm: Algorithm, signature: &[u8]) {
+fn forged_is_refused(
+    authorizer: &mut Authorizer,
+    key: &Key,
+    algorithm: Algorithm,
+    signature: &[u8],
+) {
     let mut header = json!({ "alg": algorithm.name(), "typ": "JWT" });
     if let Some(kid) = key.kid() {
         header["kid"] = json!(kid);
@@ -77,8 +88,11 @@ fn forged_is_refused(authorizer: &mut Authorizer, key: &Key, algorithm: Algorith
     let claims = json!({
         "iss": "https://main.example", "sub": "mallory", "aud": "orders-api", "exp": NOW + 300, "typ": "Bearer",
     });
-    let token =
-        crate::token::joined([header.to_string().as_bytes(), claims.to_string().as_bytes(), signature]);
+    let token = crate::token::joined([
+        header.to_string().as_bytes(),
+        claims.to_string().as_bytes(),
+        signature,
+    ]);
     let bearer = format!("Bearer {token}").into_bytes();
     let headers = headers(b"GET", b"/me", b"main.example", [("authorization".to_owned(), bearer)]);
     let verdict = authorizer.decide(&Request::new(Headers(&headers)), &Peer(None), at(0));

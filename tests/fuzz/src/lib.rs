@@ -1,6 +1,7 @@
-//! What fuzzers run: a function for each target, whose oracle panics where something passes that must not. The same functions
-//! run under libFuzzer (`cargo xtask fuzz`, nightly) and in this crate's own tests, on any toolchain: over the seeds, over
-//! what was once found, and over random bytes.
+//! What fuzzers run: a function for each target, whose oracle panics where something passes that
+//! must not. The same functions run under libFuzzer (`cargo xtask fuzz`, nightly) and in this
+//! crate's own tests, on any toolchain: over the seeds, over what was once found, and over random
+//! bytes.
 //!
 //! | target | its bytes | what must hold |
 //! |---|---|---|
@@ -27,9 +28,10 @@
 //! $ cargo xtask fuzz
 //! ```
 //!
-//! It installs cargo-fuzz and a nightly toolchain if they are not there, begins with the seeds and the corpus of the last run
-//! (`target/fuzz/corpus`), and prints inputs and coverage. An input that stops a target is in `target/fuzz/crashes`: fix the
-//! fault, copy the input into `tests/fuzz/found/<target>` under a name that says what it shows, and add the name to
+//! It installs cargo-fuzz and a nightly toolchain if they are not there, begins with the seeds and
+//! the corpus of the last run (`target/fuzz/corpus`), and prints inputs and coverage. An input that
+//! stops a target is in `target/fuzz/crashes`: fix the fault, copy the input into
+//! `tests/fuzz/found/<target>` under a name that says what it shows, and add the name to
 //! `tests/fuzz/tests/found.rs`.
 #![allow(clippy::missing_panics_doc, reason = "an oracle panics: that is what it is for")]
 
@@ -76,7 +78,8 @@ pub struct Target {
     pub seeds: fn() -> Vec<Vec<u8>>,
 }
 
-/// Makes what every input meets, before the first one: the tokens of the corpus take longer than any input does.
+/// Makes what every input meets, before the first one: the tokens of the corpus take longer than
+/// any input does.
 pub fn init() {
     fixture::with(|_| ());
 }

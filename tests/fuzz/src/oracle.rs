@@ -61,12 +61,17 @@ fn allowed(
     let rows = document["routes"].as_array().expect("rows");
     let row = named.and_then(|named| rows.iter().find(|row| row["match"] == *named));
     if permit.shadow().is_some() {
-        let modes = [row.map(|row| &row["mode"]), Some(&document["mode"]), Some(&fixture.document["mode"])];
+        let modes =
+            [row.map(|row| &row["mode"]), Some(&document["mode"]), Some(&fixture.document["mode"])];
         assert!(shadows(modes.into_iter().flatten(), now), "{modes:?}");
     }
     let request = Request::new(Headers(headers));
-    let written =
-        permit.headers(policy, (authorizer.assertions_mut(), Some(&fixture.key)), request.method, now);
+    let written = permit.headers(
+        policy,
+        (authorizer.assertions_mut(), Some(&fixture.key)),
+        request.method,
+        now,
+    );
     let Ok(written) = written else {
         // the adapter refuses with `handoff-failed`: no assertion is for a method that is no text
         return assert!(request.method.is_empty() && permit.caller().is_some(), "no hand-off");
@@ -98,11 +103,16 @@ fn allowed(
     };
     assert_eq!(reference.verify(token), Ok(()), "{}", token.escape_ascii());
     if permit.shadow().is_none() && !verdict.trace.preflight {
-        assert!(row.is_some_and(|row| meets(row, &caller.roles)), "{:?} passes {row:?}", caller.roles);
+        assert!(
+            row.is_some_and(|row| meets(row, &caller.roles)),
+            "{:?} passes {row:?}",
+            caller.roles
+        );
     }
 }
 
-/// Whether the first mode that is written, the nearest one first, is a shadow mode that has not ended.
+/// Whether the first mode that is written, the nearest one first, is a shadow mode that has not
+/// ended.
 pub(crate) fn shadows<'d>(modes: impl IntoIterator<Item = &'d Value>, now: Clocks) -> bool {
     let nearest = modes.into_iter().find(|mode| !mode.is_null());
     let until = nearest.and_then(|mode| mode["shadow"]["until"].as_str());
@@ -114,7 +124,8 @@ pub(crate) fn shadows<'d>(modes: impl IntoIterator<Item = &'d Value>, now: Clock
 
 /// Whether the row's text lets a caller with these roles pass.
 fn meets(row: &Value, roles: &[String]) -> bool {
-    let has = |role: &Value| role.as_str().is_some_and(|role| roles.iter().any(|known| known == role));
+    let has =
+        |role: &Value| role.as_str().is_some_and(|role| roles.iter().any(|known| known == role));
     let any = row["roles"].as_array().is_none_or(|any| any.iter().any(has));
     let all = row["all_roles"].as_array().is_none_or(|all| all.iter().all(has));
     any && all
@@ -123,7 +134,11 @@ fn meets(row: &Value, roles: &[String]) -> bool {
 /// The one token at a place; `None` if there is none, or more than one.
 fn carried<'h>(headers: &'h [(String, Vec<u8>)], source: &Value) -> Option<&'h [u8]> {
     let named = |name: &str| -> Vec<&'h [u8]> {
-        headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_slice()).collect()
+        headers
+            .iter()
+            .filter(|(known, _)| known == name)
+            .map(|(_, value)| value.as_slice())
+            .collect()
     };
     let mut found = if let Some(cookie) = source.get("cookie") {
         let name = format!("{}=", cookie["name"].as_str()?);
@@ -144,7 +159,10 @@ fn carried<'h>(headers: &'h [(String, Vec<u8>)], source: &Value) -> Option<&'h [
 fn behind<'v>(value: &'v [u8], prefix: Option<&str>) -> Option<&'v [u8]> {
     match prefix {
         Some(prefix) => value.strip_prefix(prefix.as_bytes()),
-        None => value.split_at_checked(6).filter(|(it, _)| it.eq_ignore_ascii_case(b"bearer")).map(|it| it.1),
+        None => value
+            .split_at_checked(6)
+            .filter(|(it, _)| it.eq_ignore_ascii_case(b"bearer"))
+            .map(|it| it.1),
     }
 }
 
@@ -159,7 +177,14 @@ mod tests {
     fn passes(fixture: &Fixture, token: &str, seconds: i64) -> bool {
         let bearer = [("authorization".to_owned(), format!("Bearer {token}").into_bytes())];
         let headers = headers(b"GET", b"/me", b"main.example", bearer);
-        decide(fixture, &mut fixture.authorizer(), &headers, &Peer(None), at(seconds), Tokens::Issued)
+        decide(
+            fixture,
+            &mut fixture.authorizer(),
+            &headers,
+            &Peer(None),
+            at(seconds),
+            Tokens::Issued,
+        )
     }
 
     #[test]
@@ -179,12 +204,20 @@ mod tests {
     fn the_reference_verifier_rejects_tokens_that_break_a_rule() {
         let document = corpus::policy();
         let verify = |changes: Value, subject: &str, seconds: u64| {
-            let token = corpus::token(&serde_json::json!({ "claims": changes }), crate::fixture::NOW);
+            let token =
+                corpus::token(&serde_json::json!({ "claims": changes }), crate::fixture::NOW);
             let now = crate::fixture::NOW + seconds;
             let (service, provider, roles) = ("main", "main", &["customer".to_owned()][..]);
             let policy = &document;
-            let reference =
-                ReferenceVerifier { policy, service, provider, subject, roles, now, certificate: None };
+            let reference = ReferenceVerifier {
+                policy,
+                service,
+                provider,
+                subject,
+                roles,
+                now,
+                certificate: None,
+            };
             reference.verify(token.as_bytes())
         };
         let none = || serde_json::json!({});

@@ -10,14 +10,19 @@ use portcullis_engine::policy::{Found, Policy, Row};
 
 use crate::fixture::load;
 
-/// An ambiguous path is refused, every other path is accepted, and the most specific row that matches decides.
+/// An ambiguous path is refused, every other path is accepted, and the most specific row that
+/// matches decides.
 pub fn path(input: &[u8]) {
     thread_local! {
         static POLICY: Rc<Policy> = load(&Paths::load().policy());
     }
     let (read, shown) = (read(input), input.escape_ascii());
     let parsed = CanonicalPath::parse(input);
-    assert_eq!(parsed.map(CanonicalPath::as_str).ok(), read.as_ref().map(|it| it.text.as_str()), "{shown}");
+    assert_eq!(
+        parsed.map(CanonicalPath::as_str).ok(),
+        read.as_ref().map(|it| it.text.as_str()),
+        "{shown}"
+    );
     let (Ok(path), Some(read)) = (parsed, read) else { return };
     POLICY.with(|policy| {
         let service = &policy.services()[0];
@@ -30,7 +35,8 @@ pub fn path(input: &[u8]) {
         };
         let raw: Vec<_> = read.text[1..].split('/').map(str::to_owned).collect();
         // a service that decodes before it routes must come to the same row
-        let expected = best(&raw).filter(|best_of_raw| best(&read.respelled).as_ref() == Some(best_of_raw));
+        let expected =
+            best(&raw).filter(|best_of_raw| best(&read.respelled).as_ref() == Some(best_of_raw));
         let found = match service.find("GET", path) {
             Found::Row(row) => Some(row.id),
             Found::PathKnown => panic!("every row is for GET"),
@@ -44,11 +50,13 @@ pub fn path(input: &[u8]) {
 /// A path that can be read in one way only.
 struct Read {
     text: String,
-    /// Its segments in the spelling of templates: decoded, then escaped where RFC 3986 wants an escape.
+    /// Its segments in the spelling of templates: decoded, then escaped where RFC 3986 wants an
+    /// escape.
     respelled: Vec<String>,
 }
 
-/// Reads a target by RFC 3986 3.3 and Unicode's data, with none of the engine's code; `None` if it is ambiguous.
+/// Reads a target by RFC 3986 3.3 and Unicode's data, with none of the engine's code; `None` if it
+/// is ambiguous.
 fn read(target: &[u8]) -> Option<Read> {
     if target.contains(&b'#') {
         return None;
@@ -61,8 +69,9 @@ fn read(target: &[u8]) -> Option<Read> {
             return (at + 1 == segments.len()).then(String::new);
         }
         let decoded = decode(segment)?;
-        let visible =
-            |c: char| c != '.' && !WhiteSpace::for_char(c) && !DefaultIgnorableCodePoint::for_char(c);
+        let visible = |c: char| {
+            c != '.' && !WhiteSpace::for_char(c) && !DefaultIgnorableCodePoint::for_char(c)
+        };
         decoded.contains(visible).then(|| decoded.bytes().map(respell).collect())
     });
     let respelled = respelled.collect::<Option<_>>()?;
@@ -75,8 +84,9 @@ fn decode(segment: &[u8]) -> Option<String> {
     while let [first, after @ ..] = rest {
         let (byte, after) = if *first == b'%' {
             let (digits, after) = after.split_at_checked(2)?;
-            let digits =
-                str::from_utf8(digits).ok().filter(|it| it.bytes().all(|b| b.is_ascii_hexdigit()))?;
+            let digits = str::from_utf8(digits)
+                .ok()
+                .filter(|it| it.bytes().all(|b| b.is_ascii_hexdigit()))?;
             let byte = u8::from_str_radix(digits, 16).ok()?;
             // RFC 3986 2.3: what needs no escape must have none
             if unreserved(byte) || b"/\\%;?#".contains(&byte) {
@@ -94,13 +104,15 @@ fn decode(segment: &[u8]) -> Option<String> {
     let decoded = String::from_utf8(bytes).ok()?;
     let harmless = |c: char| {
         let line_end = matches!(c, '\u{2028}' | '\u{2029}');
-        !c.is_control() && !line_end && (c.is_ascii() || !folded(c).contains(|c| r"./\%;?#".contains(c)))
+        !c.is_control()
+            && !line_end
+            && (c.is_ascii() || !folded(c).contains(|c| r"./\%;?#".contains(c)))
     };
     decoded.chars().all(harmless).then_some(decoded)
 }
 
-/// The widest that a character is known to be folded to ASCII: compatibility, then best fit, transliteration and the
-/// label separators of domain names.
+/// The widest that a character is known to be folded to ASCII: compatibility, then best fit,
+/// transliteration and the label separators of domain names.
 fn folded(c: char) -> String {
     let ascii = |c: char| match c {
         '÷' | '´' | '⁄' | '∕' | '╱' | '⟋' | '⧸' => '/',
@@ -129,8 +141,9 @@ fn pchar(byte: u8) -> bool {
     unreserved(byte) || b"!$&'()*+,=:@".contains(&byte)
 }
 
-/// How specific the row is for a path: for each segment, 0 is a literal, 1 any one, 2 all that is left; and whether nothing is
-/// left, which some routers match and some do not. `None`: no match in any router.
+/// How specific the row is for a path: for each segment, 0 is a literal, 1 any one, 2 all that is
+/// left; and whether nothing is left, which some routers match and some do not. `None`: no match in
+/// any router.
 fn kinds(row: &Row, path: &[String]) -> Option<(Vec<u8>, bool)> {
     let mut kinds = Vec::new();
     let mut segments = path.iter();

@@ -12,8 +12,8 @@ use serde_json::Value;
 use crate::fixture::{Peer, at, headers};
 use crate::oracle::shadows;
 
-/// A policy that loads has the same hash when it is loaded again. Without a token, a request passes only by a row that is public in
-/// the document, or by a shadow mode in the document.
+/// A policy that loads has the same hash when it is loaded again. Without a token, a request passes
+/// only by a row that is public in the document, or by a shadow mode in the document.
 pub fn policy(input: &[u8]) {
     let policy = match Policy::from_json(input) {
         Ok(policy) => policy,
@@ -25,10 +25,13 @@ pub fn policy(input: &[u8]) {
     nobody_passes(&document, Rc::new(policy));
 }
 
-/// Asks without a token for the endpoints of every service. What may pass is read from the document alone.
+/// Asks without a token for the endpoints of every service. What may pass is read from the document
+/// alone.
 fn nobody_passes(document: &Value, policy: Rc<Policy>) {
     let mut authorizer = Authorizer::new(policy, RUST_CRYPTO);
-    for service in document["services"].as_object().into_iter().flatten().map(|(_, service)| service) {
+    for service in
+        document["services"].as_object().into_iter().flatten().map(|(_, service)| service)
+    {
         let hosts = service["hosts"].as_array().into_iter().flatten().filter_map(Value::as_str);
         for host in hosts.take(2) {
             let rows = service["routes"].as_array().into_iter().flatten();
@@ -41,7 +44,8 @@ fn nobody_passes(document: &Value, policy: Rc<Policy>) {
 }
 
 fn ask(authorizer: &mut Authorizer, document: &Value, method: &str, template: &str, host: &str) {
-    let segment = |part: &'_ str| if part.starts_with('{') { "x".to_owned() } else { part.to_owned() };
+    let segment =
+        |part: &'_ str| if part.starts_with('{') { "x".to_owned() } else { part.to_owned() };
     let path = template.split('/').map(segment).collect::<Vec<_>>().join("/");
     let headers = headers(method.as_bytes(), path.as_bytes(), host.as_bytes(), []);
     let now = at(0);
@@ -54,13 +58,20 @@ fn ask(authorizer: &mut Authorizer, document: &Value, method: &str, template: &s
     let row = decides(service, method, &path);
     if permit.shadow().is_some() {
         let modes = [row.map(|row| &row["mode"]), Some(&service["mode"]), Some(&document["mode"])];
-        assert!(shadows(modes.into_iter().flatten(), now), "no shadow for {method} {path} at {host}");
+        assert!(
+            shadows(modes.into_iter().flatten(), now),
+            "no shadow for {method} {path} at {host}"
+        );
     } else {
-        assert!(row.is_some_and(|row| row["public"] == true), "nobody passes {method} {path} at {host}");
+        assert!(
+            row.is_some_and(|row| row["public"] == true),
+            "nobody passes {method} {path} at {host}"
+        );
     }
 }
 
-/// The row of a service's text that decides: the most specific template alone, `HEAD` by the row of `GET` without its own.
+/// The row of a service's text that decides: the most specific template alone, `HEAD` by the row of
+/// `GET` without its own.
 fn decides<'d>(service: &'d Value, method: &str, path: &str) -> Option<&'d Value> {
     let rows = service["routes"].as_array()?.iter();
     let matching = rows.filter_map(|row| {
@@ -76,7 +87,8 @@ fn decides<'d>(service: &'d Value, method: &str, path: &str) -> Option<&'d Value
     of(method).or_else(|| of("GET").filter(|_| method == "HEAD"))
 }
 
-/// How specific the template of a row is for a path: for each segment, 0 is a literal, 1 any one, 2 all that is left; `None`: no match.
+/// How specific the template of a row is for a path: for each segment, 0 is a literal, 1 any one, 2
+/// all that is left; `None`: no match.
 fn kinds(template: &str, path: &str) -> Option<Vec<u8>> {
     let mut kinds = Vec::new();
     let mut segments = path.split('/');
@@ -116,7 +128,8 @@ mod tests {
         let document = corpus::policy();
         assert!(!stopped(&document, &document));
         let rows = document["services"]["main"]["routes"].as_array().unwrap();
-        let closed: Vec<_> = (0..rows.len().min(8)).filter(|index| rows[*index]["public"] != true).collect();
+        let closed: Vec<_> =
+            (0..rows.len().min(8)).filter(|index| rows[*index]["public"] != true).collect();
         assert!(closed.len() >= 5);
         for index in closed {
             let mut fault = document.clone();
@@ -127,7 +140,8 @@ mod tests {
     }
 
     #[test]
-    fn the_oracle_stops_a_shadow_mode_that_is_not_in_the_document_or_has_ended_or_is_not_the_nearest() {
+    fn the_oracle_stops_a_shadow_mode_that_is_not_in_the_document_or_has_ended_or_is_not_the_nearest()
+     {
         let document = corpus::policy();
         let with = |service: &str, mode: Value| {
             let mut changed = document.clone();

@@ -1,5 +1,5 @@
-//! Reference verifier of tokens: a lenient reader that follows the policy's text. Every token that the
-//! engine accepts must pass here too; the converse does not hold.
+//! Reference verifier of tokens: a lenient reader that follows the policy's text. Every token that
+//! the engine accepts must pass here too; the converse does not hold.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
@@ -23,7 +23,9 @@ impl ReferenceVerifier<'_> {
         let text = std::str::from_utf8(token).map_err(|_| "no text")?;
         let parts: Vec<_> = text.split('.').collect();
         let [header, payload, _] = parts[..] else { return Err("not three parts") };
-        let read = |part: &str| BASE64URL.decode(part).ok().and_then(|it| serde_json::from_slice(&it).ok());
+        let read = |part: &str| {
+            BASE64URL.decode(part).ok().and_then(|it| serde_json::from_slice(&it).ok())
+        };
         let header: Value = read(header).ok_or("the header is no JSON")?;
         let claims: Value = read(payload).ok_or("the payload is no JSON")?;
         let provider = &self.policy["providers"][self.provider];
@@ -44,7 +46,10 @@ impl ReferenceVerifier<'_> {
             ok(claims[name].as_f64().is_none_or(|from| from.ceil() <= now + leeway), "not yet")?;
         }
         let Some(max_age) = provider["max_age"].as_f64() else { return Ok(()) };
-        ok(claims["iat"].as_f64().is_some_and(|issued| now < issued.ceil() + max_age + leeway), "too old")
+        ok(
+            claims["iat"].as_f64().is_some_and(|issued| now < issued.ceil() + max_age + leeway),
+            "too old",
+        )
     }
 
     fn people(&self, claims: &Value, provider: &Value) -> Result<(), &'static str> {
@@ -55,7 +60,10 @@ impl ReferenceVerifier<'_> {
             list(&provider["audiences"]).into_iter().filter(|it| named.contains(it)).collect();
         ok(!accepted.is_empty(), "another audience")?;
         let narrowed = list(&service["audiences"]);
-        ok(narrowed.is_empty() || narrowed.iter().any(|it| accepted.contains(it)), "another service")?;
+        ok(
+            narrowed.is_empty() || narrowed.iter().any(|it| accepted.contains(it)),
+            "another service",
+        )?;
         let providers = list(&service["providers"]);
         ok(providers.is_empty() || providers.contains(&self.provider), "another provider")?;
         let subject = text(at(claims, &provider["subject"], "sub"));
@@ -74,7 +82,10 @@ impl ReferenceVerifier<'_> {
             return Ok(());
         }
         let thumbprint = BASE64URL.decode(text(&claims["cnf"]["x5t#S256"])).unwrap_or_default();
-        ok(self.certificate.is_some_and(|certificate| *thumbprint == certificate), "bound to another")
+        ok(
+            self.certificate.is_some_and(|certificate| *thumbprint == certificate),
+            "bound to another",
+        )
     }
 }
 
@@ -82,7 +93,8 @@ fn says_how_it_is_signed(header: &Value, provider: &Value) -> Result<(), &'stati
     ok(list(&provider["algorithms"]).contains(&text(&header["alg"])), "another algorithm")?;
     ok(header.get("crit").is_none() && header.get("b64").is_none(), "a critical header")?;
     let types: Vec<_> = list(&provider["token_types"]).iter().map(|it| it.to_lowercase()).collect();
-    let typ = if header.get("typ").is_none() { "absent".to_owned() } else { media_type(&header["typ"]) };
+    let typ =
+        if header.get("typ").is_none() { "absent".to_owned() } else { media_type(&header["typ"]) };
     ok(types.contains(&typ), "another type")
 }
 
@@ -96,7 +108,8 @@ fn roles(claims: &Value, provider: &Value) -> Vec<String> {
                 let other = provider["role_names"][name].as_str().unwrap_or(name);
                 let could = [format!("{prefix}{name}"), format!("{prefix}{other}")];
                 let only = source["only"].as_array();
-                let listed = |role: &String| only.is_none_or(|only| only.iter().any(|known| known == role));
+                let listed =
+                    |role: &String| only.is_none_or(|only| only.iter().any(|known| known == role));
                 roles.extend(could.into_iter().filter(listed));
             }
         }

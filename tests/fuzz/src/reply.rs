@@ -14,8 +14,9 @@ use serde_json::Value;
 
 use crate::fixture::{NOW, at};
 
-/// What a reply says of its freshness is read as RFC 9111 has it, and only ever shortens the refresh; its keys are read as
-/// [`jwks`](crate::jwks()) says, and another worker reads the same document.
+/// What a reply says of its freshness is read as RFC 9111 has it, and only ever shortens the
+/// refresh; its keys are read as [`jwks`](crate::jwks()) says, and another worker reads the same
+/// document.
 pub fn reply(input: &[u8]) {
     let end = input.windows(2).position(|pair| pair == b"\n\n");
     let (head, body) = end.map_or((input, &[][..]), |end| (&input[..end], &input[end + 2..]));
@@ -44,7 +45,8 @@ pub fn reply(input: &[u8]) {
             assert!(keys.iter().any(|key| key["kid"] == *kid), "{kid} is in no key");
         }
         // a secret is never a key to verify with
-        let public = keys.iter().filter(|key| key.get("d").is_none() && key.get("k").is_none()).count();
+        let public =
+            keys.iter().filter(|key| key.get("d").is_none() && key.get("k").is_none()).count();
         assert!(set.keys().len() <= public);
     }
     crate::jwks::jwks(body);
@@ -57,10 +59,12 @@ fn is_read_right(headers: &[(String, Vec<u8>)], fresh: Option<u32>) {
         of.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).collect()
     };
     let cache_control = values("cache-control").join(",");
-    // a comma inside a quoted text ends no directive: the engine may see more directives there, all of which shorten
+    // a comma inside a quoted text ends no directive: the engine may see more directives there, all
+    // of which shorten
     let quoted = cache_control.contains('"');
     let ages = cache_control.split(',').filter_map(|directive| {
-        let (name, digits) = directive.trim_matches(|c: char| c.is_ascii_whitespace()).split_once('=')?;
+        let (name, digits) =
+            directive.trim_matches(|c: char| c.is_ascii_whitespace()).split_once('=')?;
         let is_age = name.eq_ignore_ascii_case("max-age") && !digits.is_empty();
         (is_age && digits.chars().all(|c| c.is_ascii_digit()))
             .then(|| digits.parse::<u128>().unwrap_or(u128::MAX))
@@ -68,7 +72,10 @@ fn is_read_right(headers: &[(String, Vec<u8>)], fresh: Option<u32>) {
     if let Some(age) = ages.min() {
         let found = fresh.expect("it says an age");
         assert!(u128::from(found) <= age, "{found} s of {age} s");
-        assert!(quoted || u128::from(found) == age.min(u128::from(u32::MAX - 1)), "{found} s of {age} s");
+        assert!(
+            quoted || u128::from(found) == age.min(u128::from(u32::MAX - 1)),
+            "{found} s of {age} s"
+        );
         return;
     }
     let expires = values("expires");

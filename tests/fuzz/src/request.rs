@@ -1,4 +1,5 @@
-//! Requests to one gate, one after the other: what is in the first one's cache, the second one meets.
+//! Requests to one gate, one after the other: what is in the first one's cache, the second one
+//! meets.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
@@ -14,7 +15,8 @@ pub(crate) const HOSTS: [&str; 7] = [
     "trial.example",
     "nowhere.example",
 ];
-pub(crate) const METHODS: [&str; 8] = ["GET", "POST", "HEAD", "PUT", "OPTIONS", "DELETE", "get", ""];
+pub(crate) const METHODS: [&str; 8] =
+    ["GET", "POST", "HEAD", "PUT", "OPTIONS", "DELETE", "get", ""];
 pub(crate) const TARGETS: [&str; 12] = [
     "/me",
     "/public",
@@ -120,7 +122,11 @@ impl<'a> Arbitrary<'a> for Value {
             return written(u).map(Self::Written);
         }
         let before = BEFORE[usize::from(kind) % BEFORE.len()];
-        Ok(Self::Token { before, number: u.arbitrary()?, changes: several(u, 3, Unstructured::arbitrary)? })
+        Ok(Self::Token {
+            before,
+            number: u.arbitrary()?,
+            changes: several(u, 3, Unstructured::arbitrary)?,
+        })
     }
 }
 
@@ -163,7 +169,8 @@ fn one_of(u: &mut Unstructured<'_>, known: &[&str]) -> Result<Vec<u8>> {
 /// Envoy makes names lower case, and has refused what is no name.
 fn name(u: &mut Unstructured<'_>) -> Result<String> {
     let name = one_of(u, &NAMES)?;
-    let name = name.iter().filter(|b| b.is_ascii_graphic()).map(|b| char::from(b.to_ascii_lowercase()));
+    let name =
+        name.iter().filter(|b| b.is_ascii_graphic()).map(|b| char::from(b.to_ascii_lowercase()));
     Ok(name.collect())
 }
 
@@ -223,17 +230,27 @@ fn graft(token: &mut Vec<u8>, part: u8, other: &[u8]) {
     *token = parts.join(&b'.');
 }
 
-/// Whatever is asked and in whatever order: what passes with a caller carries a token that was issued, byte for byte.
+/// Whatever is asked and in whatever order: what passes with a caller carries a token that was
+/// issued, byte for byte.
 pub fn request(input: &[u8]) {
     let Ok(Story(story)) = Story::arbitrary(&mut Unstructured::new(input)) else { return };
     fixture::with(|fixture| {
         let mut authorizer = fixture.authorizer();
         for asked in &story {
-            let others =
-                asked.headers.iter().map(|(name, value)| (name.clone(), value.bytes(&fixture.tokens)));
+            let others = asked
+                .headers
+                .iter()
+                .map(|(name, value)| (name.clone(), value.bytes(&fixture.tokens)));
             let headers = headers(&asked.method, &asked.target, &asked.host, others);
             let peer = Peer(asked.certificate);
-            oracle::decide(fixture, &mut authorizer, &headers, &peer, at(asked.seconds), Tokens::Issued);
+            oracle::decide(
+                fixture,
+                &mut authorizer,
+                &headers,
+                &peer,
+                at(asked.seconds),
+                Tokens::Issued,
+            );
         }
     });
 }

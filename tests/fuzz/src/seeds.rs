@@ -9,7 +9,8 @@ use crate::request::{HOSTS, METHODS, TARGETS};
 /// The sets of keys of the corpus, each key alone, and keys of odd forms.
 pub(crate) fn jwks() -> Vec<Vec<u8>> {
     let sets = ["all", "other", "no-kid", "twins"].map(corpus::jwks);
-    let keys: Vec<_> = sets.iter().filter_map(|set| set["keys"].as_array()).flatten().cloned().collect();
+    let keys: Vec<_> =
+        sets.iter().filter_map(|set| set["keys"].as_array()).flatten().cloned().collect();
     let alone = keys.iter().map(|key| json!({ "keys": [key] }));
     let odd = [
         json!({ "keys": [] }),
@@ -28,11 +29,17 @@ pub(crate) fn token() -> Vec<Vec<u8>> {
     for token in [
         claims(json!({})),
         claims(json!({ "iss": "https://strict.example", "client_id": "c", "roles": ["customer"] })),
-        claims(json!({ "iss": "https://loose.example", "client_id": ["orders-api"], "ext": { "uid": "u" } })),
-        claims(json!({ "cnf": { "x5t#S256": "", "jkt": "x" }, "nbf": 0, "aud": ["orders-api", "x"] })),
+        claims(
+            json!({ "iss": "https://loose.example", "client_id": ["orders-api"], "ext": { "uid": "u" } }),
+        ),
+        claims(
+            json!({ "cnf": { "x5t#S256": "", "jkt": "x" }, "nbf": 0, "aud": ["orders-api", "x"] }),
+        ),
     ] {
         use base64::Engine as _;
-        let decode = |part| base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).expect("base64url");
+        let decode = |part| {
+            base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).expect("base64url")
+        };
         let parts: Vec<_> = token.split('.').map(decode).collect();
         seeds.push([&[1], &*parts[0], b"\n", &parts[1]].concat());
         seeds.push([&[2], &*parts[0], b"\n", &parts[1], b"\n", &parts[2]].concat());
@@ -46,7 +53,11 @@ pub(crate) fn authorization() -> Vec<Vec<u8>> {
         let ours = sent.headers.into_iter().filter(|(name, _)| name == "authorization");
         ours.map(|(_, value)| value).collect::<Vec<_>>().join("\n").into_bytes()
     };
-    corpus::cases().iter().map(|case| values(case.sent(NOW))).filter(|seed| !seed.is_empty()).collect()
+    corpus::cases()
+        .iter()
+        .map(|case| values(case.sent(NOW)))
+        .filter(|seed| !seed.is_empty())
+        .collect()
 }
 
 /// The targets of the table of paths.
@@ -60,7 +71,8 @@ pub(crate) fn policy() -> Vec<Vec<u8>> {
         "issuer": "https://a.example", "audiences": ["a"], "jwks": { "inline": corpus::jwks("other") },
         "algorithms": ["EdDSA"], "token_types": ["at+jwt"], "roles": [{ "path": ["roles"] }],
     });
-    let small = |service: Value| json!({ "providers": { "a": provider }, "services": { "a": service } });
+    let small =
+        |service: Value| json!({ "providers": { "a": provider }, "services": { "a": service } });
     let row = |row: Value| small(json!({ "hosts": ["*"], "routes": [row] }));
     let mut policies = vec![corpus::policy(), Paths::load().policy()];
     policies.extend([
@@ -73,7 +85,8 @@ pub(crate) fn policy() -> Vec<Vec<u8>> {
     policies.iter().map(|policy| policy.to_string().into_bytes()).collect()
 }
 
-/// The cases, in the form that [`request`](crate::request()) reads; each also twice, and followed by another one.
+/// The cases, in the form that [`request`](crate::request()) reads; each also twice, and followed
+/// by another one.
 pub(crate) fn request() -> Vec<Vec<u8>> {
     let cases = corpus::cases();
     let mut number = 0_u16;
@@ -148,7 +161,8 @@ pub(crate) fn shared_data() -> Vec<Vec<u8>> {
         failures,
     };
     let stats = WorkerStats { waiting: 1, tokens: 2, bytes: u64::MAX };
-    let report = |seen| WorkerReport { worker: 7, seen, stats, policy: "0123456789abcdef".into() }.encode();
+    let report =
+        |seen| WorkerReport { worker: 7, seen, stats, policy: "0123456789abcdef".into() }.encode();
     let said = |report: &[u8]| {
         let length = u8::try_from(report.len()).expect("short");
         [&[8, 0, 0, length], report].concat()

@@ -1,5 +1,5 @@
-//! Shared data under a hostile writer: honest workers keep leases, records and reports there, and a writer without
-//! their key writes arbitrary bytes, replays included.
+//! Shared data under a hostile writer: honest workers keep leases, records and reports there, and a
+//! writer without their key writes arbitrary bytes, replays included.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -24,7 +24,8 @@ const RECORDS: [usize; 2] = [0, 2];
 const LEASES: [usize; 2] = [1, 3];
 /// Of the story.
 const STEPS: usize = 32;
-/// As a policy may say them, in seconds: `timeout` for two calls and what is added; `unknown_kid_interval`.
+/// As a policy may say them, in seconds: `timeout` for two calls and what is added;
+/// `unknown_kid_interval`.
 const TIMEOUTS: [u64; 3] = [3, 12, 602];
 const INTERVALS: [u64; 3] = [1, 30, 3600];
 const REFRESH: Duration = Duration::from_mins(5);
@@ -101,16 +102,25 @@ fn is_bounded(lease: Lease, now: Monotonic) {
     assert!(lease.refresh(later, Duration::from_secs(5)).is_ok(), "{lease:?} at {now:?}");
     for seconds in INTERVALS {
         let interval = Duration::from_secs(seconds);
-        assert!(lease.on_demand(later.plus(interval), REFRESH, interval).is_ok(), "{lease:?} at {now:?}");
+        assert!(
+            lease.on_demand(later.plus(interval), REFRESH, interval).is_ok(),
+            "{lease:?} at {now:?}"
+        );
     }
     let failed = lease.failed(now.plus(backoff(lease.failures.saturating_add(1), REFRESH, now.0)));
-    assert!(failed.refresh(now.plus(Duration::from_secs(30)), REFRESH).is_ok(), "{failed:?} at {now:?}");
+    assert!(
+        failed.refresh(now.plus(Duration::from_secs(30)), REFRESH).is_ok(),
+        "{failed:?} at {now:?}"
+    );
 }
 
 impl World {
     fn step(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         match u.arbitrary::<u8>()? % 9 {
-            0 => self.now = self.now.plus(Duration::from_millis(u64::from(u.arbitrary::<u16>()?) * 20)),
+            0 => {
+                self.now =
+                    self.now.plus(Duration::from_millis(u64::from(u.arbitrary::<u16>()?) * 20))
+            }
             1 => self.take(u)?,
             2 => self.give_back(u)?,
             3 => self.store(u)?,
@@ -165,8 +175,10 @@ impl World {
     /// An honest worker takes the lease, if it may.
     fn take(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let name = NAMES[LEASES[usize::from(u.arbitrary::<bool>()?)]];
-        let seconds = |from: [u64; 3], at: u8| Duration::from_secs(from[usize::from(at) % from.len()]);
-        let (timeout, interval) = (seconds(TIMEOUTS, u.arbitrary()?), seconds(INTERVALS, u.arbitrary()?));
+        let seconds =
+            |from: [u64; 3], at: u8| Duration::from_secs(from[usize::from(at) % from.len()]);
+        let (timeout, interval) =
+            (seconds(TIMEOUTS, u.arbitrary()?), seconds(INTERVALS, u.arbitrary()?));
         let lease = self.lease(name);
         let taken = if u.arbitrary()? {
             lease.on_demand(self.now, timeout, interval)
@@ -188,7 +200,8 @@ impl World {
         let given = if u.arbitrary()? {
             lease.succeeded()
         } else {
-            let wait = backoff(lease.failures.saturating_add(1), REFRESH, u.arbitrary::<u16>()?.into());
+            let wait =
+                backoff(lease.failures.saturating_add(1), REFRESH, u.arbitrary::<u16>()?.into());
             lease.failed(self.now.plus(wait))
         };
         self.seal(name, &given.encode());
@@ -203,7 +216,8 @@ impl World {
         let jwks = DOCUMENTS.with(|documents| documents[number % documents.len()].clone());
         let record = Record { started_at: self.now, fresh_for: u.arbitrary()?, jwks };
         // `u32::MAX` stands for `None`
-        let record = Record { fresh_for: record.fresh_for.filter(|seconds| *seconds != u32::MAX), ..record };
+        let record =
+            Record { fresh_for: record.fresh_for.filter(|seconds| *seconds != u32::MAX), ..record };
         self.seal(name, &record.encode());
         assert_eq!(self.open(name).and_then(Record::decode), Some(record));
         Ok(())
@@ -213,7 +227,11 @@ impl World {
     fn say(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let place = usize::from(u.arbitrary::<u8>()?) % self.places.len();
         let stats = |u: &mut Unstructured<'_>| {
-            Ok(WorkerStats { waiting: u.arbitrary()?, tokens: u.arbitrary()?, bytes: u.arbitrary()? })
+            Ok(WorkerStats {
+                waiting: u.arbitrary()?,
+                tokens: u.arbitrary()?,
+                bytes: u.arbitrary()?,
+            })
         };
         self.places[place] = match u.arbitrary::<u8>()? % 3 {
             0 => some(u)?,
@@ -223,7 +241,8 @@ impl World {
             }
             _ => {
                 let (worker, seen, stats) = (u.arbitrary()?, u.arbitrary::<u64>()?, stats(u)?);
-                WorkerReport { worker, seen: Some(Monotonic(seen)), stats, policy: "AB".into() }.encode()
+                WorkerReport { worker, seen: Some(Monotonic(seen)), stats, policy: "AB".into() }
+                    .encode()
             }
         };
         Ok(())
@@ -262,16 +281,20 @@ impl World {
         assert!(started_at(&self.authorizer) >= before);
     }
 
-    /// The sums are those of numbers without bound, cut to what a gauge holds; and who does not write again is soon not counted.
+    /// The sums are those of numbers without bound, cut to what a gauge holds; and who does not
+    /// write again is soon not counted.
     fn totals(&self) {
-        let reports: Vec<_> = self.places.iter().filter_map(|entry| WorkerReport::decode(entry)).collect();
+        let reports: Vec<_> =
+            self.places.iter().filter_map(|entry| WorkerReport::decode(entry)).collect();
         let totals = Totals::of(&reports, self.now);
-        let there: Vec<_> = reports.iter().filter(|it| it.is_fresh(self.now)).map(|it| it.stats).collect();
+        let there: Vec<_> =
+            reports.iter().filter(|it| it.is_fresh(self.now)).map(|it| it.stats).collect();
         let sum = |of: fn(&WorkerStats) -> u64| {
             let sum = there.iter().map(|stats| u128::from(of(stats))).sum::<u128>();
             u64::try_from(sum).unwrap_or(u64::MAX)
         };
-        let [waiting, tokens, bytes] = [sum(|it| it.waiting), sum(|it| it.tokens), sum(|it| it.bytes)];
+        let [waiting, tokens, bytes] =
+            [sum(|it| it.waiting), sum(|it| it.tokens), sum(|it| it.bytes)];
         assert_eq!(totals.stats, WorkerStats { waiting, tokens, bytes });
         assert_eq!(totals.policies.values().sum::<u64>(), there.len() as u64);
         assert!(totals.policies.len() <= self.places.len());

@@ -17,7 +17,8 @@ pub fn token(input: &[u8]) {
         0 => (rest.to_vec(), Tokens::Issued),
         1 => {
             let mut parts = parts();
-            let (header, payload) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+            let (header, payload) =
+                (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
             (corpus::signed("EdDSA", header, payload).into_bytes(), Tokens::Signed)
         }
         _ => {

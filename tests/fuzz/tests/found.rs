@@ -1,4 +1,5 @@
-//! What fuzzers found once must not come back: a test for each file of `tests/fuzz/found/<target>`, called what the file is called.
+//! What fuzzers found once must not come back: a test for each file of `tests/fuzz/found/<target>`,
+//! called what the file is called.
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
@@ -55,8 +56,9 @@ fn whatever_was_found_has_a_test() {
         entries.map(|name| name.into_string().unwrap()).collect::<Vec<_>>()
     };
     let targets = names(folder()).into_iter();
-    let files = targets
-        .flat_map(|target| names(folder().join(&target)).into_iter().map(move |it| format!("{target}/{it}")));
+    let files = targets.flat_map(|target| {
+        names(folder().join(&target)).into_iter().map(move |it| format!("{target}/{it}"))
+    });
     assert_eq!(files.collect::<BTreeSet<_>>(), tests(), "name each in `found!`");
 }
 
@@ -67,7 +69,10 @@ fn every_target_has_a_program_for_libfuzzer_and_a_place_in_the_command() {
     let (manifest, command) = (read("libfuzzer/Cargo.toml"), read("../xtask/src/fuzz.rs"));
     for target in &fuzz::TARGETS {
         let name = target.name;
-        assert!(manifest.contains(&format!("name = \"{name}\"\npath = \"targets/{name}.rs\"")), "{name}");
+        assert!(
+            manifest.contains(&format!("name = \"{name}\"\npath = \"targets/{name}.rs\"")),
+            "{name}"
+        );
         assert!(
             read(&format!("libfuzzer/targets/{name}.rs")).contains(&format!("fuzz::{name}(input)")),
             "{name}"

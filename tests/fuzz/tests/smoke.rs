@@ -29,8 +29,9 @@ fn change() -> impl Strategy<Value = Change> {
 fn changed(mut input: Vec<u8>, changes: &[Change]) -> Vec<u8> {
     for change in changes {
         let place = |at: &Index| at.index(input.len() + 1);
-        let span =
-            |at: &Index, length: u8| place(at)..(place(at) + usize::from(length % 32)).min(input.len());
+        let span = |at: &Index, length: u8| {
+            place(at)..(place(at) + usize::from(length % 32)).min(input.len())
+        };
         match change {
             Change::Replace(at, byte) => {
                 let at = place(at);
@@ -98,7 +99,8 @@ fn a_policy_lets_nobody_pass_but_by_a_row_that_says_so() {
 }
 
 #[test]
-fn whatever_is_sent_to_the_backend_is_answered_or_refused_traceably_and_changes_nothing_if_refused() {
+fn whatever_is_sent_to_the_backend_is_answered_or_refused_traceably_and_changes_nothing_if_refused()
+{
     smoke("backend_http");
 }
 

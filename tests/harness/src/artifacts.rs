@@ -12,7 +12,8 @@ pub fn root() -> &'static Path {
     here.ancestors().nth(2).unwrap_or(here)
 }
 
-/// Cargo's target directory: the one that the running program was built in, wherever it is configured to be.
+/// Cargo's target directory: the one that the running program was built in, wherever it is
+/// configured to be.
 pub fn target() -> &'static Path {
     binaries().parent().unwrap_or(binaries())
 }
@@ -28,7 +29,8 @@ pub fn plugin() -> Result<PathBuf> {
     if age(&finished).is_none_or(|finished| age(&linked).is_none_or(|linked| linked >= finished)) {
         let read = fs::read(&linked).map_err(Error::io(format!("read {}", linked.display())))?;
         let module = portcullis_finish::ship(&read);
-        let module = module.map_err(|error| Error::Form(format!("{}: {error}", linked.display())))?;
+        let module =
+            module.map_err(|error| Error::Form(format!("{}: {error}", linked.display())))?;
         // others may do the same, or read it, at this moment
         let own = target().join(format!("portcullis.{}.wasm", std::process::id()));
         let write = || fs::write(&own, module).and_then(|()| fs::rename(&own, &finished));
@@ -56,7 +58,9 @@ pub fn rogue_plugin() -> Result<PathBuf> {
 fn faulty(name: &str) -> Result<PathBuf> {
     let built = built(target().join("wasm32-wasip1/faults").join(name));
     built.map_err(|error| match error {
-        Error::Missing { what, .. } => Error::Missing { what, mend: "run `cargo xtask test e2e`".to_owned() },
+        Error::Missing { what, .. } => {
+            Error::Missing { what, mend: "run `cargo xtask test e2e`".to_owned() }
+        }
         other => other,
     })
 }
@@ -75,7 +79,8 @@ fn binaries() -> &'static Path {
     BINARIES.get_or_init(|| {
         let program = env::current_exe().unwrap_or_else(|_| root().join("target/debug/unknown"));
         let folder = program.parent().unwrap_or(root());
-        let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
+        let folder =
+            if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
         folder.to_owned()
     })
 }
@@ -84,5 +89,8 @@ fn built(path: PathBuf) -> Result<PathBuf> {
     if path.exists() {
         return Ok(path);
     }
-    Err(Error::Missing { what: path.display().to_string(), mend: "run `cargo xtask build`".to_owned() })
+    Err(Error::Missing {
+        what: path.display().to_string(),
+        mend: "run `cargo xtask build`".to_owned(),
+    })
 }

@@ -1,5 +1,5 @@
-//! The folder of one run: configuration, logs, databases. It stays when the run ends, so that its logs can be read, and the
-//! next run of that name starts with an empty one.
+//! The folder of one run: configuration, logs, databases. It stays when the run ends, so that its
+//! logs can be read, and the next run of that name starts with an empty one.
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,8 @@ use crate::{Error, Result};
 /// Of the name of a folder, in bytes.
 const MAX_NAME: usize = 128;
 
-/// Checks the name of a run, which becomes a part of paths: up to `longest` letters, digits, `-` and `_`, and a letter or
-/// digit first.
+/// Checks the name of a run, which becomes a part of paths: up to `longest` letters, digits, `-`
+/// and `_`, and a letter or digit first.
 ///
 /// # Errors
 /// Says what was found and what is expected.
@@ -25,7 +25,9 @@ pub fn checked(name: &str, longest: usize) -> Result<&str, String> {
     match (name.chars().find(|c| !fits(*c)), name.chars().next()) {
         (Some(other), _) => Err(format!("the name has {other:?}; {expected}")),
         (None, None) => Err(format!("the name is empty; {expected}")),
-        (None, Some(first @ ('-' | '_'))) => Err(format!("the name begins with {first:?}; {expected}")),
+        (None, Some(first @ ('-' | '_'))) => {
+            Err(format!("the name begins with {first:?}; {expected}"))
+        }
         (None, Some(_)) => Ok(name),
     }
 }
@@ -43,17 +45,19 @@ impl Folder {
     /// # Errors
     /// It cannot be made, or the name is not one that [`checked`] accepts.
     pub fn empty(name: &str) -> Result<Self> {
-        let name =
-            checked(name, MAX_NAME).map_err(|error| Error::Form(format!("folder `{name}`: {error}")))?;
+        let name = checked(name, MAX_NAME)
+            .map_err(|error| Error::Form(format!("folder `{name}`: {error}")))?;
         let stacks = target().join("stacks");
         fs::create_dir_all(&stacks).map_err(Error::io(format!("create {}", stacks.display())))?;
         let mut path = stacks.join(name);
         for number in 2.. {
             let lock = path.with_extension("lock");
-            let file = File::create(&lock).map_err(Error::io(format!("create {}", lock.display())))?;
+            let file =
+                File::create(&lock).map_err(Error::io(format!("create {}", lock.display())))?;
             if file.try_lock().is_ok() {
                 if path.exists() {
-                    fs::remove_dir_all(&path).map_err(Error::io(format!("empty {}", path.display())))?;
+                    fs::remove_dir_all(&path)
+                        .map_err(Error::io(format!("empty {}", path.display())))?;
                 }
                 fs::create_dir(&path).map_err(Error::io(format!("create {}", path.display())))?;
                 return Ok(Self { path, _lock: file });

@@ -1,5 +1,5 @@
-//! Requests as the suites need them: a client that follows nothing and goes through no proxy, and raw bytes for what no
-//! client would send.
+//! Requests as the suites need them: a client that follows nothing and goes through no proxy, and
+//! raw bytes for what no client would send.
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -32,7 +32,8 @@ pub struct RawReply {
     pub text: String,
 }
 
-/// Sends `request` on a new connection and reads until the other side closes, so the request should say `Connection: close`.
+/// Sends `request` on a new connection and reads until the other side closes, so the request should
+/// say `Connection: close`.
 ///
 /// # Errors
 /// No connection, or no end within half a minute.
@@ -46,7 +47,8 @@ pub async fn raw(to: SocketAddr, request: &[u8]) -> Result<RawReply> {
         let end = stream.read_to_end(&mut bytes).await;
         if bytes.is_empty() { end.map(|_| bytes) } else { Ok(bytes) }
     };
-    let bytes = timeout(PATIENCE, exchange).await.map_err(|late| Error::io(doing())(late.into()))?;
+    let bytes =
+        timeout(PATIENCE, exchange).await.map_err(|late| Error::io(doing())(late.into()))?;
     let text = String::from_utf8_lossy(&bytes.map_err(Error::io(doing()))?).into_owned();
     let status = text.split(' ').nth(1).and_then(|code| code.parse().ok());
     Ok(RawReply { status, text })

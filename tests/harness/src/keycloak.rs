@@ -1,4 +1,5 @@
-//! A real Keycloak with the realm that docker-compose.yml imports too: `envoy/keycloak/realm-shop.json`.
+//! A real Keycloak with the realm that docker-compose.yml imports too:
+//! `envoy/keycloak/realm-shop.json`.
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -47,7 +48,13 @@ impl Keycloak {
         let launch = Launch::new("keycloak", "/bin/sh")
             .arg(tools::keycloak()?.join("bin/kc.sh"))
             .arg(format!("-Dkc.home.dir={}", folder.path().display()))
-            .args(["start", "--optimized", "--import-realm", "--cache=local", "--http-enabled=true"])
+            .args([
+                "start",
+                "--optimized",
+                "--import-realm",
+                "--cache=local",
+                "--http-enabled=true",
+            ])
             .args(["--http-host=127.0.0.1", &format!("--http-port={}", port.number())])
             .arg(format!("--hostname={}", port.url()))
             // what was answered is on disk, whatever comes: H2 would write it half a second later
@@ -94,7 +101,8 @@ impl Keycloak {
         &mut self.process
     }
 
-    /// An access token of a demo user (password grant, RS256) or of a demo service (client credentials, ES256).
+    /// An access token of a demo user (password grant, RS256) or of a demo service (client
+    /// credentials, ES256).
     ///
     /// # Errors
     /// Keycloak refuses, or nobody is called `name`.
@@ -102,7 +110,8 @@ impl Keycloak {
         tokens::login(&self.client, &self.token_endpoint(), name).await
     }
 
-    /// Every token that a demo user's client gets: the access token, and those that are for somebody else.
+    /// Every token that a demo user's client gets: the access token, and those that are for
+    /// somebody else.
     ///
     /// # Errors
     /// Keycloak refuses, or nobody is called `name`.
@@ -169,7 +178,8 @@ impl Keycloak {
     }
 }
 
-/// A home for one Keycloak: the distribution's files, with a database and a realm to import of its own.
+/// A home for one Keycloak: the distribution's files, with a database and a realm to import of its
+/// own.
 fn furnish(home: &Path) -> Result<()> {
     let distribution = tools::keycloak()?;
     let java = tools::java_home()?.join("bin/java");
@@ -178,9 +188,13 @@ fn furnish(home: &Path) -> Result<()> {
             symlink(distribution.join(shared), home.join(shared))?;
         }
         fs::create_dir_all(home.join("data/import"))?;
-        fs::copy(root().join("envoy/keycloak/realm-shop.json"), home.join("data/import/realm-shop.json"))?;
+        fs::copy(
+            root().join("envoy/keycloak/realm-shop.json"),
+            home.join("data/import/realm-shop.json"),
+        )?;
         // kc.sh starts Java as a child of its own, which must end with it, too
-        let wrapper = format!("#!/bin/sh\nexec {} '{}' \"$@\"\n", Launch::ENDS_WITH_PARENT, java.display());
+        let wrapper =
+            format!("#!/bin/sh\nexec {} '{}' \"$@\"\n", Launch::ENDS_WITH_PARENT, java.display());
         fs::write(home.join("java"), wrapper)?;
         fs::set_permissions(home.join("java"), fs::Permissions::from_mode(0o755))
     };

@@ -1,5 +1,6 @@
-//! Free ports on 127.0.0.1 that stay free: below the range from which the kernel gives ports to outgoing connections, and
-//! held by a lock file, so that two stacks, or two test runs, never choose the same one.
+//! Free ports on 127.0.0.1 that stay free: below the range from which the kernel gives ports to
+//! outgoing connections, and held by a lock file, so that two stacks, or two test runs, never
+//! choose the same one.
 use std::collections::hash_map::RandomState;
 use std::fs::{self, File};
 use std::hash::BuildHasher;
@@ -28,11 +29,13 @@ impl Port {
         let locks = target().join("ports");
         fs::create_dir_all(&locks).map_err(Error::io(format!("create {}", locks.display())))?;
         let width = RANGE.end - RANGE.start;
-        let start = u16::try_from(RandomState::new().hash_one(()) % u64::from(width)).unwrap_or_default();
+        let start =
+            u16::try_from(RandomState::new().hash_one(()) % u64::from(width)).unwrap_or_default();
         for step in 0..width {
             let number = RANGE.start + (start + step) % width;
             let path = locks.join(number.to_string());
-            let lock = File::create(&path).map_err(Error::io(format!("create {}", path.display())))?;
+            let lock =
+                File::create(&path).map_err(Error::io(format!("create {}", path.display())))?;
             if lock.try_lock().is_ok() && is_free(number) {
                 return Ok(Self { number, _lock: Some(lock) });
             }
@@ -62,7 +65,8 @@ impl Port {
     }
 }
 
-/// Asked by binding, on every address: Envoy would share the port silently (`SO_REUSEPORT`) with another Envoy.
+/// Asked by binding, on every address: Envoy would share the port silently (`SO_REUSEPORT`) with
+/// another Envoy.
 fn is_free(number: u16) -> bool {
     TcpListener::bind((Ipv4Addr::UNSPECIFIED, number)).is_ok()
         && TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok()

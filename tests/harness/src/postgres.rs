@@ -37,12 +37,15 @@ impl Postgres {
         // it refuses to run as root
         let user = User::unprivileged(&["postgres", "nobody"]);
         let folder = folder(user, &password)?;
-        let [data, sockets] = ["data", "."].map(|name| folder.path().join(name).display().to_string());
+        let [data, sockets] =
+            ["data", "."].map(|name| folder.path().join(name).display().to_string());
         let number = port.number().to_string();
 
         let initdb = Launch::new("initdb", programs.initdb).user(user);
-        let initdb = initdb.args(["--username", OWNER, "--auth", "scram-sha-256", "--encoding", "UTF8"]);
-        let initdb = initdb.args(["--no-sync", "--pwfile", &format!("{sockets}/password"), "-D", &data]);
+        let initdb =
+            initdb.args(["--username", OWNER, "--auth", "scram-sha-256", "--encoding", "UTF8"]);
+        let initdb =
+            initdb.args(["--no-sync", "--pwfile", &format!("{sockets}/password"), "-D", &data]);
         initdb.start(&folder.path().join("initdb.log"))?.finished(START).await?;
 
         // what a crash of the machine would lose is lost with the folder anyway
@@ -50,7 +53,8 @@ impl Postgres {
         let server = server.args(["-D", &data, "-k", &sockets, "-p", &number, "-c", "fsync=off"]);
         let server = server.args(["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"]);
         let psql = Launch::new("psql", programs.psql).env("PGPASSWORD", &password);
-        let psql = psql.args(["-X", "-h", "127.0.0.1", "-p", &number, "-U", OWNER, "-d", OWNER, "-c"]);
+        let psql =
+            psql.args(["-X", "-h", "127.0.0.1", "-p", &number, "-U", OWNER, "-d", OWNER, "-c"]);
         let process = server.start(&log(&folder))?;
         let mut postgres = Self { process, server, psql, port, password, folder };
         postgres.ready().await?;
@@ -101,8 +105,8 @@ impl Postgres {
     }
 }
 
-/// A folder that the server's user owns, with the password in it. Not under the target directory, which that user may not be
-/// able to reach.
+/// A folder that the server's user owns, with the password in it. Not under the target directory,
+/// which that user may not be able to reach.
 fn folder(user: Option<User>, password: &str) -> Result<TempDir> {
     let make = || {
         let folder = TempDir::with_prefix("portcullis-postgres-")?;

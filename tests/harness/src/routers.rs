@@ -1,5 +1,6 @@
-//! Services in other languages, each with a route for each path template (`tests/routers`). A service answers with the target
-//! that it got, the template of the route that its router chose (empty: none), the parameters and the assertion.
+//! Services in other languages, each with a route for each path template (`tests/routers`). A
+//! service answers with the target that it got, the template of the route that its router chose
+//! (empty: none), the parameters and the assertion.
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -74,7 +75,9 @@ impl Router {
                 let launch = launch(&tools::node()?).env("NODE_PATH", tools::express()?);
                 Ok(launch.arg(programs.join("express/routes.js")))
             }
-            Self::Starlette => Ok(launch(&tools::starlette()?).arg(programs.join("starlette/routes.py"))),
+            Self::Starlette => {
+                Ok(launch(&tools::starlette()?).arg(programs.join("starlette/routes.py")))
+            }
             Self::Go => {
                 let program = folder.join("routes");
                 let mut go = Command::new(tools::go()?);
@@ -90,9 +93,16 @@ impl Router {
                 let Tomcat { class_path, compiler } = tools::tomcat()?;
                 let java = tools::java_home()?.join("bin/java");
                 let [classes, base] = ["classes", "tomcat"].map(|name| folder.join(name));
-                fs::create_dir_all(&base).map_err(Error::io(format!("create {}", base.display())))?;
+                fs::create_dir_all(&base)
+                    .map_err(Error::io(format!("create {}", base.display())))?;
                 let mut javac = Command::new(&java);
-                javac.arg("-jar").arg(compiler).args(["-21", "-nowarn", "-classpath", &class_path, "-d"]);
+                javac.arg("-jar").arg(compiler).args([
+                    "-21",
+                    "-nowarn",
+                    "-classpath",
+                    &class_path,
+                    "-d",
+                ]);
                 compile(self, javac.arg(&classes).arg(programs.join("tomcat/Routes.java")))?;
                 let class_path = format!("{}:{class_path}", classes.display());
                 Ok(launch(&java).args(["-classpath", &class_path, "Routes"]).arg(base))

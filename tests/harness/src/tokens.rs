@@ -1,11 +1,13 @@
-//! Tokens as clients get them: from a token endpoint, for the demo users and services that every provider here knows.
+//! Tokens as clients get them: from a token endpoint, for the demo users and services that every
+//! provider here knows.
 use dev_idp::{clients, users};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{Error, Result};
 
-/// An access token from this token endpoint: by password for a demo user, by client credentials for a demo service.
+/// An access token from this token endpoint: by password for a demo user, by client credentials for
+/// a demo service.
 ///
 /// # Errors
 /// The endpoint gives none, or nobody is called `name`.
@@ -18,7 +20,8 @@ fn grant(name: &str) -> Result<Vec<(&str, &str)>> {
         let grant = vec![("grant_type", "password"), ("client_id", "shop-web")];
         return Ok([grant, vec![("username", name), ("password", &user.password)]].concat());
     }
-    let service = clients().iter().find(|client| client.id == name).and_then(|it| it.service.as_ref());
+    let service =
+        clients().iter().find(|client| client.id == name).and_then(|it| it.service.as_ref());
     let nobody = || Error::Form(format!("no demo user or service is called `{name}`"));
     let secret = &service.ok_or_else(nobody)?.secret;
     Ok(vec![("grant_type", "client_credentials"), ("client_id", name), ("client_secret", secret)])
@@ -54,9 +57,15 @@ pub(crate) async fn fetch(
 ) -> Result<String> {
     let answer = ask(client, endpoint, form).await?;
     let token = answer["access_token"].as_str();
-    token.map(str::to_owned).ok_or_else(|| Error::Form(format!("{endpoint} gave no token: {answer}")))
+    token
+        .map(str::to_owned)
+        .ok_or_else(|| Error::Form(format!("{endpoint} gave no token: {answer}")))
 }
 
-async fn ask(client: &reqwest::Client, endpoint: &str, form: &(impl Serialize + ?Sized)) -> Result<Value> {
+async fn ask(
+    client: &reqwest::Client,
+    endpoint: &str,
+    form: &(impl Serialize + ?Sized),
+) -> Result<Value> {
     Ok(client.post(endpoint).form(form).send().await?.json().await?)
 }

@@ -25,7 +25,10 @@ async fn a_child_that_ends_is_named_with_the_end_of_its_log() -> Result<()> {
     let error = child.ready(Duration::from_secs(10), async || false).await.unwrap_err();
     assert!(matches!(error, Error::Died { .. }));
     let said = error.to_string();
-    assert!(said.contains("the child ended (exit status: 3)") && said.contains("| no such luck"), "{said}");
+    assert!(
+        said.contains("the child ended (exit status: 3)") && said.contains("| no such luck"),
+        "{said}"
+    );
     Ok(())
 }
 

@@ -1,4 +1,5 @@
-//! The parts that come from elsewhere run: Keycloak with the demo realm, PostgreSQL, what the WebAssembly tests run in.
+//! The parts that come from elsewhere run: Keycloak with the demo realm, PostgreSQL, what the
+//! WebAssembly tests run in.
 use std::process::Command;
 
 use base64::Engine as _;
@@ -44,7 +45,8 @@ async fn keycloak_has_the_demo_realm_and_changes_its_keys() -> Result<()> {
     Ok(())
 }
 
-/// The two providers stand for each other in the end-to-end suites, so their accounts must be the same.
+/// The two providers stand for each other in the end-to-end suites, so their accounts must be the
+/// same.
 async fn everybody_is_whom_the_development_provider_knows(keycloak: &Keycloak) -> Result<()> {
     let users = dev_idp::users().iter().map(|user| (&user.name, &user.sub, &user.roles));
     let services = dev_idp::clients().iter().filter_map(|client| {
@@ -71,9 +73,10 @@ async fn everybody_is_whom_the_development_provider_knows(keycloak: &Keycloak) -
 
 #[test]
 fn what_the_webassembly_tests_run_in_runs() -> Result<()> {
-    for (program, argument, says) in
-        [(tools::node()?, "--version", "v22."), (tools::wasm_bindgen_test_runner()?, "--help", "wasm")]
-    {
+    for (program, argument, says) in [
+        (tools::node()?, "--version", "v22."),
+        (tools::wasm_bindgen_test_runner()?, "--help", "wasm"),
+    ] {
         let output = Command::new(&program).arg(argument).output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success() && said.contains(says), "{}: {said}", program.display());

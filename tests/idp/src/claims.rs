@@ -13,7 +13,12 @@ pub const AUDIENCE: &str = "orders-api";
 pub const DEFAULT_LIFETIME: i64 = 300;
 
 /// The claims of an access token for `account`, which ends `lifetime` seconds from now.
-pub(crate) fn access_token(issuer: &str, account: Account, scope: &str, lifetime: i64) -> Map<String, Value> {
+pub(crate) fn access_token(
+    issuer: &str,
+    account: Account,
+    scope: &str,
+    lifetime: i64,
+) -> Map<String, Value> {
     let now = now();
     let Value::Object(claims) = json!({
         "iss": issuer,

@@ -17,9 +17,11 @@ use crate::provider::Provider;
 pub struct Config {
     /// Where it listens; port 0 is a free one.
     pub listen: SocketAddr,
-    /// Its issuer, an http or https URL; `http://` and the bound address if there is none. Its path leads all endpoints.
+    /// Its issuer, an http or https URL; `http://` and the bound address if there is none. Its path
+    /// leads all endpoints.
     pub issuer: Option<String>,
-    /// Where its controls listen, on a loopback address; none if they are used from this process only.
+    /// Where its controls listen, on a loopback address; none if they are used from this process
+    /// only.
     pub control: Option<SocketAddr>,
 }
 
@@ -34,7 +36,9 @@ impl Default for Config {
 #[non_exhaustive]
 pub enum StartError {
     /// The port is taken, or the address is not of this machine.
-    #[error("cannot listen on {address}: {source}; choose another address, or port 0 for a free port")]
+    #[error(
+        "cannot listen on {address}: {source}; choose another address, or port 0 for a free port"
+    )]
     Listen {
         /// The address asked for.
         address: SocketAddr,
@@ -56,7 +60,8 @@ pub struct Ready {
     pub address: SocketAddr,
     /// `iss` of its tokens.
     pub issuer: String,
-    /// Its `OpenID` document. Built on the issuer, as the two after it: reachable only if the issuer is.
+    /// Its `OpenID` document. Built on the issuer, as the two after it: reachable only if the
+    /// issuer is.
     pub discovery_uri: String,
     /// Its keys.
     pub jwks_uri: String,
@@ -88,7 +93,9 @@ impl DevIdp {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let (listener, address) = bind(config.listen).await?;
         let control = match config.control {
-            Some(wanted) if !wanted.ip().is_loopback() => return Err(StartError::ControlNotLoopback(wanted)),
+            Some(wanted) if !wanted.ip().is_loopback() => {
+                return Err(StartError::ControlNotLoopback(wanted));
+            }
             Some(wanted) => Some(bind(wanted).await?),
             None => None,
         };

@@ -1,4 +1,5 @@
-//! Who this provider knows: the committed list `users.json`, with passwords that are meant to be read.
+//! Who this provider knows: the committed list `users.json`, with passwords that are meant to be
+//! read.
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -12,7 +13,8 @@ pub struct User {
     pub name: String,
     /// The demo password.
     pub password: String,
-    /// The subject of the user's tokens: the same at every start, and at every provider of this kind.
+    /// The subject of the user's tokens: the same at every start, and at every provider of this
+    /// kind.
     pub sub: String,
     /// The roles in the user's tokens.
     pub roles: Vec<String>,
@@ -27,7 +29,8 @@ pub struct Client {
     pub id: String,
     /// The scopes that it may ask for, and that it gets if it asks for none.
     pub scopes: Vec<String>,
-    /// Present if the client is confidential and acts for itself; absent if it is public and acts for users.
+    /// Present if the client is confidential and acts for itself; absent if it is public and acts
+    /// for users.
     pub service: Option<Service>,
 }
 
@@ -77,7 +80,9 @@ pub(crate) struct Account {
 impl Account {
     /// The account of that name: a user's, through the client for users, or a service's own.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        let user = || Some(Self::of_user(users().iter().find(|user| user.name == name)?, public_client()?));
+        let user = || {
+            Some(Self::of_user(users().iter().find(|user| user.name == name)?, public_client()?))
+        };
         user().or_else(|| client(name).and_then(Self::of_service))
     }
 
@@ -126,8 +131,11 @@ mod tests {
     #[test]
     fn no_two_accounts_share_a_subject() {
         let services = clients().iter().filter_map(|client| client.service.as_ref());
-        let subjects: Vec<_> =
-            users().iter().map(|user| &user.sub).chain(services.map(|service| &service.sub)).collect();
+        let subjects: Vec<_> = users()
+            .iter()
+            .map(|user| &user.sub)
+            .chain(services.map(|service| &service.sub))
+            .collect();
         assert_eq!(subjects.iter().collect::<HashSet<_>>().len(), subjects.len());
     }
 }

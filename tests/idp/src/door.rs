@@ -41,7 +41,8 @@ impl Door {
         (Self(orders), serve(listener, app, inbox))
     }
 
-    /// Opens or closes it. When this returns, it is so for every new connection, and if closed no old one is left.
+    /// Opens or closes it. When this returns, it is so for every new connection, and if closed no
+    /// old one is left.
     pub(crate) async fn set_open(&self, open: bool) {
         let (done, ack) = oneshot::channel();
         if self.0.send(Order { open, done }).await.is_ok() {
@@ -50,7 +51,11 @@ impl Door {
     }
 }
 
-async fn serve(mut listener: TcpListener, app: Router, mut orders: mpsc::Receiver<Order>) -> io::Result<()> {
+async fn serve(
+    mut listener: TcpListener,
+    app: Router,
+    mut orders: mpsc::Receiver<Order>,
+) -> io::Result<()> {
     let address = listener.local_addr()?;
     loop {
         let Some(closing) = accept(&listener, &app, &mut orders).await else { return Ok(()) };
@@ -63,7 +68,8 @@ async fn serve(mut listener: TcpListener, app: Router, mut orders: mpsc::Receive
     }
 }
 
-/// Serves until an order closes the door; what waits for the closing is told by the sender. The connections end here.
+/// Serves until an order closes the door; what waits for the closing is told by the sender. The
+/// connections end here.
 async fn accept(
     listener: &TcpListener,
     app: &Router,
@@ -83,7 +89,8 @@ async fn accept(
     closing
 }
 
-/// The next order that changes something; one that asks for what already is so is done at once. `None` if the door is gone.
+/// The next order that changes something; one that asks for what already is so is done at once.
+/// `None` if the door is gone.
 async fn next(orders: &mut mpsc::Receiver<Order>, open: bool) -> Option<oneshot::Sender<()>> {
     loop {
         let order = orders.recv().await?;
@@ -94,7 +101,8 @@ async fn next(orders: &mut mpsc::Receiver<Order>, open: bool) -> Option<oneshot:
     }
 }
 
-/// Takes the port without listening on it, so that the kernel refuses whoever comes and no other process gets the port.
+/// Takes the port without listening on it, so that the kernel refuses whoever comes and no other
+/// process gets the port.
 fn hold(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
@@ -103,15 +111,22 @@ fn hold(address: SocketAddr) -> io::Result<TcpSocket> {
 }
 
 async fn connection(stream: TcpStream, app: Router) {
-    let service =
-        service_fn(move |request: hyper::Request<hyper::body::Incoming>| answer(app.clone(), request));
+    let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        answer(app.clone(), request)
+    });
     // an error here is a client that went away, or a hang-up that was asked for
-    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    let _ = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 /// hyper closes a connection whose service fails, without an answer.
-async fn answer(app: Router, request: hyper::Request<hyper::body::Incoming>) -> Result<Response, HungUp> {
-    let Ok::<_, Infallible>(response) = app.oneshot(request.map(axum::body::Body::new) as Request).await;
+async fn answer(
+    app: Router,
+    request: hyper::Request<hyper::body::Incoming>,
+) -> Result<Response, HungUp> {
+    let Ok::<_, Infallible>(response) =
+        app.oneshot(request.map(axum::body::Body::new) as Request).await;
     if response.extensions().get::<HangUp>().is_some() { Err(HungUp) } else { Ok(response) }
 }
 

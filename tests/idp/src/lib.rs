@@ -1,8 +1,9 @@
-//! The development identity provider: for demos and tests, **never for production**. Its users, their passwords and its client
-//! secrets are committed, it signs whatever its controls order, and it fails on demand.
+//! The development identity provider: for demos and tests, **never for production**. Its users,
+//! their passwords and its client secrets are committed, it signs whatever its controls order, and
+//! it fails on demand.
 //!
-//! It speaks what a filter needs of a real one: `OpenID` discovery, a JWKS, and a token endpoint with the grants `password` and
-//! `client_credentials`, whose access tokens look like Keycloak's.
+//! It speaks what a filter needs of a real one: `OpenID` discovery, a JWKS, and a token endpoint
+//! with the grants `password` and `client_credentials`, whose access tokens look like Keycloak's.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {

@@ -10,8 +10,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Development identity provider, for demos and tests. NEVER FOR PRODUCTION: its users, passwords and client secrets are
-/// published, and it signs whatever it is told to.
+/// Development identity provider, for demos and tests. NEVER FOR PRODUCTION: its users, passwords
+/// and client secrets are published, and it signs whatever it is told to.
 ///
 /// When it is ready it prints one line of JSON with its addresses. It ends on SIGTERM and Ctrl-C.
 #[derive(Parser)]
@@ -23,10 +23,12 @@ struct Arguments {
     /// Issuer of the tokens; `http://` and the address listened on if there is none
     #[arg(long, value_name = "URL")]
     issuer: Option<String>,
-    /// Also listen for controls (rotate, withdraw, mint, fault, counts); loopback only, a free port if none is given
+    /// Also listen for controls (rotate, withdraw, mint, fault, counts); loopback only, a free port
+    /// if none is given
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:0")]
     control: Option<SocketAddr>,
-    /// Ask the provider that listens there whether it answers, and end: the health check of an image without a shell
+    /// Ask the provider that listens there whether it answers, and end: the health check of an
+    /// image without a shell
     #[arg(long)]
     ask: bool,
 }

@@ -1,4 +1,5 @@
-//! What cannot be done as asked: a mistake in the test or demo that asked, never an answer to a client.
+//! What cannot be done as asked: a mistake in the test or demo that asked, never an answer to a
+//! client.
 use jsonwebtoken::Algorithm;
 use thiserror::Error;
 
@@ -16,7 +17,9 @@ pub enum Misuse {
     #[error("no key signs {0:?}: the provider has RSA, P-256, P-384 and Ed25519 keys")]
     NoKeyFor(Algorithm),
     /// A key was named that cannot sign with the algorithm that was named.
-    #[error("key `{kid}` does not sign {alg:?}: name a key of the right kind, or leave one of the two out")]
+    #[error(
+        "key `{kid}` does not sign {alg:?}: name a key of the right kind, or leave one of the two out"
+    )]
     WrongKind {
         /// The key's id.
         kid: String,

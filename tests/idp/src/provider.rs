@@ -31,7 +31,12 @@ impl Provider {
     /// `issuer` is not an http or https URL without query.
     pub(crate) fn new(issuer: String) -> Result<Self, StartError> {
         let path = issuer_path(&issuer).ok_or_else(|| StartError::Issuer(issuer.clone()))?;
-        Ok(Self { issuer, path, keys: Mutex::new(KeyRing::generate()), scripts: Mutex::new(Scripts::new()) })
+        Ok(Self {
+            issuer,
+            path,
+            keys: Mutex::new(KeyRing::generate()),
+            scripts: Mutex::new(Scripts::new()),
+        })
     }
 
     pub(crate) fn issuer(&self) -> &str {
@@ -55,12 +60,14 @@ impl Provider {
         format!("{}/.well-known/openid-configuration", self.base())
     }
 
-    /// The issuer as other addresses are built on it: without a final slash (`OpenID` Connect Discovery 4.1).
+    /// The issuer as other addresses are built on it: without a final slash (`OpenID` Connect
+    /// Discovery 4.1).
     fn base(&self) -> &str {
         self.issuer.trim_end_matches('/')
     }
 
-    /// `OpenID` Connect Discovery 3. There is nothing to browse to, hence no `authorization_endpoint`.
+    /// `OpenID` Connect Discovery 3. There is nothing to browse to, hence no
+    /// `authorization_endpoint`.
     pub(crate) fn discovery(&self) -> Value {
         json!({
             "issuer": self.issuer,
@@ -77,8 +84,8 @@ impl Provider {
         self.keys().jwks()
     }
 
-    /// A new key signs from now on for the kind of `alg`; the old one stays published, unless the new one takes its id.
-    /// Answers the new key's id.
+    /// A new key signs from now on for the kind of `alg`; the old one stays published, unless the
+    /// new one takes its id. Answers the new key's id.
     pub(crate) fn rotate(&self, alg: Algorithm, same_kid: bool) -> Result<String, Misuse> {
         let kind = KeyKind::of(alg).ok_or(Misuse::NoKeyFor(alg))?;
         let mut key = SigningKey::generate(kind);

@@ -1,4 +1,5 @@
-//! What a test does to a provider of its own process. [`Control`](crate::Control) has the same verbs over HTTP.
+//! What a test does to a provider of its own process. [`Control`](crate::Control) has the same
+//! verbs over HTTP.
 use jsonwebtoken::Algorithm;
 use serde_json::Value;
 
@@ -7,7 +8,8 @@ use crate::keys::KeyInfo;
 use crate::mint::{Mint, sign};
 use crate::{DevIdp, Misuse};
 
-/// A verb that makes no sense, such as a key that there is not, panics with the [`Misuse`]: the mistake is the test's.
+/// A verb that makes no sense, such as a key that there is not, panics with the [`Misuse`]: the
+/// mistake is the test's.
 #[allow(clippy::missing_panics_doc, reason = "said once, above")]
 impl DevIdp {
     /// Orders a token of that user or service.
@@ -35,13 +37,15 @@ impl DevIdp {
         self.provider().discovery()
     }
 
-    /// A new key signs from now on for `alg` and its kin; the old one stays published. Answers the new key's id.
+    /// A new key signs from now on for `alg` and its kin; the old one stays published. Answers the
+    /// new key's id.
     #[track_caller]
     pub fn rotate(&self, alg: Algorithm) -> String {
         sensible(self.provider().rotate(alg, false))
     }
 
-    /// A new key signs from now on and takes the place of the old one in the JWKS, under the same id, which it answers.
+    /// A new key signs from now on and takes the place of the old one in the JWKS, under the same
+    /// id, which it answers.
     #[track_caller]
     pub fn rotate_under_same_kid(&self, alg: Algorithm) -> String {
         sensible(self.provider().rotate(alg, true))
@@ -81,7 +85,8 @@ impl DevIdp {
         sensible(self.provider().scripts().caching(endpoint, caching));
     }
 
-    /// Closes the port: old connections end, new ones are refused by the kernel, as with a provider whose process is gone.
+    /// Closes the port: old connections end, new ones are refused by the kernel, as with a provider
+    /// whose process is gone.
     pub async fn refuse_connections(&self) {
         self.controls().door.set_open(false).await;
     }

@@ -1,5 +1,6 @@
-//! Somebody else's plugin with our VM id, and so with our shared data: at every tick of 50 ms it writes what its configuration
-//! says, a JSON object of names, each with a list of values in base64url that take turns. Requests pass it by.
+//! Somebody else's plugin with our VM id, and so with our shared data: at every tick of 50 ms it
+//! writes what its configuration says, a JSON object of names, each with a list of values in
+//! base64url that take turns. Requests pass it by.
 #![allow(missing_docs, reason = "what `main!` exports has none")]
 
 use std::time::Duration;

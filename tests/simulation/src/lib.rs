@@ -1,6 +1,7 @@
-//! Deterministic simulation of the gateway's workers. From one seed it makes a schedule: one to eight workers over one shared
-//! store, a provider that is slow, fails, loses responses, rotates and withdraws keys, clocks that step, workers that die
-//! holding the lease, a plugin that writes under our names, clients that come in herds and go again. Time is virtual.
+//! Deterministic simulation of the gateway's workers. From one seed it makes a schedule: one to
+//! eight workers over one shared store, a provider that is slow, fails, loses responses, rotates
+//! and withdraws keys, clocks that step, workers that die holding the lease, a plugin that writes
+//! under our names, clients that come in herds and go again. Time is virtual.
 //!
 //! After every step these rules hold:
 //!
@@ -99,7 +100,8 @@ pub fn run_all(seeds: std::ops::Range<u64>) -> Result<Summary, Violation> {
     };
     std::thread::scope(|scope| {
         let parts: Vec<_> = (0..processors).map(|_| scope.spawn(run_some)).collect();
-        let ends = parts.into_iter().map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        let ends =
+            parts.into_iter().map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic)));
         let mut total = Summary::default();
         let mut violations = Vec::new();
         for end in ends {
@@ -108,6 +110,9 @@ pub fn run_all(seeds: std::ops::Range<u64>) -> Result<Summary, Violation> {
                 Err(violation) => violations.push(violation),
             }
         }
-        violations.into_iter().min_by_key(|violation: &Violation| violation.seed).map_or(Ok(total), Err)
+        violations
+            .into_iter()
+            .min_by_key(|violation: &Violation| violation.seed)
+            .map_or(Ok(total), Err)
     })
 }

@@ -1,4 +1,5 @@
-//! Keys and tokens of the simulated provider. Signatures are hashes: the simulation shows what happens when, not cryptography.
+//! Keys and tokens of the simulated provider. Signatures are hashes: the simulation shows what
+//! happens when, not cryptography.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -37,16 +38,18 @@ pub(crate) fn jwk(kid: &str, number: u32) -> Value {
 pub(crate) fn token(kid: &str, signed_by: u32, expires: u64) -> String {
     let part = |json: Value| BASE64URL.encode(json.to_string());
     let header = part(json!({ "alg": "EdDSA", "typ": "JWT", "kid": kid }));
-    let claims =
-        part(json!({ "iss": ISSUER, "sub": "alice", "aud": "shop", "exp": expires, "roles": ["customer"] }));
+    let claims = part(
+        json!({ "iss": ISSUER, "sub": "alice", "aud": "shop", "exp": expires, "roles": ["customer"] }),
+    );
     let signed = format!("{header}.{claims}");
     let signature = BASE64URL.encode(signature(&public_key(signed_by), signed.as_bytes()));
     format!("{signed}.{signature}")
 }
 
 fn signature(key: &[u8], message: &[u8]) -> [u8; 64] {
-    let half =
-        |number: u8| Sha256::new().chain_update([number]).chain_update(key).chain_update(message).finalize();
+    let half = |number: u8| {
+        Sha256::new().chain_update([number]).chain_update(key).chain_update(message).finalize()
+    };
     let mut both = [0; 64];
     both[..32].copy_from_slice(&half(0));
     both[32..].copy_from_slice(&half(1));

@@ -14,8 +14,8 @@ use portcullis_engine::reason::Reason;
 use portcullis_engine::request::Headers;
 use portcullis_engine::request::Request;
 use portcullis_engine::worker::{
-    BATCH, Decided, Effects, Environment, Event as WorkerEvent, Fetch, FetchError, FetchId, FetchResponse,
-    Outcome, ReceivedRequest, SharedEntry, StreamId, Worker,
+    BATCH, Decided, Effects, Environment, Event as WorkerEvent, Fetch, FetchError, FetchId,
+    FetchResponse, Outcome, ReceivedRequest, SharedEntry, StreamId, Worker,
 };
 use portcullis_principal::SigningKey;
 use rand::rngs::StdRng;
@@ -105,7 +105,8 @@ impl Environment for Shared<'_> {
 
     fn swap(&mut self, name: &str, value: &[u8], seen: Option<&SharedEntry>) -> bool {
         let mut store = self.0.borrow_mut();
-        let is_as_seen = store.0.get(name).map(|entry| entry.version) == seen.map(|entry| entry.version);
+        let is_as_seen =
+            store.0.get(name).map(|entry| entry.version) == seen.map(|entry| entry.version);
         if is_as_seen {
             store.set(name, value);
         }
@@ -267,7 +268,10 @@ fn policy() -> Rc<Policy> {
         },
         "cache": { "tokens": 50 },
     });
-    Rc::new(Policy::from_json(document.to_string().as_bytes()).unwrap_or_else(|errors| panic!("{errors}")))
+    Rc::new(
+        Policy::from_json(document.to_string().as_bytes())
+            .unwrap_or_else(|errors| panic!("{errors}")),
+    )
 }
 
 /// The gateway's key: RFC 8037 A.1.
@@ -336,8 +340,12 @@ impl<'l> World<'l> {
             let (at, count) = (self.random.gen_range(START..end), self.random.gen_range(20..200));
             self.at(at, Event::Requests { count });
         }
-        let plan: [(Event, u32); 4] =
-            [(Event::Rotate, 4), (Event::Withdraw, 3), (Event::ChangeFault, 5), (Event::StepWallClock, 2)];
+        let plan: [(Event, u32); 4] = [
+            (Event::Rotate, 4),
+            (Event::Withdraw, 3),
+            (Event::ChangeFault, 5),
+            (Event::StepWallClock, 2),
+        ];
         for (event, most) in plan {
             for _ in 0..self.random.gen_range(0..=most) {
                 let at = self.random.gen_range(START..end);
@@ -507,7 +515,8 @@ impl<'l> World<'l> {
 
     fn apply(&mut self, worker: usize, effects: Effects) -> Result<(), Violation> {
         if effects.ready.len() > BATCH {
-            let what = format!("worker {worker} answers {} requests in one event", effects.ready.len());
+            let what =
+                format!("worker {worker} answers {} requests in one event", effects.ready.len());
             return self.violation(Rule::LargeBatch, what);
         }
         for event in &effects.events {
@@ -522,11 +531,15 @@ impl<'l> World<'l> {
         for stream in effects.ready {
             let clocks = self.clocks();
             let Some(resuming) = self.seats[worker].worker.as_mut() else { break };
-            let resumed = resuming.on_resume(stream, &(), &mut Shared(&self.store, &mut self.random), clocks);
+            let resumed =
+                resuming.on_resume(stream, &(), &mut Shared(&self.store, &mut self.random), clocks);
             match (resumed, self.streams.contains_key(&stream)) {
-                (Some((received, decided)), true) => self.decided(worker, stream, &received, decided)?,
+                (Some((received, decided)), true) => {
+                    self.decided(worker, stream, &received, decided)?
+                }
                 (None, true) => {
-                    let what = format!("{stream:?} is ready on worker {worker} and not in its queue");
+                    let what =
+                        format!("{stream:?} is ready on worker {worker} and not in its queue");
                     return self.violation(Rule::EndlessWait, what);
                 }
                 (_, false) => {}
@@ -542,7 +555,8 @@ impl<'l> World<'l> {
         self.summary.fetches += 1;
         self.say(|| format!("worker {worker} fetches {}", fetch.endpoint.uri));
         if !self.is_hostile {
-            let busy = self.dispatched.iter().any(|it| it.ended.is_none() && self.now < it.at + PATIENCE);
+            let busy =
+                self.dispatched.iter().any(|it| it.ended.is_none() && self.now < it.at + PATIENCE);
             if busy {
                 return self.violation(
                     Rule::ConcurrentFetches,
@@ -550,8 +564,10 @@ impl<'l> World<'l> {
                 );
             }
             // a refresh comes up to a tenth early; a failed one is repeated after its backoff
-            let recent =
-                self.dispatched.iter().filter(|it| !it.has_failed && it.at + INTERVAL > self.now + 1);
+            let recent = self
+                .dispatched
+                .iter()
+                .filter(|it| !it.has_failed && it.at + INTERVAL > self.now + 1);
             let with_failures = self.dispatched.iter().filter(|it| it.at + INTERVAL > self.now + 1);
             if recent.count() > 2 || with_failures.count() > 8 {
                 let what = format!("worker {worker} fetches once more");
@@ -565,12 +581,18 @@ impl<'l> World<'l> {
         let (there, back) = (self.random.gen_range(1..100), self.random.gen_range(1..100));
         let unreachable =
             |at: Millis| (at, Event::FetchEnd { worker, life, fetch: id, number, response: None });
-        let read =
-            |answer, there, after| (there, Event::Read { worker, life, fetch: id, number, answer, after });
+        let read = |answer, there, after| {
+            (there, Event::Read { worker, life, fetch: id, number, answer, after })
+        };
         let (after, event) = match self.fault {
             Fault::Slow => {
-                let (there, back) = (self.random.gen_range(1..4_000), self.random.gen_range(1..4_000));
-                if there + back < TIMEOUT { read(Answer::Keys, there, back) } else { unreachable(TIMEOUT) }
+                let (there, back) =
+                    (self.random.gen_range(1..4_000), self.random.gen_range(1..4_000));
+                if there + back < TIMEOUT {
+                    read(Answer::Keys, there, back)
+                } else {
+                    unreachable(TIMEOUT)
+                }
             }
             Fault::Down => unreachable(there),
             Fault::Loses if self.random.gen_bool(0.5) => unreachable(TIMEOUT),
@@ -588,17 +610,25 @@ impl<'l> World<'l> {
     /// What the provider answers now.
     fn response(&self, answer: Answer) -> Response {
         let is_there = |key: &Key| {
-            key.published.is_some_and(|at| at <= self.now) && key.withdrawn.is_none_or(|at| at > self.now)
+            key.published.is_some_and(|at| at <= self.now)
+                && key.withdrawn.is_none_or(|at| at > self.now)
         };
-        let keys: Vec<usize> = (0..self.keys.len()).filter(|key| is_there(&self.keys[*key])).collect();
-        let list = keys.iter().map(|key| jwk(&self.keys[*key].kid, u32::try_from(*key).unwrap_or(0)));
+        let keys: Vec<usize> =
+            (0..self.keys.len()).filter(|key| is_there(&self.keys[*key])).collect();
+        let list =
+            keys.iter().map(|key| jwk(&self.keys[*key].kid, u32::try_from(*key).unwrap_or(0)));
         let document = json!({ "keys": list.collect::<Vec<_>>() }).to_string();
         match answer {
-            Answer::Keys => Response { status: "200", body: document.into_bytes(), keys: Some(keys) },
-            Answer::ServerError => Response { status: "500", body: document.into_bytes(), keys: None },
+            Answer::Keys => {
+                Response { status: "200", body: document.into_bytes(), keys: Some(keys) }
+            }
+            Answer::ServerError => {
+                Response { status: "500", body: document.into_bytes(), keys: None }
+            }
             Answer::Malformed => Response { status: "200", body: b"<html>".to_vec(), keys: None },
             Answer::TooLarge => {
-                let padded = document.replacen('{', &format!("{{\"x\":\"{}\",", "x".repeat(100_000)), 1);
+                let padded =
+                    document.replacen('{', &format!("{{\"x\":\"{}\",", "x".repeat(100_000)), 1);
                 Response { status: "200", body: padded.into_bytes(), keys: None }
             }
         }
@@ -636,7 +666,8 @@ impl<'l> World<'l> {
                 self.newest = Some((started, now));
             }
         }
-        let headers = response.as_ref().map(|it| vec![(":status".to_owned(), it.status.as_bytes().to_vec())]);
+        let headers =
+            response.as_ref().map(|it| vec![(":status".to_owned(), it.status.as_bytes().to_vec())]);
         let body = response.map(|it| it.body).unwrap_or_default();
         let read = || body.clone();
         let response = headers.as_ref().map(|headers| FetchResponse {
@@ -646,12 +677,17 @@ impl<'l> World<'l> {
         });
         let Some(fetching) = self.seats[worker].worker.as_mut() else { return Ok(()) };
         let response = response.ok_or(FetchError::Unreachable);
-        let effects =
-            fetching.on_fetch_end(fetch, response, &mut Shared(&self.store, &mut self.random), clocks);
+        let effects = fetching.on_fetch_end(
+            fetch,
+            response,
+            &mut Shared(&self.store, &mut self.random),
+            clocks,
+        );
         // what a well-meaning entry looks like, for the one who writes under our names
         if self.is_hostile {
             let store = self.store.borrow();
-            self.written.extend(store.0.iter().map(|(name, entry)| (name.clone(), entry.value.clone())));
+            self.written
+                .extend(store.0.iter().map(|(name, entry)| (name.clone(), entry.value.clone())));
         }
         self.apply(worker, effects)
     }
@@ -670,7 +706,8 @@ impl<'l> World<'l> {
             withdrawn: None,
             known_withdrawn: None,
         });
-        let delay = if self.random.gen_bool(0.5) { 0 } else { self.random.gen_range(0..15 * SECOND) };
+        let delay =
+            if self.random.gen_bool(0.5) { 0 } else { self.random.gen_range(0..15 * SECOND) };
         self.say(|| format!("key-{number} is made"));
         self.at(self.now + delay, Event::Publish(number));
     }
@@ -715,8 +752,8 @@ impl<'l> World<'l> {
     }
 
     fn any_request(&mut self) -> (Shown, &'static str) {
-        let path =
-            ["/orders", "/orders", "/orders", "/admin", "/public", "/trial"][self.random.gen_range(0..6)];
+        let path = ["/orders", "/orders", "/orders", "/admin", "/public", "/trial"]
+            [self.random.gen_range(0..6)];
         let wall = self.clocks().wall.0;
         let key = if self.random.gen_bool(0.7) {
             self.current()
@@ -733,7 +770,12 @@ impl<'l> World<'l> {
         (shown, path)
     }
 
-    fn request(&mut self, worker: usize, shown: Shown, path: &'static str) -> Result<(), Violation> {
+    fn request(
+        &mut self,
+        worker: usize,
+        shown: Shown,
+        path: &'static str,
+    ) -> Result<(), Violation> {
         if self.seats[worker].worker.is_none() {
             self.make_worker(worker);
         }
@@ -745,17 +787,27 @@ impl<'l> World<'l> {
                 Some(token(&self.keys[*key].kid, u32::try_from(*key).unwrap_or(0), *expires))
             }
             Shown::Forged { key } => Some(token(&self.keys[*key].kid, FORGER, WALL + 1_000_000)),
-            Shown::RandomKid => {
-                Some(token(&format!("random-{}", self.random.r#gen::<u64>()), FORGER, WALL + 1_000_000))
-            }
+            Shown::RandomKid => Some(token(
+                &format!("random-{}", self.random.r#gen::<u64>()),
+                FORGER,
+                WALL + 1_000_000,
+            )),
         };
         let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
-        let mut headers = vec![header(":method", "GET"), header(":path", path), header(":authority", "shop")];
+        let mut headers =
+            vec![header(":method", "GET"), header(":path", path), header(":authority", "shop")];
         headers.extend(sent.map(|token| header("authorization", &format!("Bearer {token}"))));
         let received = Rc::new(ReceivedRequest::new(headers, false));
         let life = self.seats[worker].life;
-        let asked =
-            Stream { worker, life, arrived: self.now, shown, path, has_waited: false, decided: self.now };
+        let asked = Stream {
+            worker,
+            life,
+            arrived: self.now,
+            shown,
+            path,
+            has_waited: false,
+            decided: self.now,
+        };
         self.streams.insert(stream, asked);
         let clocks = self.clocks();
         let Some(deciding) = self.seats[worker].worker.as_mut() else { return Ok(()) };
@@ -779,7 +831,10 @@ impl<'l> World<'l> {
         let Some(asked) = self.streams.get_mut(&stream) else { return Ok(()) };
         let of = asked.clone();
         self.say(|| {
-            format!("{stream:?} on worker {worker}, {} with {:?}: {:?}", of.path, of.shown, decided.outcome)
+            format!(
+                "{stream:?} on worker {worker}, {} with {:?}: {:?}",
+                of.path, of.shown, decided.outcome
+            )
         });
         match decided.outcome {
             Outcome::Wait => {
@@ -823,10 +878,15 @@ impl<'l> World<'l> {
         let key = &self.keys[key];
         let leeway = 300;
         let is_published = key.published.is_some_and(|at| at <= self.now);
-        // a worker that no one asks knows it after its next tick; a plugin that overwrites what the workers share can keep
-        // it from them until the keys are stale
-        let is_known = !self.is_hostile && key.known_withdrawn.is_some_and(|at| self.now > at + TICK + LATE);
-        if !is_published || is_known || self.clocks().wall.0 >= expires + leeway || asked.path == "/admin" {
+        // a worker that no one asks knows it after its next tick; a plugin that overwrites what the
+        // workers share can keep it from them until the keys are stale
+        let is_known =
+            !self.is_hostile && key.known_withdrawn.is_some_and(|at| self.now > at + TICK + LATE);
+        if !is_published
+            || is_known
+            || self.clocks().wall.0 >= expires + leeway
+            || asked.path == "/admin"
+        {
             return self.violation(Rule::PassedWithoutKey, what);
         }
         match self.newest {
@@ -848,7 +908,8 @@ impl<'l> World<'l> {
         }
         if let Shown::Signed { key, expires } = asked.shown {
             let key = &self.keys[key];
-            let is_published = key.published.is_some_and(|at| at <= asked.arrived) && key.withdrawn.is_none();
+            let is_published =
+                key.published.is_some_and(|at| at <= asked.arrived) && key.withdrawn.is_none();
             let is_valid = self.clocks().wall.0 < expires;
             if status == 401 && is_published && is_valid {
                 return self.violation(Rule::HonestRefused, what);
@@ -864,7 +925,8 @@ impl<'l> World<'l> {
         if reason == Reason::KeyNotYetFetched
             && retry_after.is_some_and(|seconds| u64::from(seconds) > REFRESH / SECOND + 31)
         {
-            return self.violation(Rule::FaultForClient, format!("{what}, again in {retry_after:?} s"));
+            return self
+                .violation(Rule::FaultForClient, format!("{what}, again in {retry_after:?} s"));
         }
         Ok(())
     }
@@ -876,28 +938,34 @@ impl<'l> World<'l> {
             let waiting = usize::try_from(worker.stats().waiting).unwrap_or(usize::MAX);
             let under_way = self.streams.values().filter(|stream| stream.worker == number).count();
             if waiting > (WAITING_REQUESTS + UNKNOWN_KID_REQUESTS).min(under_way) {
-                let what = format!("{waiting} requests wait on worker {number}, {under_way} are under way");
+                let what = format!(
+                    "{waiting} requests wait on worker {number}, {under_way} are under way"
+                );
                 return self.violation(Rule::Unbounded, what);
             }
         }
         let is_flying = self.dispatched.iter().any(|it| it.ended.is_none());
         if !self.is_hostile && !is_flying && self.lease_is_taken() {
-            return self.violation(Rule::LeaseKept, "the lease is taken, and no fetch is in flight");
+            return self
+                .violation(Rule::LeaseKept, "the lease is taken, and no fetch is in flight");
         }
         let is_forgotten = |asked: &Stream| {
             let keys_at = self.seats[asked.worker].keys_at;
             asked.decided < keys_at && self.now > keys_at + TICK + LATE + 50
         };
         if let Some((stream, asked)) = self.streams.iter().find(|(_, asked)| is_forgotten(asked)) {
-            let what = format!("{stream:?} on worker {} still waits, though keys came", asked.worker);
+            let what =
+                format!("{stream:?} on worker {} still waits, though keys came", asked.worker);
             return self.violation(Rule::NotWoken, what);
         }
         // the oldest comes first
         if let Some((stream, asked)) = self.streams.iter().next()
             && self.now > asked.arrived + WAIT + TICK + LATE + 50
         {
-            return self
-                .violation(Rule::EndlessWait, format!("{stream:?} on worker {} still waits", asked.worker));
+            return self.violation(
+                Rule::EndlessWait,
+                format!("{stream:?} on worker {} still waits", asked.worker),
+            );
         }
         Ok(())
     }
@@ -908,7 +976,9 @@ impl<'l> World<'l> {
         leases.any(|(name, entry)| {
             let content = self.mac_key.open(name, &entry.value);
             let now = self.clocks().monotonic;
-            content.and_then(|it| Lease::decode(it, now)).is_some_and(|lease| lease.idle(now).is_err())
+            content
+                .and_then(|it| Lease::decode(it, now))
+                .is_some_and(|lease| lease.idle(now).is_err())
         })
     }
 
@@ -934,8 +1004,10 @@ impl<'l> World<'l> {
         self.request(worker, Shown::Signed { key, expires }, "/orders")?;
         let passes = self.summary.allowed > allowed;
         if !passes && self.now >= until - 2 * SECOND {
-            return self
-                .violation(Rule::NoRecovery, format!("an honest token does not pass on worker {worker}"));
+            return self.violation(
+                Rule::NoRecovery,
+                format!("an honest token does not pass on worker {worker}"),
+            );
         }
         if !passes {
             self.at(self.now + SECOND, Event::Probe { worker, until });

@@ -1,10 +1,11 @@
-//! The simulation has teeth: faults are planted in a copy of the engine, one build with all of them behind a switch, and each
-//! is found by the rule that it breaks.
+//! The simulation has teeth: faults are planted in a copy of the engine, one build with all of them
+//! behind a switch, and each is found by the rule that it breaks.
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A fault: the file of the engine, the sound code, the faulty code, and the rules one of which must find it.
+/// A fault: the file of the engine, the sound code, the faulty code, and the rules one of which
+/// must find it.
 struct Fault {
     name: &'static str,
     file: &'static str,
@@ -222,8 +223,16 @@ fn planted(folder: &Path) {
         let faulty = fault.faulty.replace("PLANTED", &format!("crate::is_planted({number})"));
         // faults of one place build on each other
         let sound = fault.sound.strip_prefix("if ").unwrap_or(fault.sound);
-        let faulty = faulty.strip_prefix("if ").filter(|_| fault.sound.starts_with("if ")).unwrap_or(&faulty);
-        assert!(text.contains(sound), "{}: {} does not have `{sound}` any more", fault.name, fault.file);
+        let faulty = faulty
+            .strip_prefix("if ")
+            .filter(|_| fault.sound.starts_with("if "))
+            .unwrap_or(&faulty);
+        assert!(
+            text.contains(sound),
+            "{}: {} does not have `{sound}` any more",
+            fault.name,
+            fault.file
+        );
         fs::write(&path, text.replacen(sound, faulty, 1)).unwrap();
     }
     let library = source.join("lib.rs");
@@ -261,7 +270,8 @@ fn every_planted_fault_is_found_by_its_rule() {
             None => assert!(found.status.success(), "without a fault: {text}"),
             Some(number) => {
                 let fault = &FAULTS[number];
-                let by_rule = fault.rules.iter().any(|rule| text.contains(&format!(": {rule} at ")));
+                let by_rule =
+                    fault.rules.iter().any(|rule| text.contains(&format!(": {rule} at ")));
                 println!("{}: {}", fault.name, text.trim());
                 if found.status.success() || !by_rule {
                     unfound.push(format!("{}: {text}", fault.name));

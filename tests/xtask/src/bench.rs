@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: builds what is measured, and runs the benchmark, optimised: the load generator must be faster than
-//! what it measures.
+//! `cargo xtask bench`: builds what is measured, and runs the benchmark, optimised: the load
+//! generator must be faster than what it measures.
 use clap::Args;
 use harness::Result;
 
@@ -23,6 +23,8 @@ pub(crate) fn bench(arguments: &Arguments) -> Result<()> {
         build::optimised_backend()?;
     }
     let mut bench = cargo();
-    bench.args(["run", "--quiet", "--release", "--package", "bench", "--"]).args(&arguments.options);
+    bench
+        .args(["run", "--quiet", "--release", "--package", "bench", "--"])
+        .args(&arguments.options);
     run("the benchmark", &mut bench, "see what it says above")
 }

@@ -14,7 +14,15 @@ pub(crate) fn all() -> Result<()> {
 fn programs() -> Result<()> {
     eprintln!("building the backend and the development provider ...");
     let mut programs = cargo();
-    programs.args(["build", "--package", "backend", "--package", "dev-idp", "--package", "portcullis-cli"]);
+    programs.args([
+        "build",
+        "--package",
+        "backend",
+        "--package",
+        "dev-idp",
+        "--package",
+        "portcullis-cli",
+    ]);
     run("building the programs", &mut programs, MEND)
 }
 
@@ -42,7 +50,8 @@ pub(crate) fn plugin() -> Result<()> {
     harness::artifacts::plugin().map(drop)
 }
 
-/// Builds what the suites of faults run: the plugin with injected faults, and a plugin of somebody else's.
+/// Builds what the suites of faults run: the plugin with injected faults, and a plugin of somebody
+/// else's.
 pub(crate) fn faulty() -> Result<()> {
     eprintln!("building the plugin with injected faults ...");
     let mut faulty = cargo();

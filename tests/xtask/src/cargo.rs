@@ -6,7 +6,8 @@ use harness::artifacts::{root, target};
 use harness::error::Tail;
 use harness::{Error, Result};
 
-/// The plugin's target, and the one that the engine's tests run on as WebAssembly: as rust-toolchain.toml lists them.
+/// The plugin's target, and the one that the engine's tests run on as WebAssembly: as
+/// rust-toolchain.toml lists them.
 const TARGETS: [&str; 2] = ["wasm32-wasip1", "wasm32-unknown-unknown"];
 
 /// `cargo` at the repository's root, building where we were built.
@@ -28,13 +29,15 @@ pub(crate) fn run(what: &str, command: &mut Command, mend: &str) -> Result<()> {
     if status.success() { Ok(()) } else { Err(failed(status.to_string())) }
 }
 
-/// Makes sure that the toolchain can build for WebAssembly: where rustup may not install by itself, nobody has yet.
+/// Makes sure that the toolchain can build for WebAssembly: where rustup may not install by itself,
+/// nobody has yet.
 pub(crate) fn wasm_targets() -> Result<()> {
     let mut rustc = Command::new("rustc");
     let output = rustc.args(["--print", "sysroot"]).current_dir(root()).output();
     let output = output.map_err(Error::io("run rustc"))?;
     let sysroot = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    let there = |target: &&str| std::path::Path::new(&sysroot).join("lib/rustlib").join(target).exists();
+    let there =
+        |target: &&str| std::path::Path::new(&sysroot).join("lib/rustlib").join(target).exists();
     if TARGETS.iter().all(there) {
         return Ok(());
     }

@@ -1,4 +1,5 @@
-//! `cargo xtask docs`: the table of reasons, which is written by the code. A test holds that they are current.
+//! `cargo xtask docs`: the table of reasons, which is written by the code. A test holds that they
+//! are current.
 use std::fs;
 use std::path::PathBuf;
 
@@ -18,7 +19,9 @@ fn reasons() -> PathBuf {
 pub(crate) fn write() -> Result<()> {
     let path = reasons();
     let text = fs::read_to_string(&path).map_err(Error::io(format!("read {}", path.display())))?;
-    let marks = || Error::Form(format!("{} has no lines `{}` and `{END}`", path.display(), BEGIN.trim_end()));
+    let marks = || {
+        Error::Form(format!("{} has no lines `{}` and `{END}`", path.display(), BEGIN.trim_end()))
+    };
     let written = with_table(&text).ok_or_else(marks)?;
     fs::write(&path, written).map_err(Error::io(format!("write {}", path.display())))?;
     println!("the table of reasons is in {}", path.display());
@@ -33,7 +36,8 @@ fn with_table(text: &str) -> Option<String> {
 }
 
 fn table() -> String {
-    let head = "| reason | status | challenge | when | rule | held by |\n|---|---|---|---|---|---|\n";
+    let head =
+        "| reason | status | challenge | when | rule | held by |\n|---|---|---|---|---|---|\n";
     Reason::ALL.iter().fold(head.to_owned(), |table, &reason| table + &row(reason))
 }
 
@@ -53,7 +57,8 @@ fn row(reason: Reason) -> String {
     )
 }
 
-/// The test that shows it: the suite's file, and the function. The corpus is decided natively, as WebAssembly and in Envoy.
+/// The test that shows it: the suite's file, and the function. The corpus is decided natively, as
+/// WebAssembly and in Envoy.
 #[rustfmt::skip] // one reason a line reads as the table that it becomes
 const fn shown_by(reason: Reason) -> &'static str {
     const BAD_TOKENS: &str = "confusion::a_bad_token_is_401_with_its_reason_on_every_kind_of_row";
@@ -127,7 +132,9 @@ mod tests {
             let (suite, name) = shown_by(reason).rsplit_once("::").unwrap();
             let file = suite.rsplit("::").next().unwrap();
             let of = |path: &Path| path.file_stem().is_some_and(|it| it == file);
-            let found = sources.iter().find(|(path, text)| of(path) && text.contains(&format!("fn {name}(")));
+            let found = sources
+                .iter()
+                .find(|(path, text)| of(path) && text.contains(&format!("fn {name}(")));
             let (_, text) = found.unwrap_or_else(|| panic!("{reason}: no test {suite}::{name}"));
             let listed = corpus.contains(&format!("expect: {reason} }}")) && file == "decisions";
             let variant = format!("Reason::{reason:?}");
@@ -144,7 +151,11 @@ mod tests {
         assert_eq!(with_table("nothing here"), None);
         let text = format!("a\n{BEGIN}former words\n{END}\nb");
         let written = with_table(&text).unwrap();
-        assert!(written.starts_with("a\n") && written.ends_with("\nb") && !written.contains("former words"));
+        assert!(
+            written.starts_with("a\n")
+                && written.ends_with("\nb")
+                && !written.contains("former words")
+        );
         assert_eq!(with_table(&written), Some(written));
     }
 }

@@ -1,5 +1,6 @@
-//! `cargo xtask fuzz`: every target under libFuzzer for a while; `cargo xtask fuzz --seconds 30 token`: one of them. What they
-//! do and must hold is in the crate `fuzz`, whose own tests run the same functions without coverage, on any toolchain.
+//! `cargo xtask fuzz`: every target under libFuzzer for a while;
+//! `cargo xtask fuzz --seconds 30 token`: one of them. What they do and must hold is in the crate
+//! `fuzz`, whose own tests run the same functions without coverage, on any toolchain.
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,7 +28,8 @@ const TARGETS: [&str; 13] = [
     "reply",
     "check",
 ];
-/// In continuous integration, for each target: the crate's own tests run more inputs, without coverage.
+/// In continuous integration, for each target: the crate's own tests run more inputs, without
+/// coverage.
 const SMOKE: Duration = Duration::from_secs(3);
 /// Our code is safe Rust throughout: an address sanitizer would find nothing and halve the speed.
 const OPTIONS: [&str; 4] = ["--fuzz-dir", "tests/fuzz/libfuzzer", "--sanitizer", "none"];
@@ -103,12 +105,14 @@ impl Fuzzer {
         Ok(())
     }
 
-    /// What libFuzzer found out: its corpus is kept, so that the next run goes on where this one ended.
+    /// What libFuzzer found out: its corpus is kept, so that the next run goes on where this one
+    /// ended.
     fn target(&self, name: &str, time: Duration) -> Result<String> {
         let [corpus, seeds, crashes] =
             ["corpus", "seeds", "crashes"].map(|folder| self.folder.join(folder).join(name));
         for folder in [&corpus, &crashes] {
-            fs::create_dir_all(folder).map_err(Error::io(format!("create {}", folder.display())))?;
+            fs::create_dir_all(folder)
+                .map_err(Error::io(format!("create {}", folder.display())))?;
         }
         let log = self.folder.join(format!("{name}.log"));
         let output = || Ok((File::create(&log)?, File::options().append(true).open(&log)?));
@@ -116,7 +120,13 @@ impl Fuzzer {
         let mut fuzz = self.cargo_fuzz("run")?;
         let found = root().join("tests/fuzz/found").join(name);
         fuzz.arg(name).args([&corpus, &seeds]).args(Some(found).filter(|folder| folder.exists()));
-        fuzz.args(["--", "-print_final_stats=1", "-timeout=20", "-rss_limit_mb=2048", "-max_len=8192"]);
+        fuzz.args([
+            "--",
+            "-print_final_stats=1",
+            "-timeout=20",
+            "-rss_limit_mb=2048",
+            "-max_len=8192",
+        ]);
         fuzz.arg(format!("-max_total_time={}", time.as_secs()));
         fuzz.arg(format!("-artifact_prefix={}/", crashes.display())).stdout(stdout).stderr(stderr);
         let status = fuzz.status().map_err(Error::io("run cargo-fuzz"))?;

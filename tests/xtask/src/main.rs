@@ -1,4 +1,5 @@
-//! The project's commands: `cargo xtask up`, `down`, `test`, `build`, `docs`, `openapi`, `secrets`, `bench`, `fuzz`, `simulate`.
+//! The project's commands: `cargo xtask up`, `down`, `test`, `build`, `docs`, `openapi`, `secrets`,
+//! `bench`, `fuzz`, `simulate`.
 mod bench;
 mod build;
 mod cargo;
@@ -36,7 +37,8 @@ enum Command {
     Docs,
     /// Write the backend's OpenAPI document to backend/openapi.json
     Openapi,
-    /// Write a new signing key of the gateway, its public side and passwords to `.env` for docker compose
+    /// Write a new signing key of the gateway, its public side and passwords to `.env` for docker
+    /// compose
     Secrets(secrets::Arguments),
     /// Measure what Portcullis costs, beside Envoy's own filters
     Bench(bench::Arguments),

@@ -1,4 +1,5 @@
-//! `cargo xtask openapi`: what the backend offers, as a committed file, so that a change of it is a diff.
+//! `cargo xtask openapi`: what the backend offers, as a committed file, so that a change of it is a
+//! diff.
 use std::fs;
 use std::process::Stdio;
 
@@ -11,7 +12,9 @@ use crate::cargo::cargo;
 /// Writes `backend/openapi.json`. The program says what is in it; its tests hold the file to that.
 pub(crate) fn write() -> Result<()> {
     let mut backend = cargo();
-    backend.args(["run", "--quiet", "--package", "backend", "--", "openapi"]).stderr(Stdio::inherit());
+    backend
+        .args(["run", "--quiet", "--package", "backend", "--", "openapi"])
+        .stderr(Stdio::inherit());
     let failed = |status: String| Error::Step {
         step: "asking the backend for its document".to_owned(),
         status,

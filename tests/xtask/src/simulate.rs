@@ -1,4 +1,5 @@
-//! `cargo xtask simulate`: many workers over one shared store, in virtual time (`tests/simulation`).
+//! `cargo xtask simulate`: many workers over one shared store, in virtual time
+//! (`tests/simulation`).
 use clap::Args;
 use harness::Result;
 

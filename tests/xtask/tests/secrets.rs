@@ -1,4 +1,5 @@
-//! `cargo xtask secrets` makes what docker compose needs, for its owner's eyes alone, and replaces nothing unless it is told to.
+//! `cargo xtask secrets` makes what docker compose needs, for its owner's eyes alone, and replaces
+//! nothing unless it is told to.
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -59,8 +60,10 @@ fn secrets_are_made_for_everything_that_compose_asks_for() {
     let file = folder.join("env");
     assert!(secrets(&file, &[]).status.success());
     let made = variables(&file);
-    let compose = fs::read_to_string(harness::artifacts::root().join("docker-compose.yml")).unwrap();
-    let asked = compose.split("${").skip(1).filter_map(|rest| rest.split_once(":?")).map(|(name, _)| name);
+    let compose =
+        fs::read_to_string(harness::artifacts::root().join("docker-compose.yml")).unwrap();
+    let asked =
+        compose.split("${").skip(1).filter_map(|rest| rest.split_once(":?")).map(|(name, _)| name);
     let asked: Vec<_> = asked.collect();
     assert!(asked.len() >= 5, "{asked:?}");
     assert_eq!(asked.iter().find(|name| !made.contains_key(**name)), None);

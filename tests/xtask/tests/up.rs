@@ -1,4 +1,5 @@
-//! `cargo xtask up` as people run it: what it prints is true, and whatever happens, nothing is left running.
+//! `cargo xtask up` as people run it: what it prints is true, and whatever happens, nothing is left
+//! running.
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, TcpListener};
@@ -40,7 +41,10 @@ impl Up {
     }
 
     fn down(&self) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_xtask")).args(["down", "--name", self.name]).output().unwrap()
+        Command::new(env!("CARGO_BIN_EXE_xtask"))
+            .args(["down", "--name", self.name])
+            .output()
+            .unwrap()
     }
 
     /// Starts it, and gives what it printed once everything is ready.
@@ -93,7 +97,8 @@ fn with_a_real_keycloak_every_printed_line_answers_what_it_says() {
 
 fn answers_what_it_says(up: &Up) {
     let (mut child, printed) = up.ready();
-    let token = printed.lines().find(|line| line.starts_with("token()")).expect("the function for tokens");
+    let token =
+        printed.lines().find(|line| line.starts_with("token()")).expect("the function for tokens");
     let mut said = printed.lines().filter(|line| line.starts_with("# ")).skip(1);
     let mut answers = Vec::new();
     for curl in printed.lines().filter(|line| line.starts_with("curl -i")) {
@@ -126,7 +131,10 @@ fn a_part_that_dies_is_named_with_the_end_of_its_log_and_ends_everything() {
     let mut command = up.command();
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    lines.find(|line| line.as_ref().unwrap().starts_with("# 404")).expect("it printed the examples").unwrap();
+    lines
+        .find(|line| line.as_ref().unwrap().starts_with("# 404"))
+        .expect("it printed the examples")
+        .unwrap();
     let backend = child_of(&child, "backend");
     kill_process(backend, Signal::KILL).unwrap();
     let output = child.wait_with_output().unwrap();
@@ -173,10 +181,14 @@ fn a_name_that_is_no_folder_of_its_own_is_refused_and_writes_nothing() {
     for command in ["up", "down"] {
         for name in ["../x", "/tmp/x", "a/b", "..", "", "a b", &"x".repeat(65)] {
             let named = format!("--name={name}");
-            let output = Command::new(env!("CARGO_BIN_EXE_xtask")).args([command, &named]).output().unwrap();
+            let output =
+                Command::new(env!("CARGO_BIN_EXE_xtask")).args([command, &named]).output().unwrap();
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             assert_eq!(output.status.code(), Some(2), "{command} {named}: {said}");
-            assert!(said.contains("--name") && said.contains("expected 1 to 64 ASCII letters"), "{said}");
+            assert!(
+                said.contains("--name") && said.contains("expected 1 to 64 ASCII letters"),
+                "{said}"
+            );
         }
     }
     assert!(!outside.exists() && !target().join("stacks/a").exists());

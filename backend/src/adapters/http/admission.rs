@@ -50,7 +50,9 @@ pub(super) async fn admit(
             <Principal as OptionalFromRequestParts<App>>::from_request_parts(&mut parts, &app).await
         }
         Access::Authenticated => {
-            <Principal as FromRequestParts<App>>::from_request_parts(&mut parts, &app).await.map(Some)
+            <Principal as FromRequestParts<App>>::from_request_parts(&mut parts, &app)
+                .await
+                .map(Some)
         }
     };
     let principal = principal.map_err(IntoResponse::into_response)?;
@@ -90,7 +92,9 @@ pub(super) async fn run_bounded(
     // again, unless its COMMIT was already sent
     match tokio::time::timeout(time, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-slow").retry_after(1).into_response(),
+        Err(_) => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-slow").retry_after(1).into_response()
+        }
     }
 }
 
@@ -104,13 +108,19 @@ async fn read_body(body: Body, limits: &Limits) -> Result<Body, Problem> {
     match tokio::time::timeout(limits.body_time, read_limited(body, limit)).await {
         Ok(Ok(bytes)) => Ok(bytes.into()),
         // RFC 9110 15.5.14
-        Ok(Err(BodyError::TooLarge)) => Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large")
-            .detail(format!("the body must have at most {limit} bytes"))),
-        Ok(Err(BodyError::Incomplete)) => Err(Problem::new(StatusCode::BAD_REQUEST, "body-incomplete")
-            .detail("the body ended before its announced length")),
+        Ok(Err(BodyError::TooLarge)) => {
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large")
+                .detail(format!("the body must have at most {limit} bytes")))
+        }
+        Ok(Err(BodyError::Incomplete)) => {
+            Err(Problem::new(StatusCode::BAD_REQUEST, "body-incomplete")
+                .detail("the body ended before its announced length"))
+        }
         // RFC 9110 15.5.9
-        Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow")
-            .detail(format!("the whole body must arrive within {} s", limits.body_time.as_secs_f64()))),
+        Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow").detail(format!(
+            "the whole body must arrive within {} s",
+            limits.body_time.as_secs_f64()
+        ))),
     }
 }
 

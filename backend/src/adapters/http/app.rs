@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
@@ -25,7 +27,8 @@ pub fn app(app: App) -> Router {
         .iter()
         .fold(Router::new(), |router, route| {
             let admission = Admission { app: app.clone(), route };
-            let handler = route.handler().route_layer(from_fn_with_state(admission, admission::admit));
+            let handler =
+                route.handler().route_layer(from_fn_with_state(admission, admission::admit));
             router.route(route.path, handler)
         })
         .method_not_allowed_fallback(method_not_allowed)
@@ -105,8 +108,10 @@ async fn ready(State(app): State<App>) -> Response {
 
 async fn metrics(State(app): State<App>) -> Response {
     match app.metrics.text() {
-        Ok(text) => ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
-            .into_response(),
+        Ok(text) => {
+            ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+                .into_response()
+        }
         Err(error) => {
             tracing::error!(%error, "cannot format the metrics");
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal").into_response()

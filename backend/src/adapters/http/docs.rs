@@ -54,10 +54,16 @@ pub(super) async fn file(name: Result<Path<String>, PathRejection>) -> Response 
     if name == "start.js" {
         return served("text/javascript", START.as_bytes());
     }
-    let embedded = SWAGGER_UI.contains(&&*name).then(|| utoipa_swagger_ui::serve(&name, Arc::default()));
+    let embedded =
+        SWAGGER_UI.contains(&&*name).then(|| utoipa_swagger_ui::serve(&name, Arc::default()));
     match embedded {
         // embedded and compressed at build time: nothing is copied
-        Some(Ok(Some(SwaggerFile { bytes: Cow::Borrowed(bytes), content_type, gzpipped: true, .. }))) => {
+        Some(Ok(Some(SwaggerFile {
+            bytes: Cow::Borrowed(bytes),
+            content_type,
+            gzpipped: true,
+            ..
+        }))) => {
             let mut response = served(&content_type, bytes);
             if response.status().is_success() {
                 response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));

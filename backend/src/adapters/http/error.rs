@@ -24,7 +24,9 @@ impl From<Failure> for Problem {
                 .detail("the admin bypass requires a reason: send it in the header X-Admin-Reason"),
             Failure::Invalid(invalid) => invalid.into(),
             // RFC 9110 15.5.10
-            Failure::Conflict(conflict) => Self::new(StatusCode::CONFLICT, reason(conflict)).detail(detail),
+            Failure::Conflict(conflict) => {
+                Self::new(StatusCode::CONFLICT, reason(conflict)).detail(detail)
+            }
             // RFC 9110 15.5.13
             Failure::PreconditionFailed => {
                 Self::new(StatusCode::PRECONDITION_FAILED, "precondition-failed").detail(detail)
@@ -64,14 +66,21 @@ fn reason(conflict: Conflict) -> &'static str {
 impl From<Invalid> for Problem {
     fn from(invalid: Invalid) -> Self {
         match invalid {
-            Invalid::Syntax { at: (line, column) } => Self::new(StatusCode::BAD_REQUEST, "body-malformed")
-                .detail(format!("the body is not JSON: syntax error at line {line}, column {column}")),
+            Invalid::Syntax { at: (line, column) } => {
+                Self::new(StatusCode::BAD_REQUEST, "body-malformed").detail(format!(
+                    "the body is not JSON: syntax error at line {line}, column {column}"
+                ))
+            }
             // RFC 9110 15.5.16
-            Invalid::MediaType => Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type-unsupported")
-                .detail("send JSON with the Content-Type application/json"),
+            Invalid::MediaType => {
+                Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type-unsupported")
+                    .detail("send JSON with the Content-Type application/json")
+            }
             // RFC 9110 15.5.21
-            Invalid::Fields(errors) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "fields-invalid")
-                .errors(errors.into_iter().map(FieldProblem::from).collect()),
+            Invalid::Fields(errors) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "fields-invalid")
+                    .errors(errors.into_iter().map(FieldProblem::from).collect())
+            }
         }
     }
 }
@@ -80,8 +89,12 @@ impl From<FieldError> for FieldProblem {
     fn from(error: FieldError) -> Self {
         let detail = error.detail;
         match error.location {
-            FieldLocation::Body(pointer) => Self { pointer: Some(pointer), detail, ..Self::default() },
-            FieldLocation::Query(parameter) => Self { parameter: Some(parameter), detail, ..Self::default() },
+            FieldLocation::Body(pointer) => {
+                Self { pointer: Some(pointer), detail, ..Self::default() }
+            }
+            FieldLocation::Query(parameter) => {
+                Self { parameter: Some(parameter), detail, ..Self::default() }
+            }
         }
     }
 }

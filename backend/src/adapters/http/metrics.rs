@@ -61,7 +61,9 @@ impl Metrics {
         // clients can send any method, and labels must have a bounded number of values
         let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"].contains(&method);
         let (method, route) = (if known { method } else { "other" }.to_owned(), route.to_owned());
-        self.requests.get_or_create(&Labels { method: method.clone(), route: route.clone(), status }).inc();
+        self.requests
+            .get_or_create(&Labels { method: method.clone(), route: route.clone(), status })
+            .inc();
         self.durations.get_or_create(&RouteLabels { method, route }).observe(took.as_secs_f64());
     }
 

@@ -7,8 +7,8 @@ use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, Content, HttpMethod, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, PathsBuilder,
-    Required, Response, ResponseBuilder, Schema,
+    ComponentsBuilder, Content, HttpMethod, InfoBuilder, OpenApi, OpenApiBuilder, PathItem,
+    PathsBuilder, Required, Response, ResponseBuilder, Schema,
 };
 
 use super::problem::Problem;
@@ -29,11 +29,13 @@ pub(super) fn document(routes: &[Route]) -> OpenApi {
         .schemas_from_iter(schemas)
         .security_scheme("token", SecurityScheme::Http(token.build()));
     OpenApiBuilder::new()
-        .info(InfoBuilder::new().title("Shop").version(env!("CARGO_PKG_VERSION")).description(Some(
-            "Orders and products behind the Portcullis gateway. The gateway authenticates \
+        .info(InfoBuilder::new().title("Shop").version(env!("CARGO_PKG_VERSION")).description(
+            Some(
+                "Orders and products behind the Portcullis gateway. The gateway authenticates \
                      callers and checks their roles; this service decides who may access which \
                      order or product. Every error is a problem document (RFC 9457).",
-        )))
+            ),
+        ))
         .paths(paths)
         .components(Some(components.build()))
         .build()
@@ -50,14 +52,16 @@ fn item(route: &Route, problem: &Content, schemas: &mut Schemas) -> PathItem {
         .operation_id(Some(route.id))
         .summary(Some(route.summary))
         .tag(route.path.split('/').nth(1).unwrap_or_default());
-    for parameter in path_parameters(route.path).chain(route.parameters.iter().flat_map(|set| set.document()))
+    for parameter in
+        path_parameters(route.path).chain(route.parameters.iter().flat_map(|set| set.document()))
     {
         operation = operation.parameter(parameter);
     }
     if let Some(body) = route.body {
         let content = Content::new(Some(body(schemas)));
-        let body =
-            RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True));
+        let body = RequestBodyBuilder::new()
+            .content("application/json", content)
+            .required(Some(Required::True));
         operation = operation.request_body(Some(body.build()));
     }
     let (status, response) = success(route, schemas);
@@ -88,10 +92,13 @@ fn success(route: &Route, schemas: &mut Schemas) -> (StatusCode, Response) {
         Success::NoContent => (StatusCode::NO_CONTENT, None),
         Success::Undocumented => (StatusCode::OK, None),
     };
-    let mut response = ResponseBuilder::new().description(status.canonical_reason().unwrap_or_default());
+    let mut response =
+        ResponseBuilder::new().description(status.canonical_reason().unwrap_or_default());
     let mut header = |name, description| {
-        let header =
-            HeaderBuilder::new().schema(Some(text_schema(None))).description(Some(description)).build();
+        let header = HeaderBuilder::new()
+            .schema(Some(text_schema(None)))
+            .description(Some(description))
+            .build();
         response = std::mem::take(&mut response).header(name, header);
     };
     if let Success::Created(_) = route.success {
@@ -159,25 +166,36 @@ fn path_parameters(path: &str) -> impl Iterator<Item = Parameter> {
 impl ParameterSet {
     fn document(self) -> Vec<Parameter> {
         let (name, place, required, description) = match self {
-            Self::Page => ("after", ParameterIn::Query, false, "Cursor from the link to the next page"),
-            Self::Search => ("q", ParameterIn::Query, false, "Text to search for in name and description"),
+            Self::Page => {
+                ("after", ParameterIn::Query, false, "Cursor from the link to the next page")
+            }
+            Self::Search => {
+                ("q", ParameterIn::Query, false, "Text to search for in name and description")
+            }
             Self::IfNoneMatch => (
                 "If-None-Match",
                 ParameterIn::Header,
                 false,
                 "ETag of the cached version: 304 if it is current",
             ),
-            Self::IfMatch => ("If-Match", ParameterIn::Header, false, "ETag of the version to change"),
-            Self::RequiredIfMatch => ("If-Match", ParameterIn::Header, true, "ETag of the version to change"),
+            Self::IfMatch => {
+                ("If-Match", ParameterIn::Header, false, "ETag of the version to change")
+            }
+            Self::RequiredIfMatch => {
+                ("If-Match", ParameterIn::Header, true, "ETag of the version to change")
+            }
             Self::IdempotencyKey => (
                 "Idempotency-Key",
                 ParameterIn::Header,
                 false,
                 "Key chosen by the client, to repeat the request safely",
             ),
-            Self::AdminReason => {
-                ("X-Admin-Reason", ParameterIn::Header, false, "Reason why an admin uses the bypass")
-            }
+            Self::AdminReason => (
+                "X-Admin-Reason",
+                ParameterIn::Header,
+                false,
+                "Reason why an admin uses the bypass",
+            ),
         };
         let parameter = ParameterBuilder::new()
             .name(name)
@@ -189,7 +207,8 @@ impl ParameterSet {
         if self != Self::Page {
             return vec![parameter];
         }
-        let limit = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(100));
+        let limit =
+            ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(100));
         let limit = ParameterBuilder::new()
             .name("limit")
             .parameter_in(ParameterIn::Query)

@@ -97,7 +97,8 @@ impl Problem {
 
     /// Creates the problem of a header that is not valid.
     pub fn header(name: &'static str, detail: impl Into<String>) -> Self {
-        let error = FieldProblem { header: Some(name), detail: detail.into(), ..FieldProblem::default() };
+        let error =
+            FieldProblem { header: Some(name), detail: detail.into(), ..FieldProblem::default() };
         Self::new(StatusCode::BAD_REQUEST, "header-invalid").errors(vec![error])
     }
 }

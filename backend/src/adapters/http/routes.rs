@@ -81,10 +81,12 @@ pub static ROUTES: &[Route] = &[
         .ok(schema_of::<ProductJson>)
         .parameters(&[RequiredIfMatch, AdminReason])
         .refusals(&[409]),
-    Route::new("DELETE", "/products/{product_id}", "withdraw_product", || delete(products::withdraw))
-        .summary("Withdraw a product")
-        .parameters(&[RequiredIfMatch, AdminReason])
-        .refusals(&[409]),
+    Route::new("DELETE", "/products/{product_id}", "withdraw_product", || {
+        delete(products::withdraw)
+    })
+    .summary("Withdraw a product")
+    .parameters(&[RequiredIfMatch, AdminReason])
+    .refusals(&[409]),
     Route::new("POST", "/delegations", "grant_delegation", || post(delegations::grant))
         .summary("Grant a delegation for the caller's orders")
         .body(schema_of::<DelegationBody>)
@@ -96,15 +98,19 @@ pub static ROUTES: &[Route] = &[
     Route::new("GET", "/delegations/{delegation_id}", "read_delegation", || get(delegations::read))
         .summary("Get a delegation")
         .ok(schema_of::<DelegationJson>),
-    Route::new("DELETE", "/delegations/{delegation_id}", "revoke_delegation", || delete(delegations::revoke))
-        .summary("Revoke a delegation"),
+    Route::new("DELETE", "/delegations/{delegation_id}", "revoke_delegation", || {
+        delete(delegations::revoke)
+    })
+    .summary("Revoke a delegation"),
     Route::new("POST", "/organisations", "create_organisation", || post(organisations::create))
         .summary("Create a company")
         .body(schema_of::<OrganisationBody>)
         .created(schema_of::<OrganisationJson>),
-    Route::new("GET", "/organisations/{organisation_id}", "read_organisation", || get(organisations::read))
-        .summary("Get a company or department")
-        .ok(schema_of::<OrganisationJson>),
+    Route::new("GET", "/organisations/{organisation_id}", "read_organisation", || {
+        get(organisations::read)
+    })
+    .summary("Get a company or department")
+    .ok(schema_of::<OrganisationJson>),
     Route::new("POST", "/organisations/{organisation_id}/departments", "add_department", || {
         post(organisations::add)
     })
@@ -135,8 +141,10 @@ pub static ROUTES: &[Route] = &[
     .summary("Accept an invitation")
     .ok(schema_of::<MembershipJson>)
     .refusals(&[409]),
-    Route::new("DELETE", "/memberships/{membership_id}", "end_membership", || delete(memberships::end))
-        .summary("End a membership or decline an invitation"),
+    Route::new("DELETE", "/memberships/{membership_id}", "end_membership", || {
+        delete(memberships::end)
+    })
+    .summary("End a membership or decline an invitation"),
     Route::new("GET", "/audit", "read_audit", || get(audit::list))
         .summary("List the uses of the admin bypass")
         .page(schema_of::<AuditRecordJson>)

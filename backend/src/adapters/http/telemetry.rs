@@ -28,7 +28,8 @@ pub(super) struct RequestId(pub(super) String);
 pub(super) async fn request_id(mut request: Request, next: Next) -> Response {
     let sent = portcullis_principal::request_id(request.headers());
     let id = sent.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
-    let trace = request.headers().get(TRACE_PARENT).filter(|trace| trace_id(trace).is_some()).cloned();
+    let trace =
+        request.headers().get(TRACE_PARENT).filter(|trace| trace_id(trace).is_some()).cloned();
     let header = HeaderValue::try_from(&id).ok();
     if let Some(header) = &header {
         request.headers_mut().insert(REQUEST_ID, header.clone());
@@ -60,11 +61,16 @@ pub(super) async fn log_refusals(request: Request, next: Next) -> Response {
     response
 }
 
-pub(super) async fn log_and_count(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(super) async fn log_and_count(
+    State(app): State<App>,
+    request: Request,
+    next: Next,
+) -> Response {
     let started = Instant::now();
     let _in_flight = app.metrics.request_started();
     let method = request.method().as_str().to_owned();
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let route =
+        request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let id = request.extensions().get::<RequestId>().map_or("", |id| id.0.as_str());
     let span = info_span!(
         "request",
@@ -121,7 +127,11 @@ fn trace_id(header: &HeaderValue) -> Option<&str> {
     };
     match parts[..] {
         [version, trace, span, flags]
-            if hex(version, 2) && hex(trace, 32) && hex(span, 16) && hex(flags, 2) && version != "ff" =>
+            if hex(version, 2)
+                && hex(trace, 32)
+                && hex(span, 16)
+                && hex(flags, 2)
+                && version != "ff" =>
         {
             Some(trace)
         }

@@ -34,7 +34,8 @@ impl Audit for SqlTransaction {
     }
 
     async fn audit_records(&mut self, page: Page<AuditId>) -> Result<Vec<AuditRecord>, StoreError> {
-        let statement = query("SELECT * FROM audit_records WHERE id < $1 ORDER BY id DESC LIMIT $2");
+        let statement =
+            query("SELECT * FROM audit_records WHERE id < $1 ORDER BY id DESC LIMIT $2");
         let statement = statement.bind(upper_bound(&page)).bind(i64::from(page.limit));
         self.fetch_all(statement).await?.iter().map(read).collect()
     }

@@ -14,13 +14,21 @@ use crate::domain::values::DelegationId;
 
 #[async_trait]
 impl Delegations for SqlTransaction {
-    async fn delegation(&mut self, delegation: DelegationId) -> Result<Option<Delegation>, StoreError> {
-        self.lock("SELECT id FROM delegations WHERE id = $1 FOR UPDATE", delegation.to_string()).await?;
-        let statement = query("SELECT * FROM delegations WHERE id = $1").bind(delegation.to_string());
+    async fn delegation(
+        &mut self,
+        delegation: DelegationId,
+    ) -> Result<Option<Delegation>, StoreError> {
+        self.lock("SELECT id FROM delegations WHERE id = $1 FOR UPDATE", delegation.to_string())
+            .await?;
+        let statement =
+            query("SELECT * FROM delegations WHERE id = $1").bind(delegation.to_string());
         self.fetch_optional(statement).await?.as_ref().map(read).transpose()
     }
 
-    async fn insert_delegation(&mut self, delegation: &Authorized<Delegation>) -> Result<(), StoreError> {
+    async fn insert_delegation(
+        &mut self,
+        delegation: &Authorized<Delegation>,
+    ) -> Result<(), StoreError> {
         let statement = query(
             "INSERT INTO delegations (id, grantor_issuer, grantor_subject, delegate_issuer, delegate_subject, scope,
                                       granted_at, until)
@@ -38,8 +46,12 @@ impl Delegations for SqlTransaction {
         self.execute(statement).await.map(drop)
     }
 
-    async fn delete_delegation(&mut self, permit: &Permit<RevokeDelegation>) -> Result<(), StoreError> {
-        let statement = query("DELETE FROM delegations WHERE id = $1").bind(permit.resource().id.to_string());
+    async fn delete_delegation(
+        &mut self,
+        permit: &Permit<RevokeDelegation>,
+    ) -> Result<(), StoreError> {
+        let statement =
+            query("DELETE FROM delegations WHERE id = $1").bind(permit.resource().id.to_string());
         self.execute_one(statement).await
     }
 

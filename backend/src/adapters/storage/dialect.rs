@@ -79,7 +79,9 @@ fn sqlite_constraint(error: &dyn DatabaseError) -> Option<Constraint> {
         "memberships.organisation_id, memberships.issuer, memberships.subject" => {
             Some(Constraint::DuplicateMember)
         }
-        "co_owners.order_id, co_owners.issuer, co_owners.subject" => Some(Constraint::DuplicateCoOwner),
+        "co_owners.order_id, co_owners.issuer, co_owners.subject" => {
+            Some(Constraint::DuplicateCoOwner)
+        }
         "idempotency_keys.issuer, idempotency_keys.subject, idempotency_keys.method, idempotency_keys.route, \
          idempotency_keys.key" => Some(Constraint::DuplicateKey),
         _ => None,
@@ -96,7 +98,9 @@ fn sqlite_is_transient(error: &dyn DatabaseError) -> bool {
     const FULL: i32 = 13;
     const CANTOPEN: i32 = 14;
     let code = error.code().and_then(|code| code.parse::<i32>().ok());
-    code.is_some_and(|code| matches!(code & 0xff, BUSY | LOCKED | READONLY | IOERR | FULL | CANTOPEN))
+    code.is_some_and(|code| {
+        matches!(code & 0xff, BUSY | LOCKED | READONLY | IOERR | FULL | CANTOPEN)
+    })
 }
 
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");

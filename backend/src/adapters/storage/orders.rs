@@ -57,15 +57,17 @@ impl Orders for SqlTransaction {
             .bind(order.id.to_string());
         self.execute_one(statement).await?;
         for line in order.lines.iter().filter(|line| line.shipped_at.is_some()) {
-            let statement =
-                query("UPDATE order_lines SET shipped_at = $1 WHERE order_id = $2 AND product_id = $3");
+            let statement = query(
+                "UPDATE order_lines SET shipped_at = $1 WHERE order_id = $2 AND product_id = $3",
+            );
             let statement = statement
                 .bind(line.shipped_at.map(|at| at.0))
                 .bind(order.id.to_string())
                 .bind(line.product.to_string());
             self.execute(statement).await?;
         }
-        self.execute(query("DELETE FROM co_owners WHERE order_id = $1").bind(order.id.to_string())).await?;
+        self.execute(query("DELETE FROM co_owners WHERE order_id = $1").bind(order.id.to_string()))
+            .await?;
         self.insert_co_owners(order).await
     }
 
@@ -129,26 +131,43 @@ impl SqlTransaction {
         }
         let indices: HashMap<OrderId, usize> =
             orders.iter().zip(0..).map(|(order, n)| (order.id, n)).collect();
-        for row in self.parts("SELECT * FROM order_lines WHERE order_id IN", "line", &orders).await? {
+        for row in
+            self.parts("SELECT * FROM order_lines WHERE order_id IN", "line", &orders).await?
+        {
             orders[index_of(&indices, &row)?].lines.push(read_line(&row)?);
         }
         for row in self.parts("SELECT * FROM co_owners WHERE order_id IN", "id", &orders).await? {
-            let co_owner =
-                CoOwner { id: id(&row, "id")?, principal: principal_id(&row, "issuer", "subject")? };
+            let co_owner = CoOwner {
+                id: id(&row, "id")?,
+                principal: principal_id(&row, "issuer", "subject")?,
+            };
             orders[index_of(&indices, &row)?].co_owners.push(co_owner);
         }
         Ok(orders)
     }
 
-    async fn parts(&mut self, select: &str, sort: &str, of: &[Order]) -> Result<Vec<AnyRow>, StoreError> {
+    async fn parts(
+        &mut self,
+        select: &str,
+        sort: &str,
+        of: &[Order],
+    ) -> Result<Vec<AnyRow>, StoreError> {
         let ids: Vec<String> = (1..=of.len()).map(|n| format!("${n}")).collect();
         // only placeholders are concatenated; the values are bound
-        let statement = query(AssertSqlSafe(format!("{select} ({}) ORDER BY {sort}", ids.join(", "))));
-        self.fetch_all(of.iter().fold(statement, |statement, order| statement.bind(order.id.to_string())))
-            .await
+        let statement =
+            query(AssertSqlSafe(format!("{select} ({}) ORDER BY {sort}", ids.join(", "))));
+        self.fetch_all(
+            of.iter().fold(statement, |statement, order| statement.bind(order.id.to_string())),
+        )
+        .await
     }
 
-    async fn insert_line(&mut self, order: OrderId, n: i64, line: &OrderLine) -> Result<(), StoreError> {
+    async fn insert_line(
+        &mut self,
+        order: OrderId,
+        n: i64,
+        line: &OrderLine,
+    ) -> Result<(), StoreError> {
         let statement = query(
             "INSERT INTO order_lines
                  (order_id, line, product_id, seller_issuer, seller_subject, quantity, price_cents, currency, shipped_at)
@@ -169,8 +188,9 @@ impl SqlTransaction {
 
     async fn insert_co_owners(&mut self, order: &Order) -> Result<(), StoreError> {
         for co_owner in &order.co_owners {
-            let statement =
-                query("INSERT INTO co_owners (id, order_id, issuer, subject) VALUES ($1, $2, $3, $4)");
+            let statement = query(
+                "INSERT INTO co_owners (id, order_id, issuer, subject) VALUES ($1, $2, $3, $4)",
+            );
             let statement = statement
                 .bind(co_owner.id.to_string())
                 .bind(order.id.to_string())
@@ -228,7 +248,10 @@ impl IdempotencyKeys for SqlTransaction {
         );
         let row = self.fetch_optional(bind_key(statement, key)).await?;
         row.map(|row| {
-            Ok(IdempotencyRecord { fingerprint: column(&row, "fingerprint")?, order: id(&row, "order_id")? })
+            Ok(IdempotencyRecord {
+                fingerprint: column(&row, "fingerprint")?,
+                order: id(&row, "order_id")?,
+            })
         })
         .transpose()
     }
@@ -242,8 +265,9 @@ impl IdempotencyKeys for SqlTransaction {
             "INSERT INTO idempotency_keys (issuer, subject, method, route, key, fingerprint, order_id)
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
         );
-        let statement =
-            bind_key(statement, key).bind(record.fingerprint.clone()).bind(record.order.to_string());
+        let statement = bind_key(statement, key)
+            .bind(record.fingerprint.clone())
+            .bind(record.order.to_string());
         self.execute(statement).await.map(drop)
     }
 }

@@ -36,8 +36,13 @@ impl Organisations for SqlTransaction {
         &mut self,
         organisation: OrganisationId,
     ) -> Result<Option<Organisation>, StoreError> {
-        self.lock("SELECT id FROM organisations WHERE id = $1 FOR UPDATE", organisation.to_string()).await?;
-        let statement = query("SELECT * FROM organisations WHERE id = $1").bind(organisation.to_string());
+        self.lock(
+            "SELECT id FROM organisations WHERE id = $1 FOR UPDATE",
+            organisation.to_string(),
+        )
+        .await?;
+        let statement =
+            query("SELECT * FROM organisations WHERE id = $1").bind(organisation.to_string());
         self.fetch_optional(statement).await?.as_ref().map(read_organisation).transpose()
     }
 
@@ -55,13 +60,21 @@ impl Organisations for SqlTransaction {
         self.execute(statement).await.map(drop)
     }
 
-    async fn membership(&mut self, membership: MembershipId) -> Result<Option<Membership>, StoreError> {
-        self.lock("SELECT id FROM memberships WHERE id = $1 FOR UPDATE", membership.to_string()).await?;
-        let statement = query("SELECT * FROM memberships WHERE id = $1").bind(membership.to_string());
+    async fn membership(
+        &mut self,
+        membership: MembershipId,
+    ) -> Result<Option<Membership>, StoreError> {
+        self.lock("SELECT id FROM memberships WHERE id = $1 FOR UPDATE", membership.to_string())
+            .await?;
+        let statement =
+            query("SELECT * FROM memberships WHERE id = $1").bind(membership.to_string());
         self.fetch_optional(statement).await?.as_ref().map(read_membership).transpose()
     }
 
-    async fn insert_membership(&mut self, membership: &Authorized<Membership>) -> Result<(), StoreError> {
+    async fn insert_membership(
+        &mut self,
+        membership: &Authorized<Membership>,
+    ) -> Result<(), StoreError> {
         let statement = query(
             "INSERT INTO memberships (role, accepted_at, id, organisation_id, issuer, subject)
              VALUES ($1, $2, $3, $4, $5, $6)",
@@ -73,13 +86,20 @@ impl Organisations for SqlTransaction {
         self.execute(statement).await.map(drop)
     }
 
-    async fn update_membership(&mut self, membership: &Authorized<Membership>) -> Result<(), StoreError> {
+    async fn update_membership(
+        &mut self,
+        membership: &Authorized<Membership>,
+    ) -> Result<(), StoreError> {
         let statement = query("UPDATE memberships SET role = $1, accepted_at = $2 WHERE id = $3");
         self.execute_one(bind(statement, membership)).await
     }
 
-    async fn delete_membership(&mut self, permit: &Permit<EndMembership>) -> Result<(), StoreError> {
-        let statement = query("DELETE FROM memberships WHERE id = $1").bind(permit.resource().id.to_string());
+    async fn delete_membership(
+        &mut self,
+        permit: &Permit<EndMembership>,
+    ) -> Result<(), StoreError> {
+        let statement =
+            query("DELETE FROM memberships WHERE id = $1").bind(permit.resource().id.to_string());
         self.execute_one(statement).await
     }
 
@@ -91,8 +111,10 @@ impl Organisations for SqlTransaction {
         let statement = query(
             "SELECT * FROM memberships WHERE organisation_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
         );
-        let statement =
-            statement.bind(organisation.to_string()).bind(upper_bound(&page)).bind(i64::from(page.limit));
+        let statement = statement
+            .bind(organisation.to_string())
+            .bind(upper_bound(&page))
+            .bind(i64::from(page.limit));
         self.fetch_all(statement).await?.iter().map(read_membership).collect()
     }
 
@@ -112,8 +134,8 @@ impl Organisations for SqlTransaction {
         let mut memberships = Vec::new();
         for row in self.fetch_all(statement).await? {
             let membership = read_membership(&row)?;
-            let statement =
-                query("SELECT * FROM organisations WHERE id = $1").bind(membership.organisation.to_string());
+            let statement = query("SELECT * FROM organisations WHERE id = $1")
+                .bind(membership.organisation.to_string());
             // a foreign key ensures that the organisation exists
             if let Some(row) = self.fetch_optional(statement).await? {
                 memberships.push((membership, read_organisation(&row)?));

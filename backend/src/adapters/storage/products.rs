@@ -47,7 +47,8 @@ impl Products for SqlTransaction {
     }
 
     async fn change_stock(&mut self, change: StockChange) -> Result<(), StoreError> {
-        let statement = query("UPDATE products SET stock = stock + $1, version = version + 1 WHERE id = $2");
+        let statement =
+            query("UPDATE products SET stock = stock + $1, version = version + 1 WHERE id = $2");
         self.execute_one(statement.bind(change.amount()).bind(change.product().to_string())).await
     }
 
@@ -70,8 +71,12 @@ impl Products for SqlTransaction {
         self.fetch_all(statement).await?.iter().map(read).collect()
     }
 
-    async fn last_scanned(&mut self, after: Option<ProductId>) -> Result<Option<ProductId>, StoreError> {
-        let statement = query("SELECT id FROM products WHERE id < $1 ORDER BY id DESC LIMIT 1 OFFSET $2");
+    async fn last_scanned(
+        &mut self,
+        after: Option<ProductId>,
+    ) -> Result<Option<ProductId>, StoreError> {
+        let statement =
+            query("SELECT id FROM products WHERE id < $1 ORDER BY id DESC LIMIT 1 OFFSET $2");
         let page = Page { after, limit: 1 };
         let statement = statement.bind(upper_bound(&page)).bind(i64::from(MAX_SCANNED - 1));
         self.fetch_optional(statement).await?.map(|row| id(&row, "id")).transpose()

@@ -25,7 +25,11 @@ where
     column::<Option<String>>(row, name)?.map(|id| id.parse().map_err(broken)).transpose()
 }
 
-pub(super) fn principal_id(row: &AnyRow, issuer: &str, subject: &str) -> Result<PrincipalId, StoreError> {
+pub(super) fn principal_id(
+    row: &AnyRow,
+    issuer: &str,
+    subject: &str,
+) -> Result<PrincipalId, StoreError> {
     Ok(PrincipalId::new(column::<&str>(row, issuer)?, column::<&str>(row, subject)?))
 }
 
@@ -70,7 +74,9 @@ pub(super) fn encode<T: PartialEq>(words: &[(T, &'static str)], value: &T) -> &'
 /// Parses the stored text of a value.
 pub(super) fn decode<T: Copy>(words: &[(T, &str)], word: &str) -> Result<T, StoreError> {
     let found = words.iter().find(|(_, w)| *w == word);
-    found.map(|(value, _)| *value).ok_or_else(|| broken(format!("`{word}` is not an expected value")))
+    found
+        .map(|(value, _)| *value)
+        .ok_or_else(|| broken(format!("`{word}` is not an expected value")))
 }
 
 /// Returns the exclusive upper bound of a page's ids. Lists are sorted newest first.

@@ -137,7 +137,8 @@ impl Store for SqlStore {
         // the set detects concurrent requests in this process, the database those in other
         // processes
         let Some(active_key) = self.active_keys.take(key) else { return Ok(None) };
-        let mut tx = self.begin(&self.writers, self.dialect.begin_write, true, Some(active_key)).await?;
+        let mut tx =
+            self.begin(&self.writers, self.dialect.begin_write, true, Some(active_key)).await?;
         if let Some(try_lock) = self.dialect.try_lock {
             let row = tx.fetch_optional(sqlx::query(try_lock).bind(lock_id(key))).await?;
             let taken = row.map(|row| row.try_get("taken")).transpose();
@@ -149,14 +150,17 @@ impl Store for SqlStore {
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
-        let applied: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations WHERE success = TRUE")
-            .fetch_one(&self.readers)
-            .await
-            .map_err(|error| self.dialect.error(error))?;
+        let applied: i64 =
+            sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations WHERE success = TRUE")
+                .fetch_one(&self.readers)
+                .await
+                .map_err(|error| self.dialect.error(error))?;
         if usize::try_from(applied) == Ok(self.dialect.migrations.iter().count()) {
             Ok(())
         } else {
-            Err(StoreError::Unavailable("the applied migrations are not those of this program".into()))
+            Err(StoreError::Unavailable(
+                "the applied migrations are not those of this program".into(),
+            ))
         }
     }
 }

@@ -45,13 +45,20 @@ impl SqlTransaction {
         statement.fetch_optional(&mut *self.tx).await.map_err(|error| self.dialect.error(error))
     }
 
-    pub(super) async fn fetch_all(&mut self, statement: Statement) -> Result<Vec<AnyRow>, StoreError> {
+    pub(super) async fn fetch_all(
+        &mut self,
+        statement: Statement,
+    ) -> Result<Vec<AnyRow>, StoreError> {
         statement.fetch_all(&mut *self.tx).await.map_err(|error| self.dialect.error(error))
     }
 
     /// Locks the row that is about to be loaded, if several writers run concurrently. `statement`
     /// ends in `FOR UPDATE`.
-    pub(super) async fn lock(&mut self, statement: &'static str, id: String) -> Result<(), StoreError> {
+    pub(super) async fn lock(
+        &mut self,
+        statement: &'static str,
+        id: String,
+    ) -> Result<(), StoreError> {
         if self.writes && self.dialect.locks_rows {
             self.fetch_optional(sqlx::query(statement).bind(id)).await?;
         }

@@ -43,9 +43,12 @@ async fn keys_of_other_principals_methods_and_routes_are_independent(store: AnyS
     let first = key(&alice, "POST", "/orders", "k");
     let mut tx = store.write_exclusive(&first).await.unwrap().unwrap();
     tx.insert_order(&order).await.unwrap();
-    tx.insert_idempotency_record(&first, &IdempotencyRecord { fingerprint: "f".to_owned(), order: order.id })
-        .await
-        .unwrap();
+    tx.insert_idempotency_record(
+        &first,
+        &IdempotencyRecord { fingerprint: "f".to_owned(), order: order.id },
+    )
+    .await
+    .unwrap();
     tx.commit().await.unwrap();
     for other in [
         key(&Person::customer("bob"), "POST", "/orders", "k"),

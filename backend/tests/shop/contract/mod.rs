@@ -62,7 +62,8 @@ async fn insert_company(
     manager: &Person,
 ) -> (Authorized<Organisation>, Authorized<Membership>) {
     let (id, membership) = (OrganisationId(Uuid::now_v7()), MembershipId(Uuid::now_v7()));
-    let created = Organisation::create(id, Text::new(name).unwrap(), &manager.principal(), membership, NOW);
+    let created =
+        Organisation::create(id, Text::new(name).unwrap(), &manager.principal(), membership, NOW);
     tx.insert_organisation(&created.0).await.unwrap();
     tx.insert_membership(&created.1).await.unwrap();
     created

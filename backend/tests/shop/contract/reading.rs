@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use backend::domain::delegation::{Delegation, RevokeDelegation, Scope};
 use backend::domain::order::{AllOrders, ListAllOrders};
-use backend::domain::organisation::{AcceptMembership, AddDepartment, EndMembership, InviteMember, Role};
+use backend::domain::organisation::{
+    AcceptMembership, AddDepartment, EndMembership, InviteMember, Role,
+};
 use backend::domain::relations::Relationship;
 use backend::domain::values::{DelegationId, MembershipId, OrganisationId, Text};
 
@@ -20,7 +22,8 @@ on_each_store![
 ];
 
 async fn pages_list_every_item_once_newest_first(store: AnyStore) {
-    let (alice, sam, root) = (Person::customer("alice"), Person::seller("sam"), Person::admin("root"));
+    let (alice, sam, root) =
+        (Person::customer("alice"), Person::seller("sam"), Person::admin("root"));
     let tea = new_product(&sam, "Tea", 5);
     insert_product(&store, &tea).await;
     let mut placed = Vec::new();
@@ -81,7 +84,9 @@ async fn a_search_page_scans_a_bounded_number_of_products(store: AnyStore) {
     let mut tx = write(&store).await;
     let mut ids = Vec::new();
     // the only match is the oldest product
-    for name in std::iter::once("needle").chain(std::iter::repeat_n("hay", 2 * MAX_SCANNED as usize)) {
+    for name in
+        std::iter::once("needle").chain(std::iter::repeat_n("hay", 2 * MAX_SCANNED as usize))
+    {
         let product = new_product(&sam, name, 1);
         tx.insert_product(&product).await.unwrap();
         ids.insert(0, product.id);
@@ -94,7 +99,13 @@ async fn a_search_page_scans_a_bounded_number_of_products(store: AnyStore) {
     for expected in [Some(ids[bound - 1]), Some(ids[2 * bound - 1]), None] {
         assert_eq!(found, [], "beyond what a page reads");
         let page = Page { after, limit: 100 };
-        found = tx.products(Some("needle"), page).await.unwrap().iter().map(|product| product.id).collect();
+        found = tx
+            .products(Some("needle"), page)
+            .await
+            .unwrap()
+            .iter()
+            .map(|product| product.id)
+            .collect();
         after = tx.last_scanned(after).await.unwrap();
         assert_eq!(after, expected);
     }
@@ -102,22 +113,32 @@ async fn a_search_page_scans_a_bounded_number_of_products(store: AnyStore) {
 }
 
 async fn relations_contain_delegations_and_accepted_memberships(store: AnyStore) {
-    let (sam, bob, carol) = (Person::seller("sam"), Person::customer("bob"), Person::customer("carol"));
+    let (sam, bob, carol) =
+        (Person::seller("sam"), Person::customer("bob"), Person::customer("carol"));
     let mut tx = write(&store).await;
     let (company, _) = insert_company(&mut *tx, "Company", &sam).await;
     let id = company.id;
     let positions = tx.relations(&sam.id(), Relationship::Organisation(id)).await.unwrap();
     assert_eq!(
-        positions.positions.iter().map(|position| (position.role, position.levels_above)).collect::<Vec<_>>(),
+        positions
+            .positions
+            .iter()
+            .map(|position| (position.role, position.levels_above))
+            .collect::<Vec<_>>(),
         [(Role::Manager, 0)]
     );
     let department = permit::<AddDepartment>((*company).clone(), &sam, &positions)
         .add(OrganisationId(Uuid::now_v7()), Text::new("Department").unwrap())
         .unwrap();
     tx.insert_organisation(&department).await.unwrap();
-    let positions = tx.relations(&sam.id(), Relationship::Organisation(department.id)).await.unwrap();
+    let positions =
+        tx.relations(&sam.id(), Relationship::Organisation(department.id)).await.unwrap();
     assert_eq!(
-        positions.positions.iter().map(|position| (position.role, position.levels_above)).collect::<Vec<_>>(),
+        positions
+            .positions
+            .iter()
+            .map(|position| (position.role, position.levels_above))
+            .collect::<Vec<_>>(),
         [(Role::Manager, 1)]
     );
     let invited = permit::<InviteMember>((*department).clone(), &sam, &positions).invite(
@@ -126,7 +147,10 @@ async fn relations_contain_delegations_and_accepted_memberships(store: AnyStore)
         Role::Editor,
     );
     tx.insert_membership(&invited).await.unwrap();
-    assert_eq!(tx.relations(&sam.id(), Relationship::Person(&bob.id())).await.unwrap(), Relations::default());
+    assert_eq!(
+        tx.relations(&sam.id(), Relationship::Person(&bob.id())).await.unwrap(),
+        Relations::default()
+    );
     assert_eq!(
         tx.relations(&bob.id(), Relationship::Organisation(department.id)).await.unwrap(),
         Relations::default()
@@ -141,8 +165,14 @@ async fn relations_contain_delegations_and_accepted_memberships(store: AnyStore)
         .collect();
     assert_eq!(seen, [(Role::Manager, 1, Some(Role::Editor))]);
     // roles apply downwards only: bob's organisation is below the company
-    assert_eq!(tx.relations(&bob.id(), Relationship::Organisation(id)).await.unwrap(), Relations::default());
-    assert_eq!(tx.relations(&bob.id(), Relationship::Person(&sam.id())).await.unwrap(), Relations::default());
+    assert_eq!(
+        tx.relations(&bob.id(), Relationship::Organisation(id)).await.unwrap(),
+        Relations::default()
+    );
+    assert_eq!(
+        tx.relations(&bob.id(), Relationship::Person(&sam.id())).await.unwrap(),
+        Relations::default()
+    );
 
     let until = NOW.plus(Duration::from_hours(1));
     let id = DelegationId(Uuid::now_v7());
@@ -162,5 +192,8 @@ async fn relations_contain_delegations_and_accepted_memberships(store: AnyStore)
         tx.relations(&carol.id(), Relationship::Person(&bob.id())).await.unwrap(),
         Relations::default()
     );
-    assert_eq!(tx.relations(&sam.id(), Relationship::Person(&bob.id())).await.unwrap(), Relations::default());
+    assert_eq!(
+        tx.relations(&sam.id(), Relationship::Person(&bob.id())).await.unwrap(),
+        Relations::default()
+    );
 }

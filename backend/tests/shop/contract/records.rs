@@ -8,7 +8,9 @@ use backend::domain::order::{AddCoOwner, ShipOrder};
 use backend::domain::organisation::{AddDepartment, AddProduct, InviteMember, Role};
 use backend::domain::ownership::Operation;
 use backend::domain::relations::Relationship;
-use backend::domain::values::{AuditId, CoOwnerId, DelegationId, MembershipId, OrganisationId, Text};
+use backend::domain::values::{
+    AuditId, CoOwnerId, DelegationId, MembershipId, OrganisationId, Text,
+};
 
 use crate::on_each_store;
 
@@ -17,8 +19,11 @@ use super::*;
 on_each_store![stored_values_are_read_back_unchanged,];
 
 async fn stored_values_are_read_back_unchanged(store: AnyStore) {
-    let (alice, bob, sam) =
-        (Person::customer("Ålice \"O'Hara\" \\ %_"), Person::customer("bob"), Person::seller("sam"));
+    let (alice, bob, sam) = (
+        Person::customer("Ålice \"O'Hara\" \\ %_"),
+        Person::customer("bob"),
+        Person::seller("sam"),
+    );
     let mut details = details("Tee für Löwen 🦁", 99_999_999_999, 1_000_000);
     details.description = Some(Text::new("two\nlines\tand a tab").unwrap());
     let tea = Product::offer(ProductId(Uuid::now_v7()), &sam.principal(), details);
@@ -41,8 +46,9 @@ async fn stored_values_are_read_back_unchanged(store: AnyStore) {
     tx.insert_product(&cup).await.unwrap();
     let order = new_order(&alice, &[&cup, &tea]);
     tx.insert_order(&order).await.unwrap();
-    let shared =
-        own::<AddCoOwner>((*order).clone(), &alice).share(CoOwnerId(Uuid::now_v7()), bob.id()).unwrap();
+    let shared = own::<AddCoOwner>((*order).clone(), &alice)
+        .share(CoOwnerId(Uuid::now_v7()), bob.id())
+        .unwrap();
     tx.update_order(&shared).await.unwrap();
     let shipped = own::<ShipOrder>((*shared).clone(), &sam).ship(NOW).unwrap();
     tx.update_order(&shipped).await.unwrap();
@@ -78,7 +84,10 @@ async fn stored_values_are_read_back_unchanged(store: AnyStore) {
     assert_eq!(tx.organisation(company.id).await.unwrap().as_ref(), Some(&*company));
     assert_eq!(tx.organisation(team.id).await.unwrap().as_ref(), Some(&*team));
     assert_eq!(tx.membership(invited.id).await.unwrap().as_ref(), Some(&*invited));
-    assert_eq!(tx.members_of(company.id, all()).await.unwrap(), [(*invited).clone(), (*manager).clone()]);
+    assert_eq!(
+        tx.members_of(company.id, all()).await.unwrap(),
+        [(*invited).clone(), (*manager).clone()]
+    );
     assert_eq!(
         tx.memberships_of(&bob.id(), all()).await.unwrap(),
         [((*invited).clone(), (*company).clone())]

@@ -52,7 +52,8 @@ async fn an_update_of_a_changed_row_is_stale(store: AnyStore) {
     let sam = Person::seller("sam");
     let tea = new_product(&sam, "Tea", 5);
     insert_product(&store, &tea).await;
-    let update = |name| own::<UpdateProduct>((*tea).clone(), &sam).update(details(name, 1, 1)).unwrap();
+    let update =
+        |name| own::<UpdateProduct>((*tea).clone(), &sam).update(details(name, 1, 1)).unwrap();
     let mut tx = write(&store).await;
     tx.update_product(&update("first")).await.unwrap();
     assert!(matches!(tx.update_product(&update("second")).await, Err(StoreError::Stale)));
@@ -73,7 +74,9 @@ async fn a_row_loaded_by_a_writer_is_locked_until_its_transaction_ends(store: An
                 let product = tx.product(id).await.unwrap().unwrap();
                 let mut more = product.details.clone();
                 more.stock += 1;
-                tx.update_product(&own::<UpdateProduct>(product, &sam).update(more).unwrap()).await.unwrap();
+                tx.update_product(&own::<UpdateProduct>(product, &sam).update(more).unwrap())
+                    .await
+                    .unwrap();
                 tx.commit().await.unwrap();
             })
         })
@@ -81,7 +84,10 @@ async fn a_row_loaded_by_a_writer_is_locked_until_its_transaction_ends(store: An
     for round in rounds {
         round.await.unwrap();
     }
-    assert_eq!(store.read().await.unwrap().product(tea.id).await.unwrap().unwrap().details.stock, 20);
+    assert_eq!(
+        store.read().await.unwrap().product(tea.id).await.unwrap().unwrap().details.stock,
+        20
+    );
 }
 
 async fn a_stock_cannot_become_negative(store: AnyStore) {
@@ -92,7 +98,10 @@ async fn a_stock_cannot_become_negative(store: AnyStore) {
     let mut tx = write(&store).await;
     tx.change_stock(two).await.unwrap();
     let refused = tx.change_stock(two).await;
-    assert!(matches!(refused, Err(StoreError::Constraint(Constraint::NegativeStock))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StoreError::Constraint(Constraint::NegativeStock))),
+        "{refused:?}"
+    );
     drop(tx);
     assert_eq!(store.read().await.unwrap().product(tea.id).await.unwrap().as_ref(), Some(&*tea));
 }

@@ -33,7 +33,8 @@ impl Database {
     /// postgres`.
     pub async fn postgres() -> Self {
         let server = std::env::var(POSTGRES);
-        let server = server.unwrap_or_else(|_| panic!("{POSTGRES} must be the URL of a PostgreSQL server"));
+        let server =
+            server.unwrap_or_else(|_| panic!("{POSTGRES} must be the URL of a PostgreSQL server"));
         let name = format!("shop_{}", Uuid::now_v7().simple());
         command(&server, format!("CREATE DATABASE {name}")).await;
         let (base, query) =
@@ -60,7 +61,8 @@ impl Database {
 
 async fn command(server: &str, sql: String) {
     sqlx::any::install_default_drivers();
-    let mut connection = AnyConnection::connect(server).await.expect("the PostgreSQL server responses");
+    let mut connection =
+        AnyConnection::connect(server).await.expect("the PostgreSQL server responses");
     connection.execute(AssertSqlSafe(sql)).await.unwrap();
     connection.close().await.unwrap();
 }
@@ -71,7 +73,8 @@ impl Drop for Keep {
             let (server, sql) = (server.clone(), format!("DROP DATABASE {name} WITH (FORCE)"));
             // the runtime of the test is shutting down, so the drop needs its own
             let dropping = std::thread::spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                let runtime =
+                    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 runtime.block_on(command(&server, sql));
             });
             let _ = dropping.join();

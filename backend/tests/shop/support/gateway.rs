@@ -6,7 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use portcullis_principal::{Assertion, AssertionVerifier, Endpoint, Principal, PrincipalId, SigningKey};
+use portcullis_principal::{
+    Assertion, AssertionVerifier, Endpoint, Principal, PrincipalId, SigningKey,
+};
 
 pub const PROVIDER: &str = "https://idp.example/realms/shop";
 
@@ -74,7 +76,14 @@ impl Person {
         self.minted(key, method, row, "shop", unix_time())
     }
 
-    fn minted(&self, key: &SigningKey, method: &str, row: &str, audience: &str, issued_at: u64) -> String {
+    fn minted(
+        &self,
+        key: &SigningKey,
+        method: &str,
+        row: &str,
+        audience: &str,
+        issued_at: u64,
+    ) -> String {
         let assertion = Assertion {
             issuer: "portcullis",
             audience,

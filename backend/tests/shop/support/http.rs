@@ -77,8 +77,10 @@ impl Service {
         body: Option<Value>,
     ) -> Response {
         let assertion = who.assertion(method, row(method, path));
-        let headers: Vec<_> = headers.iter().copied().chain([("x-auth-principal", &*assertion)]).collect();
-        self.send(method, path, &headers, body.map(|body| body.to_string()).unwrap_or_default()).await
+        let headers: Vec<_> =
+            headers.iter().copied().chain([("x-auth-principal", &*assertion)]).collect();
+        self.send(method, path, &headers, body.map(|body| body.to_string()).unwrap_or_default())
+            .await
     }
 
     /// Sends a request without an assertion.
@@ -90,7 +92,9 @@ impl Service {
         body: impl Into<Body>,
     ) -> Response {
         let mut request = Request::builder().method(method).uri(path);
-        if matches!(method, "POST" | "PUT") && !headers.iter().any(|(name, _)| *name == "content-type") {
+        if matches!(method, "POST" | "PUT")
+            && !headers.iter().any(|(name, _)| *name == "content-type")
+        {
             request = request.header("content-type", "application/json");
         }
         for (name, value) in headers {
@@ -181,11 +185,14 @@ pub fn row(method: &str, path: &str) -> &'static str {
     let path = path.split('?').next().unwrap();
     let served = if method == "HEAD" { "GET" } else { method };
     let literal = |route: &&Route| route.path.matches('{').count();
-    let matching = ROUTES.iter().filter(|route| route.method == served && matches(route.path, path));
+    let matching =
+        ROUTES.iter().filter(|route| route.method == served && matches(route.path, path));
     matching.min_by_key(literal).unwrap_or_else(|| panic!("{method} {path} is not in ROUTES")).path
 }
 
 fn matches(template: &str, path: &str) -> bool {
-    let (template, path): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
-    template.len() == path.len() && template.iter().zip(path).all(|(t, p)| t.starts_with('{') || *t == p)
+    let (template, path): (Vec<_>, Vec<_>) =
+        (template.split('/').collect(), path.split('/').collect());
+    template.len() == path.len()
+        && template.iter().zip(path).all(|(t, p)| t.starts_with('{') || *t == p)
 }

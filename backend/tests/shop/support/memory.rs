@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex as SyncMutex};
 
 use async_trait::async_trait;
 use backend::application::ports::{
-    Audit, Clock, Constraint, Delegations, IdempotencyKey, IdempotencyKeys, IdempotencyRecord, MAX_SCANNED,
-    Orders, Organisations, Page, Products, Store, StoreError, Transaction,
+    Audit, Clock, Constraint, Delegations, IdempotencyKey, IdempotencyKeys, IdempotencyRecord,
+    MAX_SCANNED, Orders, Organisations, Page, Products, Store, StoreError, Transaction,
 };
 use backend::domain::audit::AuditRecord;
 use backend::domain::delegation::{Delegation, RevokeDelegation};
@@ -137,7 +137,12 @@ fn page_of<K: Ord + Copy, V: Clone>(
     keep: impl Fn(&V) -> bool,
 ) -> Vec<V> {
     let before = all.iter().rev().filter(|(id, _)| page.after.is_none_or(|after| **id < after));
-    before.map(|(_, value)| value).filter(|value| keep(value)).take(page.limit as usize).cloned().collect()
+    before
+        .map(|(_, value)| value)
+        .filter(|value| keep(value))
+        .take(page.limit as usize)
+        .cloned()
+        .collect()
 }
 
 #[async_trait]
@@ -167,7 +172,10 @@ impl Orders for MemoryTransaction {
     ) -> Result<Vec<Order>, StoreError> {
         let visible = |order: &Order| {
             let relations = self.state.relations(who, order.relationship());
-            order.rights(who, &relations, now).iter().any(|right| Operation::ReadOrder.allows(right))
+            order
+                .rights(who, &relations, now)
+                .iter()
+                .any(|right| Operation::ReadOrder.allows(right))
         };
         Ok(page_of(&self.state.orders, page, visible))
     }
@@ -201,7 +209,8 @@ impl Products for MemoryTransaction {
     }
 
     async fn change_stock(&mut self, change: StockChange) -> Result<(), StoreError> {
-        let product = self.writable()?.products.get_mut(&change.product()).ok_or(StoreError::Stale)?;
+        let product =
+            self.writable()?.products.get_mut(&change.product()).ok_or(StoreError::Stale)?;
         let stock = i64::from(product.details.stock) + change.amount();
         product.details.stock =
             u32::try_from(stock).map_err(|_| StoreError::Constraint(Constraint::NegativeStock))?;
@@ -223,12 +232,18 @@ impl Products for MemoryTransaction {
         };
         let scanned = self.last_scanned(page.after).await?;
         Ok(page_of(&self.state.products, page, |product| {
-            scanned.is_none_or(|last| product.id >= last) && product.withdrawn_at.is_none() && found(product)
+            scanned.is_none_or(|last| product.id >= last)
+                && product.withdrawn_at.is_none()
+                && found(product)
         }))
     }
 
-    async fn last_scanned(&mut self, after: Option<ProductId>) -> Result<Option<ProductId>, StoreError> {
-        let before = self.state.products.keys().rev().filter(|id| after.is_none_or(|after| **id < after));
+    async fn last_scanned(
+        &mut self,
+        after: Option<ProductId>,
+    ) -> Result<Option<ProductId>, StoreError> {
+        let before =
+            self.state.products.keys().rev().filter(|id| after.is_none_or(|after| **id < after));
         Ok(before.copied().nth(MAX_SCANNED as usize - 1))
     }
 }
@@ -239,13 +254,23 @@ impl Delegations for MemoryTransaction {
         Ok(self.state.delegations.get(&id).cloned())
     }
 
-    async fn insert_delegation(&mut self, delegation: &Authorized<Delegation>) -> Result<(), StoreError> {
+    async fn insert_delegation(
+        &mut self,
+        delegation: &Authorized<Delegation>,
+    ) -> Result<(), StoreError> {
         self.writable()?.delegations.insert(delegation.id, (**delegation).clone());
         Ok(())
     }
 
-    async fn delete_delegation(&mut self, permit: &Permit<RevokeDelegation>) -> Result<(), StoreError> {
-        self.writable()?.delegations.remove(&permit.resource().id).map(drop).ok_or(StoreError::Stale)
+    async fn delete_delegation(
+        &mut self,
+        permit: &Permit<RevokeDelegation>,
+    ) -> Result<(), StoreError> {
+        self.writable()?
+            .delegations
+            .remove(&permit.resource().id)
+            .map(drop)
+            .ok_or(StoreError::Stale)
     }
 
     async fn delegations_of(
@@ -263,12 +288,19 @@ impl State {
             Relationship::None => (Relations::default(), Vec::new()),
             Relationship::Organisation(node) => (Relations::default(), vec![(node, None)]),
             Relationship::Person(person) => {
-                let granted =
-                    self.delegations.values().filter(|d| d.grantor == *person && d.delegate == *caller);
-                let theirs =
-                    self.memberships.values().filter(|m| m.member == *person && m.accepted_at.is_some());
+                let granted = self
+                    .delegations
+                    .values()
+                    .filter(|d| d.grantor == *person && d.delegate == *caller);
+                let theirs = self
+                    .memberships
+                    .values()
+                    .filter(|m| m.member == *person && m.accepted_at.is_some());
                 let nodes = theirs.map(|m| (m.organisation, Some(m.role))).collect();
-                (Relations { delegations: granted.cloned().collect(), positions: Vec::new() }, nodes)
+                (
+                    Relations { delegations: granted.cloned().collect(), positions: Vec::new() },
+                    nodes,
+                )
             }
         };
         for (node, theirs) in nodes {
@@ -302,7 +334,10 @@ impl Organisations for MemoryTransaction {
         Ok(self.state.relations(caller, relationship))
     }
 
-    async fn organisation(&mut self, id: OrganisationId) -> Result<Option<Organisation>, StoreError> {
+    async fn organisation(
+        &mut self,
+        id: OrganisationId,
+    ) -> Result<Option<Organisation>, StoreError> {
         Ok(self.state.organisations.get(&id).cloned())
     }
 
@@ -318,10 +353,14 @@ impl Organisations for MemoryTransaction {
         Ok(self.state.memberships.get(&id).cloned())
     }
 
-    async fn insert_membership(&mut self, membership: &Authorized<Membership>) -> Result<(), StoreError> {
+    async fn insert_membership(
+        &mut self,
+        membership: &Authorized<Membership>,
+    ) -> Result<(), StoreError> {
         let state = self.writable()?;
-        let same =
-            |m: &Membership| m.organisation == membership.organisation && m.member == membership.member;
+        let same = |m: &Membership| {
+            m.organisation == membership.organisation && m.member == membership.member
+        };
         if state.memberships.values().any(same) {
             return Err(StoreError::Constraint(Constraint::DuplicateMember));
         }
@@ -329,13 +368,23 @@ impl Organisations for MemoryTransaction {
         Ok(())
     }
 
-    async fn update_membership(&mut self, membership: &Authorized<Membership>) -> Result<(), StoreError> {
+    async fn update_membership(
+        &mut self,
+        membership: &Authorized<Membership>,
+    ) -> Result<(), StoreError> {
         self.writable()?.memberships.insert(membership.id, (**membership).clone());
         Ok(())
     }
 
-    async fn delete_membership(&mut self, permit: &Permit<EndMembership>) -> Result<(), StoreError> {
-        self.writable()?.memberships.remove(&permit.resource().id).map(drop).ok_or(StoreError::Stale)
+    async fn delete_membership(
+        &mut self,
+        permit: &Permit<EndMembership>,
+    ) -> Result<(), StoreError> {
+        self.writable()?
+            .memberships
+            .remove(&permit.resource().id)
+            .map(drop)
+            .ok_or(StoreError::Stale)
     }
 
     async fn members_of(
@@ -343,7 +392,9 @@ impl Organisations for MemoryTransaction {
         organisation: OrganisationId,
         page: Page<MembershipId>,
     ) -> Result<Vec<Membership>, StoreError> {
-        Ok(page_of(&self.state.memberships, page, |membership| membership.organisation == organisation))
+        Ok(page_of(&self.state.memberships, page, |membership| {
+            membership.organisation == organisation
+        }))
     }
 
     async fn memberships_of(
@@ -351,9 +402,14 @@ impl Organisations for MemoryTransaction {
         who: &PrincipalId,
         page: Page<MembershipId>,
     ) -> Result<Vec<(Membership, Organisation)>, StoreError> {
-        let memberships = page_of(&self.state.memberships, page, |membership| membership.member == *who);
-        let node = |membership: &Membership| self.state.organisations[&membership.organisation].clone();
-        Ok(memberships.into_iter().map(|membership| (membership.clone(), node(&membership))).collect())
+        let memberships =
+            page_of(&self.state.memberships, page, |membership| membership.member == *who);
+        let node =
+            |membership: &Membership| self.state.organisations[&membership.organisation].clone();
+        Ok(memberships
+            .into_iter()
+            .map(|membership| (membership.clone(), node(&membership)))
+            .collect())
     }
 }
 

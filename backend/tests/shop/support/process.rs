@@ -26,8 +26,11 @@ impl Process {
     /// Starts the program and waits until it listens.
     pub fn start(database_url: &str, arguments: &[&str]) -> Self {
         let keys = public_jwks();
-        let keys =
-            if arguments.contains(&"--gateway-jwks-file") { vec![] } else { vec!["--gateway-jwks", &keys] };
+        let keys = if arguments.contains(&"--gateway-jwks-file") {
+            vec![]
+        } else {
+            vec!["--gateway-jwks", &keys]
+        };
         let mut child = Command::new(env!("CARGO_BIN_EXE_backend"))
             .args(["--listen", "127.0.0.1:0", "--operations-listen", "127.0.0.1:0"])
             .args(keys)
@@ -63,9 +66,17 @@ impl Process {
         self.log.lock().unwrap().clone()
     }
 
-    pub fn request(&self, client: &Client, who: &Person, method: Method, path: &str) -> RequestBuilder {
+    pub fn request(
+        &self,
+        client: &Client,
+        who: &Person,
+        method: Method,
+        path: &str,
+    ) -> RequestBuilder {
         let assertion = who.assertion(method.as_str(), row(method.as_str(), path));
-        client.request(method, format!("{}{path}", self.address)).header("x-auth-principal", assertion)
+        client
+            .request(method, format!("{}{path}", self.address))
+            .header("x-auth-principal", assertion)
     }
 
     pub fn terminate(&self) {

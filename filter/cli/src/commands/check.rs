@@ -44,8 +44,8 @@ pub struct Arguments {
 
 fn pair(text: &str) -> Result<(String, PathBuf), String> {
     let pair = text.split_once('=').filter(|(name, file)| !name.is_empty() && !file.is_empty());
-    let (name, file) =
-        pair.ok_or_else(|| format!("`{text}` is not a service and a file, as `shop=openapi.json`"))?;
+    let (name, file) = pair
+        .ok_or_else(|| format!("`{text}` is not a service and a file, as `shop=openapi.json`"))?;
     Ok((name.to_owned(), file.into()))
 }
 
@@ -97,7 +97,12 @@ pub fn run(arguments: &Arguments, format: Format) -> Result<Answer, CliError> {
 ///
 /// # Errors
 /// An Envoy configuration cannot be checked.
-pub fn answer(loaded: &Loaded, inputs: &Inputs, now: UnixTime, format: Format) -> Result<Answer, CliError> {
+pub fn answer(
+    loaded: &Loaded,
+    inputs: &Inputs,
+    now: UnixTime,
+    format: Format,
+) -> Result<Answer, CliError> {
     let inspected = inspect(loaded, inputs, now)?;
     let fine = inspected.findings.iter().all(|finding| finding.severity == Severity::Note);
     let text = match format {
@@ -117,7 +122,8 @@ fn human(loaded: &Loaded, inspected: &Inspected) -> String {
     if !text.is_empty() {
         text.push('\n');
     }
-    let counts = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")];
+    let counts =
+        [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")];
     let counted: Vec<_> = counts
         .iter()
         .map(|(severity, word)| (count(inspected, *severity), *severity, *word))
@@ -173,7 +179,8 @@ fn json(loaded: &Loaded, inspected: &Inspected) -> String {
         "allowed": inspected.allowed,
     });
     if let Some(LookedAt { listeners, routes, clusters }) = inspected.envoy {
-        document["envoy"] = json!({ "listeners": listeners, "routes": routes, "clusters": clusters });
+        document["envoy"] =
+            json!({ "listeners": listeners, "routes": routes, "clusters": clusters });
     }
     format!("{document:#}\n")
 }
@@ -189,14 +196,26 @@ fn rules(format: Format) -> String {
         Format::Github => {
             let head = "| rule | severity | finds |\n|---|---|---|\n".to_owned();
             RULES.iter().fold(head, |mut text, rule| {
-                let _ = writeln!(text, "| `{}` | {} | {} |", rule.name, rule.severity.word(), rule.finds);
+                let _ = writeln!(
+                    text,
+                    "| `{}` | {} | {} |",
+                    rule.name,
+                    rule.severity.word(),
+                    rule.finds
+                );
                 text
             })
         }
         Format::Human => {
             let width = RULES.iter().map(|rule| rule.name.len()).max().unwrap_or(0);
             RULES.iter().fold(String::new(), |mut text, rule| {
-                let _ = writeln!(text, "{:width$}  {:7}  {}", rule.name, rule.severity.word(), rule.finds);
+                let _ = writeln!(
+                    text,
+                    "{:width$}  {:7}  {}",
+                    rule.name,
+                    rule.severity.word(),
+                    rule.finds
+                );
                 text
             })
         }

@@ -29,7 +29,8 @@ pub struct Arguments {
     old: PathBuf,
     /// The policy after
     new: PathBuf,
-    /// Say no (exit code 2) if somebody may do what they could not before, or if there is any difference
+    /// Say no (exit code 2) if somebody may do what they could not before, or if there is any
+    /// difference
     #[arg(long, value_enum, value_name = "WHAT")]
     fail_on: Option<FailOn>,
     /// As if it were that time: shadow modes end
@@ -160,7 +161,8 @@ const fn sign(direction: Option<Direction>) -> char {
 }
 
 fn counted(difference: &Difference) -> String {
-    let of = |direction| difference.access.iter().filter(|change| change.direction == direction).count();
+    let of =
+        |direction| difference.access.iter().filter(|change| change.direction == direction).count();
     let others = match difference.settings.len() {
         0 => String::new(),
         1 => "; 1 change of what is asked of every token, or told to services".to_owned(),
@@ -184,7 +186,10 @@ fn markdown(difference: &Difference) -> String {
             text.push_str("| endpoint | asks for | gains | loses |\n|---|---|---|---|\n");
         }
         let code = |who: &[String]| {
-            who.iter().map(|who| format!("`{}`", who.replace('`', "'"))).collect::<Vec<_>>().join("<br>")
+            who.iter()
+                .map(|who| format!("`{}`", who.replace('`', "'")))
+                .collect::<Vec<_>>()
+                .join("<br>")
         };
         let _ = writeln!(
             text,

@@ -54,9 +54,11 @@ pub struct Arguments {
     headers: Vec<String>,
 }
 
-/// Reads a header here and not where arguments are: what is wrong with one is told without it, since it may hold a token.
+/// Reads a header here and not where arguments are: what is wrong with one is told without it,
+/// since it may hold a token.
 fn header(text: &str) -> Result<(String, String), CliError> {
-    let colon = || CliError::helped("a header has no colon", "write it as `Origin: https://shop.example`");
+    let colon =
+        || CliError::helped("a header has no colon", "write it as `Origin: https://shop.example`");
     let (name, value) = text.split_once(':').ok_or_else(colon)?;
     Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
 }
@@ -67,7 +69,8 @@ fn header(text: &str) -> Result<(String, String), CliError> {
 /// Why there is no answer.
 pub fn run(arguments: &Arguments, format: Format) -> Result<Answer, CliError> {
     let loaded = Loaded::read_one(&arguments.policy)?;
-    let mut ask = Ask::read(&arguments.method, &arguments.url, &loaded.document).map_err(CliError::run)?;
+    let mut ask =
+        Ask::read(&arguments.method, &arguments.url, &loaded.document).map_err(CliError::run)?;
     ask.headers = arguments.headers.iter().map(|text| header(text)).collect::<Result<_, _>>()?;
     let now = arguments.at.unwrap_or_else(clock::now);
     let (mut stage, token, about) = if let Some(claims) = &arguments.claims {
@@ -84,8 +87,9 @@ pub fn run(arguments: &Arguments, format: Format) -> Result<Answer, CliError> {
     };
     let policy = stage.policy.clone();
     let source = token.as_deref().and_then(|token| issuer(&policy, token));
-    let source =
-        source.and_then(|(_, provider)| policy.source(provider.source)).unwrap_or(&TokenSource::Bearer);
+    let source = source
+        .and_then(|(_, provider)| policy.source(provider.source))
+        .unwrap_or(&TokenSource::Bearer);
     let carried = token.as_deref().map(|token| Carried { source, token });
     let time = clock::at(now);
     let explanation = stage.decide(&ask, carried, time, |policy, request, verdict, key| {
@@ -106,7 +110,8 @@ fn given_token(arguments: &Arguments) -> Result<Option<String>, CliError> {
             Ok(text) => Ok(Some(text.trim().to_owned())),
             // without its name, which is the token if somebody has mixed the two up
             Err(error) => {
-                let help = "name a file, or `-` for the standard input; `--token` takes the token itself";
+                let help =
+                    "name a file, or `-` for the standard input; `--token` takes the token itself";
                 Err(CliError::helped(format!("the token file cannot be read: {error}"), help))
             }
         },
@@ -146,10 +151,12 @@ fn token_of_claims(
     now: UnixTime,
 ) -> Result<(String, Vec<String>), CliError> {
     let example = "write them as `{\"sub\": \"alice\", \"roles\": [\"customer\"]}`";
-    let mut claims: Claims = serde_json::from_str(claims)
-        .map_err(|error| CliError::helped(format!("the claims are no JSON object: {error}"), example))?;
+    let mut claims: Claims = serde_json::from_str(claims).map_err(|error| {
+        CliError::helped(format!("the claims are no JSON object: {error}"), example)
+    })?;
     let policy = &stage.policy;
-    let service = policy.service_of_host(ask.authority.as_bytes()).and_then(|id| policy.service(id));
+    let service =
+        policy.service_of_host(ask.authority.as_bytes()).and_then(|id| policy.service(id));
     let provider = provider_of_claims(policy, service, &claims)?;
     let filled = fill(provider, service.and_then(|service| service.audiences()), &mut claims, now);
     let mut about = vec![format!(
@@ -171,8 +178,11 @@ fn provider_of_claims<'p>(
     if let Some(issuer) = claims.get("iss") {
         let issuer = issuer.as_str().unwrap_or_default();
         let provider = policy.provider_of_issuer(issuer).and_then(|id| policy.provider(id));
-        let nobody =
-            || format!("`{issuer}` is the issuer of no provider: nobody's keys could verify such a token");
+        let nobody = || {
+            format!(
+                "`{issuer}` is the issuer of no provider: nobody's keys could verify such a token"
+            )
+        };
         return provider.ok_or_else(|| CliError::run(nobody()));
     }
     let accepted: Vec<_> = match service {
@@ -181,7 +191,10 @@ fn provider_of_claims<'p>(
     };
     match accepted.as_slice() {
         [only] => Ok(only),
-        _ => Err(CliError::helped("the claims name no `iss`, and there are several providers", "add `iss`")),
+        _ => Err(CliError::helped(
+            "the claims name no `iss`, and there are several providers",
+            "add `iss`",
+        )),
     }
 }
 
@@ -219,7 +232,8 @@ fn told(
                 );
             }
             if format == Format::Github {
-                let fine = matches!(explanation.outcome, Outcome::Allow | Outcome::AllowInShadow(_));
+                let fine =
+                    matches!(explanation.outcome, Outcome::Allow | Outcome::AllowInShadow(_));
                 let severity = if fine { Severity::Note } else { Severity::Error };
                 return diagnostics::findings(&[Finding::new(severity, "explain", text)], format);
             }

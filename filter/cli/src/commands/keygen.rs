@@ -28,7 +28,8 @@ pub struct Arguments {
     /// Where the public key goes, as a JWKS for the services
     #[arg(long, value_name = "FILE")]
     public: PathBuf,
-    /// Where the private key goes, readable by its owner alone; the standard output if it is not said
+    /// Where the private key goes, readable by its owner alone; the standard output if it is not
+    /// said
     #[arg(long, value_name = "FILE")]
     private: Option<PathBuf>,
     /// Replace files that are there: what was signed with their key is refused from then on
@@ -42,7 +43,8 @@ pub struct Arguments {
 /// A file is there already, or cannot be written.
 pub fn run(arguments: &Arguments, format: Format) -> Result<Answer, CliError> {
     let seed = BASE64URL.encode(random()?);
-    let key = SigningKey::from_seed_base64url(&seed).map_err(|error| CliError::run(error.to_string()))?;
+    let key =
+        SigningKey::from_seed_base64url(&seed).map_err(|error| CliError::run(error.to_string()))?;
     let public = format!("{:#}\n", key.public_jwks());
     // the private one first: a public key that is out without it is of no use
     if let Some(file) = &arguments.private {
@@ -67,7 +69,11 @@ pub fn run(arguments: &Arguments, format: Format) -> Result<Answer, CliError> {
                 arguments.public.display()
             );
             let annotation = || Finding::new(Severity::Note, "keygen", text.trim_end());
-            if format == Format::Github { diagnostics::findings(&[annotation()], format) } else { text }
+            if format == Format::Github {
+                diagnostics::findings(&[annotation()], format)
+            } else {
+                text
+            }
         }
     };
     Ok(Answer::fine(text))
@@ -82,16 +88,21 @@ fn write(file: &Path, text: &str, mode: u32, force: bool) -> Result<(), CliError
         // a new file: an old one would keep its own mode
         match std::fs::remove_file(file) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(CliError::run(format!("`{}` cannot be replaced: {error}", file.display())));
+                return Err(CliError::run(format!(
+                    "`{}` cannot be replaced: {error}",
+                    file.display()
+                )));
             }
             _ => {}
         }
     }
-    let written = options.create_new(true).open(file).and_then(|mut file| file.write_all(text.as_bytes()));
+    let written =
+        options.create_new(true).open(file).and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => {
-            CliError::helped(format!("`{}` is there already", file.display()), "say `--force` to replace it")
-        }
+        ErrorKind::AlreadyExists => CliError::helped(
+            format!("`{}` is there already", file.display()),
+            "say `--force` to replace it",
+        ),
         _ => CliError::run(format!("`{}` cannot be written: {error}", file.display())),
     })
 }

@@ -16,8 +16,8 @@ pub mod test;
 
 /// Check, explain, test, compare and render Portcullis policies.
 ///
-/// Decides with the gateway's own engine, on this machine. Wherever a policy is named, a folder stands for its .yaml, .yml
-/// and .json files, and `-` for the standard input.
+/// Decides with the gateway's own engine, on this machine. Wherever a policy is named, a folder
+/// stands for its .yaml, .yml and .json files, and `-` for the standard input.
 #[derive(Debug, Parser)]
 #[command(name = "portcullis", version, max_term_width = 100)]
 #[command(after_help = "\

@@ -1,5 +1,5 @@
-//! `ready`: whether a gateway can decide. Envoy's own `/ready` knows nothing of keys: an Envoy that has none yet is ready, and
-//! answers every token with 503.
+//! `ready`: whether a gateway can decide. Envoy's own `/ready` knows nothing of keys: an Envoy that
+//! has none yet is ready, and answers every token with 503.
 
 use std::io;
 use std::io::{Read as _, Write as _};
@@ -37,7 +37,8 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, format: Format) -> Result<Answer, CliError> {
     let ask = |path| {
         get(arguments.admin, path).map_err(|error| {
-            let help = "is Envoy up, and does its admin interface listen there? `--admin` says where else";
+            let help =
+                "is Envoy up, and does its admin interface listen there? `--admin` says where else";
             CliError::helped(format!("no answer from {}: {error}", arguments.admin), help)
         })
     };
@@ -60,7 +61,8 @@ struct State {
 }
 
 impl State {
-    /// Ready is who has a policy, and keys of some provider: to be without those of one must not turn away the others' clients.
+    /// Ready is who has a policy, and keys of some provider: to be without those of one must not
+    /// turn away the others' clients.
     fn judge(stats: &str) -> Self {
         let gauges = |name: &'static str| {
             stats.lines().filter_map(move |line| {
@@ -92,7 +94,8 @@ impl State {
         let text = match format {
             Format::Human => format!("{message}\n"),
             Format::Json => {
-                let document = json!({ "ready": ready, "message": message, "without_keys": without_keys });
+                let document =
+                    json!({ "ready": ready, "message": message, "without_keys": without_keys });
                 format!("{document:#}\n")
             }
             Format::Github => {
@@ -117,8 +120,11 @@ fn get(address: SocketAddr, path: &str) -> io::Result<(u16, String)> {
     stream.read_to_end(&mut answer)?;
     let answer = String::from_utf8_lossy(&answer);
     let (head, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
-    let status =
-        head.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or(io::ErrorKind::InvalidData)?;
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|code| code.parse().ok())
+        .ok_or(io::ErrorKind::InvalidData)?;
     let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
     Ok((status, if chunked { joined(body) } else { body.to_owned() }))
 }
@@ -127,7 +133,8 @@ fn get(address: SocketAddr, path: &str) -> io::Result<(u16, String)> {
 fn joined(mut body: &str) -> String {
     let mut whole = String::new();
     while let Some((size, rest)) = body.split_once("\r\n") {
-        let size = usize::from_str_radix(size.split(';').next().unwrap_or_default().trim(), 16).unwrap_or(0);
+        let size = usize::from_str_radix(size.split(';').next().unwrap_or_default().trim(), 16)
+            .unwrap_or(0);
         let Some(chunk) = rest.get(..size).filter(|chunk| !chunk.is_empty()) else { break };
         whole.push_str(chunk);
         body = rest[size..].trim_start_matches("\r\n");
@@ -151,14 +158,18 @@ mod tests {
         assert_eq!(said(""), (ExitStatus::CheckFailed, "no policy has been taken\n".to_owned()));
         let old = "wasmcustom.portcullis.policy_workers;hash=0f: 0\n";
         assert_eq!(said(old).0, ExitStatus::CheckFailed);
-        let keys = |of: &str, count| format!("wasmcustom.portcullis.keys_usable;provider={of}: {count}\n");
+        let keys =
+            |of: &str, count| format!("wasmcustom.portcullis.keys_usable;provider={of}: {count}\n");
         assert_eq!(
             said(&(POLICY.to_owned() + &keys("a", 0))),
             (ExitStatus::CheckFailed, "no keys yet: a\n".to_owned())
         );
         let one = POLICY.to_owned() + &keys("a", 0) + &keys("b", 2);
         assert_eq!(said(&one), (ExitStatus::Success, "ready, but without keys of a\n".to_owned()));
-        assert_eq!(said(&(POLICY.to_owned() + &keys("a", 2))), (ExitStatus::Success, "ready\n".to_owned()));
+        assert_eq!(
+            said(&(POLICY.to_owned() + &keys("a", 2))),
+            (ExitStatus::Success, "ready\n".to_owned())
+        );
         // inline keys are in the policy
         assert_eq!(said(POLICY), (ExitStatus::Success, "ready\n".to_owned()));
     }

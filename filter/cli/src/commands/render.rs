@@ -27,7 +27,8 @@ pub struct Arguments {
     /// Write the policy itself, as YAML, with presets written out
     #[arg(long)]
     resolved: bool,
-    /// The plugin: a file for Envoy (/etc/envoy/portcullis.wasm unless said), an image or an address for the others
+    /// The plugin: a file for Envoy (/etc/envoy/portcullis.wasm unless said), an image or an
+    /// address for the others
     #[arg(long, value_name = "WHERE")]
     plugin: Option<String>,
     /// The Istio resource

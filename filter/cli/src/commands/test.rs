@@ -78,14 +78,16 @@ pub fn run(arguments: &Arguments, format: Format) -> Result<Answer, CliError> {
         let table = matrix(&loaded.document, &loaded.policy);
         outdated = if arguments.current { differs(file, &table)? } else { written(file, &table)? };
     }
-    let exit =
-        if findings.is_empty() && outdated.is_none() { ExitStatus::Success } else { ExitStatus::CheckFailed };
+    let exit = if findings.is_empty() && outdated.is_none() {
+        ExitStatus::Success
+    } else {
+        ExitStatus::CheckFailed
+    };
     let failures = findings.len();
     findings.extend(outdated);
     let text = match format {
         Format::Json => {
-            let document =
-                json!({ "passed": passed, "failed": failures, "findings": diagnostics::data(&findings) });
+            let document = json!({ "passed": passed, "failed": failures, "findings": diagnostics::data(&findings) });
             format!("{document:#}\n")
         }
         Format::Github => diagnostics::findings(&findings, format),
@@ -119,14 +121,20 @@ fn failed(source: &Rc<Source>, decided: &Decided) -> Finding {
             ..Finding::new(Severity::Error, "case", format!("{asked} cannot be asked: {why}"))
         },
         Ok((came, explanation)) => {
-            let mut list =
-                vec![(None, format!("- expected: {expected}")), (None, format!("+ decided:  {came}"))];
+            let mut list = vec![
+                (None, format!("- expected: {expected}")),
+                (None, format!("+ decided:  {came}")),
+            ];
             let because = explanation.steps.iter().flat_map(|step| &step.because);
             list.extend(because.map(|line| (None, format!("  {line}"))));
             Finding {
                 mark,
                 list,
-                ..Finding::new(Severity::Error, "case", format!("{asked} was not decided as expected"))
+                ..Finding::new(
+                    Severity::Error,
+                    "case",
+                    format!("{asked} was not decided as expected"),
+                )
             }
         }
     }
@@ -155,7 +163,9 @@ fn differs(file: &Path, table: &str) -> Result<Option<Finding>, CliError> {
     });
     let message = format!("`{}` is not what the policy says any more", file.display());
     Ok(Some(Finding {
-        help: Some("write it again without `--current`, and let a reviewer read its diff".to_owned()),
+        help: Some(
+            "write it again without `--current`, and let a reviewer read its diff".to_owned(),
+        ),
         list: lines.collect(),
         ..Finding::new(Severity::Error, "matrix", message)
     }))

@@ -1,11 +1,13 @@
-//! Findings for people, as rustc writes them: the line, a mark under the place, and the mend. Always with colours; whoever
-//! prints takes them off where there is no terminal.
+//! Findings for people, as rustc writes them: the line, a mark under the place, and the mend.
+//! Always with colours; whoever prints takes them off where there is no terminal.
 
 use std::fmt;
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode,
+};
 
 use crate::diagnostics::source::Mark;
 use crate::diagnostics::{Finding, Severity};
@@ -62,7 +64,9 @@ fn pieces<'a>(marks: impl Iterator<Item = &'a Mark>) -> Vec<Vec<&'a Mark>> {
 fn drawn(severity: Severity, marks: &[&Mark]) -> String {
     let Some(first) = marks.first() else { return String::new() };
     if marks.iter().any(|mark| is_long(mark)) {
-        let place = |mark: &&Mark| format!("  {}:{}: {}\n", mark.source.name, mark.lines()[0].0, mark.place);
+        let place = |mark: &&Mark| {
+            format!("  {}:{}: {}\n", mark.source.name, mark.lines()[0].0, mark.place)
+        };
         return marks.iter().map(place).collect();
     }
     let shown = Shown {
@@ -85,8 +89,10 @@ fn drawn(severity: Severity, marks: &[&Mark]) -> String {
 fn is_long(mark: &Mark) -> bool {
     let text = |range: Range<usize>| mark.source.text.get(range).unwrap_or_default();
     let Range { start, end } = mark.span;
-    let (before, within, after) = (text(0..start), text(start..end), text(end..mark.source.text.len()));
-    let near = before.rsplit('\n').take(2).chain(within.split('\n')).chain(after.split('\n').take(2));
+    let (before, within, after) =
+        (text(0..start), text(start..end), text(end..mark.source.text.len()));
+    let near =
+        before.rsplit('\n').take(2).chain(within.split('\n')).chain(after.split('\n').take(2));
     near.into_iter().any(|part| part.len() > LONG)
 }
 

@@ -87,7 +87,8 @@ pub fn findings(findings: &[Finding], format: Format) -> String {
 
 /// Why a run could not be, in a format.
 pub fn run_error(message: &str, help: Option<&str>, format: Format) -> String {
-    let finding = Finding { help: help.map(str::to_owned), ..Finding::new(Severity::Error, "run", message) };
+    let finding =
+        Finding { help: help.map(str::to_owned), ..Finding::new(Severity::Error, "run", message) };
     match format {
         Format::Human => {
             let help = help.map(|help| format!("  help: {help}\n")).unwrap_or_default();
@@ -97,8 +98,9 @@ pub fn run_error(message: &str, help: Option<&str>, format: Format) -> String {
     }
 }
 
-/// What is wrong with the arguments is told by repeating them, and one that stands where none belongs may be a token: whatever
-/// looks like a JWT (RFC 7519: a JSON object in base64url, then a dot) is left out.
+/// What is wrong with the arguments is told by repeating them, and one that stands where none
+/// belongs may be a token: whatever looks like a JWT (RFC 7519: a JSON object in base64url, then a
+/// dot) is left out.
 pub fn without_tokens(text: &str) -> String {
     const BEGINS: &str = "eyJ";
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -124,10 +126,12 @@ pub(crate) fn listed<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Strin
     names.into_iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
-/// A role among others on a line: in quotes where it could be read as several, or as another word that stands there.
+/// A role among others on a line: in quotes where it could be read as several, or as another word
+/// that stands there.
 pub fn quoted_role(role: &str) -> Cow<'_, str> {
     const WORDS: [&str; 4] = ["anyone", "authenticated", "public", "in"];
-    let plain = |c: char| !c.is_whitespace() && !matches!(c, '&' | '|' | ',' | '(' | ')' | '"' | '→');
+    let plain =
+        |c: char| !c.is_whitespace() && !matches!(c, '&' | '|' | ',' | '(' | ')' | '"' | '→');
     if !role.is_empty() && role.chars().all(plain) && !WORDS.contains(&role) {
         Cow::Borrowed(role)
     } else {
@@ -143,7 +147,10 @@ mod tests {
     fn what_looks_like_a_token_is_left_out_of_what_is_said_about_arguments() {
         for (text, told) in [
             ("unexpected argument 'eyJhbGciOiJub25lIn0.e30.'", "unexpected argument '(a token)'"),
-            ("\u{1b}[33meyJh.eyJi.x-_9\u{1b}[0m, eyJh.eyJi.c", "\u{1b}[33m(a token)\u{1b}[0m, (a token)"),
+            (
+                "\u{1b}[33meyJh.eyJi.x-_9\u{1b}[0m, eyJh.eyJi.c",
+                "\u{1b}[33m(a token)\u{1b}[0m, (a token)",
+            ),
             ("`Bearer eyJh.e30.é", "`Bearer (a token)é"),
             ("a file eyJ and keyJson", "a file eyJ and keyJson"),
             ("", ""),
@@ -154,14 +161,25 @@ mod tests {
 
     #[test]
     fn a_role_that_could_be_read_as_several_or_as_another_word_is_in_quotes() {
-        for role in ["customer", "scope:orders.read", "/projects/1", "käufer", "partner-admin", "a&#x", "*"]
+        for role in
+            ["customer", "scope:orders.read", "/projects/1", "käufer", "partner-admin", "a&#x", "*"]
         {
             let quoted = quoted_role(role).starts_with('"');
             assert_eq!(quoted, role.contains('&'), "{role}");
         }
-        for role in
-            ["a & b", "a | b", "a, b", "a  b", "a b", " a", "a (of idp)", "a,b", "anyone", "public", ""]
-        {
+        for role in [
+            "a & b",
+            "a | b",
+            "a, b",
+            "a  b",
+            "a b",
+            " a",
+            "a (of idp)",
+            "a,b",
+            "anyone",
+            "public",
+            "",
+        ] {
             assert_eq!(quoted_role(role), format!("\"{role}\""));
         }
         assert_eq!(quoted_role("a\" & \"b"), r#""a\" & \"b""#);

@@ -49,8 +49,8 @@ impl Source {
     /// It cannot be read, or is not UTF-8.
     pub fn read(path: &Path) -> Result<Rc<Self>, CliError> {
         let name = path.display().to_string();
-        let text =
-            Self::text(path).map_err(|error| CliError::run(format!("`{name}` cannot be read: {error}")))?;
+        let text = Self::text(path)
+            .map_err(|error| CliError::run(format!("`{name}` cannot be read: {error}")))?;
         Ok(Self::new(name, text))
     }
 
@@ -67,7 +67,8 @@ impl Source {
         Ok(text)
     }
 
-    /// The files that a path stands for: itself, or those of a folder that are YAML or JSON, by name.
+    /// The files that a path stands for: itself, or those of a folder that are YAML or JSON, by
+    /// name.
     ///
     /// # Errors
     /// The folder cannot be read, or holds none.
@@ -86,7 +87,8 @@ impl Source {
         }
         files.sort();
         if files.is_empty() {
-            let message = format!("`{}` has no file that ends in .yaml, .yml or .json", path.display());
+            let message =
+                format!("`{}` has no file that ends in .yaml, .yml or .json", path.display());
             return Err(CliError::run(message));
         }
         Ok(files)
@@ -96,7 +98,10 @@ impl Source {
     ///
     /// # Errors
     /// It is no YAML, or not of that shape; with the line.
-    pub fn parse<T: DeserializeOwned>(self: &Rc<Self>, rule: &'static str) -> Result<T, Box<Finding>> {
+    pub fn parse<T: DeserializeOwned>(
+        self: &Rc<Self>,
+        rule: &'static str,
+    ) -> Result<T, Box<Finding>> {
         // YAML 1.2: `no` and `on` are names like any other
         let options = serde_saphyr::options! { strict_booleans: true };
         serde_saphyr::from_str_with_options(&self.text, options).map_err(|error| {
@@ -105,7 +110,11 @@ impl Source {
             let (message, help) = told(error);
             let mark = Mark { source: Rc::clone(self), place: String::new(), span: at };
             let help = Some(help.to_owned());
-            Box::new(Finding { help, mark: Some(mark), ..Finding::new(Severity::Error, rule, message) })
+            Box::new(Finding {
+                help,
+                mark: Some(mark),
+                ..Finding::new(Severity::Error, rule, message)
+            })
         })
     }
 
@@ -142,17 +151,19 @@ impl Source {
 }
 
 impl Mark {
-    /// Line and column of the first byte and of the one after the last; all count from 1, columns in characters.
+    /// Line and column of the first byte and of the one after the last; all count from 1, columns
+    /// in characters.
     pub fn lines(&self) -> [(usize, usize); 2] {
         [self.span.start, self.span.end].map(|at| {
             let before = self.source.text.get(..at).unwrap_or(&self.source.text);
             let start = before.rfind('\n').map_or(0, |at| at + 1);
-            (before.matches('\n').count() + 1, before.get(start..).unwrap_or_default().chars().count() + 1)
+            (
+                before.matches('\n').count() + 1,
+                before.get(start..).unwrap_or_default().chars().count() + 1,
+            )
         })
     }
 }
-
-// What is wrong with a text that is no YAML, or of another shape, in words for whoever wrote it.
 
 /// What is wrong, and how to mend it.
 pub(super) fn told(error: &Error) -> (String, &'static str) {
@@ -166,7 +177,10 @@ pub(super) fn told(error: &Error) -> (String, &'static str) {
         }
         Error::SerdeUnknownField { field, expected, .. } => {
             let expected = super::listed(expected);
-            (format!("unknown field `{field}`, expected one of {expected}"), "mend its name, or remove it")
+            (
+                format!("unknown field `{field}`, expected one of {expected}"),
+                "mend its name, or remove it",
+            )
         }
         Error::SerdeMissingField { field, .. } => (format!("missing field `{field}`"), "add it"),
         Error::Message { msg, .. } => (msg.clone(), "write what is expected there"),

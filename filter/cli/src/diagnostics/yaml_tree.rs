@@ -1,5 +1,5 @@
-//! Where everything stands in a YAML text (and so in JSON, which is YAML): nodes with their bytes, found by places as
-//! `services.shop.routes[3].match`.
+//! Where everything stands in a YAML text (and so in JSON, which is YAML): nodes with their bytes,
+//! found by places as `services.shop.routes[3].match`.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -47,8 +47,10 @@ impl Node {
     pub(super) fn parse(text: &str) -> Option<Rc<Self>> {
         let mut options = Options::default();
         options.set_emit_comments(false);
-        let mut builder =
-            Builder { parser: Parser::new_from_str_with_options(text, options), anchors: HashMap::new() };
+        let mut builder = Builder {
+            parser: Parser::new_from_str_with_options(text, options),
+            anchors: HashMap::new(),
+        };
         loop {
             match builder.next()? {
                 (Event::StreamStart | Event::DocumentStart(..), _) => {}
@@ -69,7 +71,9 @@ impl Node {
         let candidates: Vec<Found> = match &self.content {
             Content::Scalar => Vec::new(),
             Content::List(items) => index(rest)
-                .and_then(|(at, length)| Some(items.get(at)?.deepest(place, matched + length, None)))
+                .and_then(|(at, length)| {
+                    Some(items.get(at)?.deepest(place, matched + length, None))
+                })
                 .into_iter()
                 .collect(),
             Content::Map(entries) => {
@@ -80,10 +84,9 @@ impl Node {
                     name.strip_prefix(key.name.as_str())
                         .is_some_and(|left| left.is_empty() || left.starts_with(['.', '[']))
                 };
-                let own = entries
-                    .iter()
-                    .filter(|(key, _)| fits(key))
-                    .map(|(key, node)| node.deepest(place, matched + dot + key.name.len(), Some(key)));
+                let own = entries.iter().filter(|(key, _)| fits(key)).map(|(key, node)| {
+                    node.deepest(place, matched + dot + key.name.len(), Some(key))
+                });
                 let merged = entries.iter().filter(|(key, _)| key.name == "<<");
                 own.chain(merged.map(|(_, node)| node.deepest(place, matched, None))).collect()
             }
@@ -127,7 +130,9 @@ impl<'a> Builder<'a> {
     fn node(&mut self, (event, span): (Event<'a>, Span)) -> Option<Rc<Node>> {
         let span = span.byte_range()?;
         let (node, anchor) = match event {
-            Event::Scalar(_, _, anchor, _) => (Node { span, flow: true, content: Content::Scalar }, anchor),
+            Event::Scalar(_, _, anchor, _) => {
+                (Node { span, flow: true, content: Content::Scalar }, anchor)
+            }
             Event::Alias(id) => {
                 // the place where it is used is what a reader must see, the content is the anchor's
                 let content = self.anchors.get(&id)?.content.clone();
@@ -149,7 +154,8 @@ impl<'a> Builder<'a> {
                     match self.next()? {
                         (Event::MappingEnd, end) => break end,
                         (key, key_span) => {
-                            let name = key.scalar().map(|(name, _)| name.to_owned()).unwrap_or_default();
+                            let name =
+                                key.scalar().map(|(name, _)| name.to_owned()).unwrap_or_default();
                             let key = Key { name, span: self.node((key, key_span))?.span.clone() };
                             let value = self.next()?;
                             entries.push((key, self.node(value)?));
@@ -168,7 +174,13 @@ impl<'a> Builder<'a> {
     }
 
     #[allow(clippy::unused_self)]
-    fn collection(&self, start: Range<usize>, end: &Span, style: StructureStyle, content: Content) -> Node {
+    fn collection(
+        &self,
+        start: Range<usize>,
+        end: &Span,
+        style: StructureStyle,
+        content: Content,
+    ) -> Node {
         let end = end.byte_range().map_or(start.end, |end| end.end).max(start.end);
         Node { span: start.start..end, flow: style == StructureStyle::Flow, content }
     }
@@ -219,7 +231,11 @@ services:
     fn a_place_that_is_not_written_leads_to_the_nearest_that_is() {
         for (place, left, text) in [
             ("services.shop.mode", ".mode", "shop"),
-            ("services.shop.example.routes[0].roles", ".roles", "{ match: \"GET /a\", public: true }"),
+            (
+                "services.shop.example.routes[0].roles",
+                ".roles",
+                "{ match: \"GET /a\", public: true }",
+            ),
             ("services.shop.example.routes[7].match", "[7].match", "routes"),
             ("identity.headers", "identity.headers", "services:"),
         ] {
@@ -232,7 +248,10 @@ services:
     #[test]
     fn what_is_no_yaml_has_no_nodes() {
         for text in ["a: [", "a: b: c", "\t- x: {", "a: *unknown", ""] {
-            assert!(Node::parse(text).is_none_or(|node| matches!(node.content, Content::Scalar)), "{text}");
+            assert!(
+                Node::parse(text).is_none_or(|node| matches!(node.content, Content::Scalar)),
+                "{text}"
+            );
         }
     }
 }

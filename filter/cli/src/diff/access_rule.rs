@@ -59,10 +59,15 @@ impl<'a> Side<'a> {
     }
 
     /// The smallest sets of signs that pass. `gives`: the roles that each sign gives.
-    pub(super) fn smallest(&self, access_rule: AccessRule<'_>, gives: &[BTreeSet<String>]) -> Vec<Signs> {
+    pub(super) fn smallest(
+        &self,
+        access_rule: AccessRule<'_>,
+        gives: &[BTreeSet<String>],
+    ) -> Vec<Signs> {
         let AccessRule::Token(requirement) = access_rule else { return Vec::new() };
         let signs_of = |roles: &[RoleId]| -> Vec<usize> {
-            let names: Vec<_> = roles.iter().map(|role| self.policy.role_names().name(*role)).collect();
+            let names: Vec<_> =
+                roles.iter().map(|role| self.policy.role_names().name(*role)).collect();
             let gives = gives.iter().enumerate();
             gives
                 .filter(|(_, given)| names.iter().any(|name| given.contains(*name)))
@@ -102,7 +107,8 @@ impl<'a> Side<'a> {
             AccessRule::Shut => false,
             AccessRule::Open => true,
             AccessRule::Token(requirement) => {
-                let roles = signs.iter().filter_map(|sign| gives.get(*sign)).flatten().map(String::as_str);
+                let roles =
+                    signs.iter().filter_map(|sign| gives.get(*sign)).flatten().map(String::as_str);
                 requirement.is_satisfied_by(&self.policy.role_names().bits(roles))
             }
         }
@@ -124,7 +130,9 @@ impl<'a> Side<'a> {
                 match (any.is_empty(), all.is_empty()) {
                     (false, true) => names(any, " | "),
                     (true, _) => names(all, " & "),
-                    (false, false) if any.len() == 1 => [names(any, ""), names(all, " & ")].join(" & "),
+                    (false, false) if any.len() == 1 => {
+                        [names(any, ""), names(all, " & ")].join(" & ")
+                    }
                     (false, false) => format!("({}) & {}", names(any, " | "), names(all, " & ")),
                 }
             }

@@ -1,5 +1,6 @@
-//! What callers can say of themselves: for each issuer, the texts in claims that make a difference, and the roles that either
-//! policy reads from them. Where both read the same, a text is told by its role.
+//! What callers can say of themselves: for each issuer, the texts in claims that make a difference,
+//! and the roles that either policy reads from them. Where both read the same, a text is told by
+//! its role.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,7 +38,8 @@ pub(super) struct CallerClass {
     pub(super) signs: Vec<Sign>,
     /// The roles that each sign gives, in the old and the new policy.
     pub(super) gives: [Vec<BTreeSet<String>>; 2],
-    /// The claims that hold roles of whatever kind, if that makes a difference: a fallback is read only where others are empty.
+    /// The claims that hold roles of whatever kind, if that makes a difference: a fallback is read
+    /// only where others are empty.
     pub(super) claims: Option<Vec<String>>,
     /// The claims that each sign stands in, likewise.
     pub(super) stands: Vec<usize>,
@@ -63,8 +65,12 @@ fn voices_of(issuer: &str, old: &mut Stage, new: &mut Stage, now: Clocks) -> Vec
         stage.policy.provider(id).cloned()
     };
     let of = [provider(old), provider(new)];
-    let name =
-        of.iter().rev().flatten().next().map_or_else(String::new, |provider| provider.name.to_string());
+    let name = of
+        .iter()
+        .rev()
+        .flatten()
+        .next()
+        .map_or_else(String::new, |provider| provider.name.to_string());
     let alike = match &of {
         [Some(old), Some(new)] => same(&old.roles, &new.roles),
         _ => false,
@@ -78,11 +84,20 @@ fn voices_of(issuer: &str, old: &mut Stage, new: &mut Stage, now: Clocks) -> Vec
         });
         let stands = vec![0; roles.len()];
         let signs = roles.into_iter().map(Sign::Role).collect();
-        return vec![CallerClass { issuer: issuer.to_owned(), name, signs, gives, claims: None, stands }];
+        return vec![CallerClass {
+            issuer: issuer.to_owned(),
+            name,
+            signs,
+            gives,
+            claims: None,
+            stands,
+        }];
     }
     let rules: Vec<_> = of.iter().flatten().map(|provider| &provider.roles).collect();
-    let mut paths: Vec<ClaimPath> =
-        rules.iter().flat_map(|rules| rules.sources.iter().map(|source| source.path.clone())).collect();
+    let mut paths: Vec<ClaimPath> = rules
+        .iter()
+        .flat_map(|rules| rules.sources.iter().map(|source| source.path.clone()))
+        .collect();
     paths.sort();
     paths.dedup();
     let texts = texts(&of, [old, new], &paths);
@@ -100,7 +115,11 @@ fn voices_of(issuer: &str, old: &mut Stage, new: &mut Stage, now: Clocks) -> Vec
             let inside: Vec<_> = texts.iter().map(|(at, _)| present.contains(at)).collect();
             let gives: [Vec<BTreeSet<String>>; 2] = [told(old), told(new)];
             let keep = |list: Vec<BTreeSet<String>>| {
-                list.into_iter().zip(&inside).filter(|(_, inside)| **inside).map(|(roles, _)| roles).collect()
+                list.into_iter()
+                    .zip(&inside)
+                    .filter(|(_, inside)| **inside)
+                    .map(|(roles, _)| roles)
+                    .collect()
             };
             let said: Vec<_> = texts.iter().filter(|(at, _)| present.contains(at)).collect();
             CallerClass {
@@ -108,7 +127,10 @@ fn voices_of(issuer: &str, old: &mut Stage, new: &mut Stage, now: Clocks) -> Vec
                 name: name.clone(),
                 signs: said
                     .iter()
-                    .map(|(at, text)| Sign::Text { claim: paths[*at].join("."), text: text.clone() })
+                    .map(|(at, text)| Sign::Text {
+                        claim: paths[*at].join("."),
+                        text: text.clone(),
+                    })
                     .collect(),
                 gives: gives.map(keep),
                 claims: fallback.then(|| present.iter().map(|at| paths[*at].join(".")).collect()),
@@ -128,7 +150,9 @@ fn read(
     now: Clocks,
 ) -> BTreeSet<String> {
     let provider = stage.policy.provider_of_issuer(issuer).and_then(|id| stage.policy.provider(id));
-    let Some(provider) = provider.map(|provider| provider.name.to_string()) else { return BTreeSet::new() };
+    let Some(provider) = provider.map(|provider| provider.name.to_string()) else {
+        return BTreeSet::new();
+    };
     let mut claims = Claims::new();
     for index in present {
         let list = if *index == at { json!([FILLER, text]) } else { json!([FILLER]) };
@@ -139,7 +163,11 @@ fn read(
 }
 
 /// What makes a difference, and the claim that it stands in.
-fn texts(of: &[Option<Provider>; 2], stages: [&Stage; 2], paths: &[ClaimPath]) -> Vec<(usize, String)> {
+fn texts(
+    of: &[Option<Provider>; 2],
+    stages: [&Stage; 2],
+    paths: &[ClaimPath],
+) -> Vec<(usize, String)> {
     let mut texts = BTreeSet::new();
     for (provider, stage) in of.iter().zip(stages) {
         let Some(provider) = provider else { continue };
@@ -155,10 +183,13 @@ fn texts(of: &[Option<Provider>; 2], stages: [&Stage; 2], paths: &[ClaimPath]) -
 
 /// The roles that a table names and the issuer's tokens can give.
 fn yieldable(of: &[Option<Provider>; 2], stages: [&Stage; 2]) -> Vec<String> {
-    let named: BTreeSet<String> =
-        stages.iter().flat_map(|stage| stage.policy.role_names().iter().map(str::to_owned)).collect();
-    let given =
-        |role: &String| of.iter().flatten().any(|provider| !origins(&provider.roles, role).is_empty());
+    let named: BTreeSet<String> = stages
+        .iter()
+        .flat_map(|stage| stage.policy.role_names().iter().map(str::to_owned))
+        .collect();
+    let given = |role: &String| {
+        of.iter().flatten().any(|provider| !origins(&provider.roles, role).is_empty())
+    };
     named.into_iter().filter(given).collect()
 }
 
@@ -185,7 +216,9 @@ fn same(old: &RoleRules, new: &RoleRules) -> bool {
 
 /// All sets of the numbers below `count`, the empty one left out.
 fn subsets(count: usize) -> Vec<Vec<usize>> {
-    (1..1_usize << count).map(|bits| (0..count).filter(|at| bits >> at & 1 == 1).collect()).collect()
+    (1..1_usize << count)
+        .map(|bits| (0..count).filter(|at| bits >> at & 1 == 1).collect())
+        .collect()
 }
 
 impl CallerClass {

@@ -1,5 +1,6 @@
-//! Classes of paths: all paths of one class have the same row in each of the services looked at, whatever the values of their
-//! parameters are. The classes are found by walking all templates at once; which row a class has is asked of the engine.
+//! Classes of paths: all paths of one class have the same row in each of the services looked at,
+//! whatever the values of their parameters are. The classes are found by walking all templates at
+//! once; which row a class has is asked of the engine.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -97,7 +98,8 @@ impl Walk<'_> {
                 self.classes.insert(so_far.then(self.fresh, "{*rest}"));
             }
         } else {
-            let name = nodes.iter().find(|node| node.parameter.is_some()).map_or("", |node| node.name);
+            let name =
+                nodes.iter().find(|node| node.parameter.is_some()).map_or("", |node| node.name);
             let class = so_far.then(self.fresh, &format!("{{{name}}}"));
             self.end(&parameters, rest_from_here, &class);
             self.from(&parameters, rest_from_here, &class);
@@ -114,7 +116,10 @@ impl Walk<'_> {
 
 impl Class {
     fn then(&self, segment: &str, pattern: &str) -> Self {
-        Self { path: format!("{}/{segment}", self.path), pattern: format!("{}/{pattern}", self.pattern) }
+        Self {
+            path: format!("{}/{segment}", self.path),
+            pattern: format!("{}/{pattern}", self.pattern),
+        }
     }
 }
 

@@ -37,11 +37,14 @@ pub fn difference(
         ];
         let name = sides.iter().rev().find_map(|side| side.service).map_or("", Service::name);
         // a service whose hosts went to several, or came from several, is told by them
-        let shared =
-            |(old, new): &&hosts::Pair| old.is_some() && old == old_id || new.is_some() && new == new_id;
+        let shared = |(old, new): &&hosts::Pair| {
+            old.is_some() && old == old_id || new.is_some() && new == new_id
+        };
         let service = match name {
             "" => format!("hosts of no service ({})", patterns.join(" ")),
-            name if pairs.keys().filter(shared).count() > 1 => format!("{name} ({})", patterns.join(" ")),
+            name if pairs.keys().filter(shared).count() > 1 => {
+                format!("{name} ({})", patterns.join(" "))
+            }
             name => name.to_owned(),
         };
         comparison.services(&service, &sides, &mut access);
@@ -89,14 +92,17 @@ impl Comparison<'_> {
         let mut groups: Groups<'_> = BTreeMap::new();
         for class in classes(both().collect::<Vec<_>>()) {
             for method in &methods {
-                let [old, new] = sides.each_ref().map(|side| side.row(method, &class.path).map(|row| row.id));
+                let [old, new] =
+                    sides.each_ref().map(|side| side.row(method, &class.path).map(|row| row.id));
                 if old.is_some() || new.is_some() {
                     groups.entry((method, old, new)).or_default().push(class.clone());
                 }
             }
         }
         for ((method, old, new), of) in groups {
-            let row = |side: &Side<'_>, id: Option<RowId>| side.policy.row(id?).map(|(_, row)| row.clone());
+            let row = |side: &Side<'_>, id: Option<RowId>| {
+                side.policy.row(id?).map(|(_, row)| row.clone())
+            };
             let rows = [row(&sides[0], old), row(&sides[1], new)];
             let rows = [rows[0].as_ref(), rows[1].as_ref()];
             for path in paths(rows, &of) {
@@ -115,15 +121,22 @@ impl Comparison<'_> {
         rows: [Option<&Row>; 2],
         access: &mut Vec<Change>,
     ) {
-        let moves: Vec<Moves> = self.times.iter().map(|time| self.moves(sides, rows, *time)).collect();
+        let moves: Vec<Moves> =
+            self.times.iter().map(|time| self.moves(sides, rows, *time)).collect();
         let everything: Moves = moves.iter().flatten().cloned().collect();
         for (direction, who) in everything {
-            let held: Vec<bool> = moves.iter().map(|at| at.contains(&(direction, who.clone()))).collect();
+            let held: Vec<bool> =
+                moves.iter().map(|at| at.contains(&(direction, who.clone()))).collect();
             for when in self.spans(&held) {
-                let [before, after] = [0, 1]
-                    .map(|at| sides[at].words(rows[at], self.times.first().copied().unwrap_or(UnixTime(0))));
-                let endpoint =
-                    Endpoint { service: service.to_owned(), endpoint: endpoint.to_owned(), before, after };
+                let [before, after] = [0, 1].map(|at| {
+                    sides[at].words(rows[at], self.times.first().copied().unwrap_or(UnixTime(0)))
+                });
+                let endpoint = Endpoint {
+                    service: service.to_owned(),
+                    endpoint: endpoint.to_owned(),
+                    before,
+                    after,
+                };
                 access.push(Change { endpoint, direction, who: who.clone(), when });
             }
         }
@@ -137,11 +150,14 @@ impl Comparison<'_> {
         for direction in [Direction::Granted, Direction::Taken] {
             let held = self.times.iter().map(|time| {
                 let lets = [0, 1].map(|at| says[at] || sides[at].mode(None).shadows(*time));
-                lets[0] != lets[1] && says[0] != says[1] && lets[1] == (direction == Direction::Granted)
+                lets[0] != lets[1]
+                    && says[0] != says[1]
+                    && lets[1] == (direction == Direction::Granted)
             });
             let held: Vec<_> = held.collect();
             for when in self.spans(&held) {
-                let [before, after] = says.map(|lets| if lets { "public" } else { "no row" }.to_owned());
+                let [before, after] =
+                    says.map(|lets| if lets { "public" } else { "no row" }.to_owned());
                 let endpoint = "OPTIONS of every endpoint, as a CORS preflight".to_owned();
                 let endpoint = Endpoint { service: service.to_owned(), endpoint, before, after };
                 access.push(Change { endpoint, direction, who: Who::Anyone, when });
@@ -165,7 +181,9 @@ impl Comparison<'_> {
     fn moves(&self, sides: &[Side<'_>; 2], rows: [Option<&Row>; 2], now: UnixTime) -> Moves {
         let doors = [sides[0].access_rule(rows[0], now), sides[1].access_rule(rows[1], now)];
         match doors {
-            [AccessRule::Open, AccessRule::Open] | [AccessRule::Shut, AccessRule::Shut] => Moves::new(),
+            [AccessRule::Open, AccessRule::Open] | [AccessRule::Shut, AccessRule::Shut] => {
+                Moves::new()
+            }
             [AccessRule::Open, _] => Moves::from([(Direction::Taken, Who::Anyone)]),
             [_, AccessRule::Open] => Moves::from([(Direction::Granted, Who::Anyone)]),
             _ => self.callers(sides, doors),
@@ -197,7 +215,8 @@ impl Comparison<'_> {
             .iter()
             .filter_map(|((direction, signs, claims), of)| {
                 // what holds in any company is told once, of each provider by itself
-                let alone = claims.as_ref().and_then(|_| by_who.get(&(*direction, signs.clone(), None)));
+                let alone =
+                    claims.as_ref().and_then(|_| by_who.get(&(*direction, signs.clone(), None)));
                 let is_told = |name: &String| alone.is_some_and(|alone| alone.contains(name));
                 let left: Vec<String> = of.iter().filter(|name| !is_told(name)).cloned().collect();
                 if left.is_empty() {
@@ -210,7 +229,8 @@ impl Comparison<'_> {
     }
 }
 
-/// The provider of an issuer, if the service accepts tokens of it that are for somebody that the service listens to.
+/// The provider of an issuer, if the service accepts tokens of it that are for somebody that the
+/// service listens to.
 fn accepted<'a>(side: &Side<'a>, issuer: &str) -> Option<&'a Provider> {
     let service = side.service?;
     let id = side.policy.provider_of_issuer(issuer).filter(|id| service.accepts(*id))?;

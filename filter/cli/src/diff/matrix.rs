@@ -1,5 +1,5 @@
-//! Roles against endpoints: the golden table that a reviewer reads. Its lines end with the endpoint, so that a new endpoint
-//! changes one line.
+//! Roles against endpoints: the golden table that a reviewer reads. Its lines end with the
+//! endpoint, so that a new endpoint changes one line.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -20,7 +20,8 @@ pub fn matrix(document: &Document, policy: &Policy) -> String {
         let hosts = document.services.get(service.name()).map(|service| service.hosts.join(" "));
         // writing to a String cannot fail
         let _ = write!(text, "\n## {} ({})\n\n", service.name(), hosts.unwrap_or_default());
-        let bypass: Vec<_> = service.ownership_bypass_roles().iter().map(|role| quoted_role(role)).collect();
+        let bypass: Vec<_> =
+            service.ownership_bypass_roles().iter().map(|role| quoted_role(role)).collect();
         if !bypass.is_empty() {
             let _ = write!(text, "bypasses ownership: {}\n\n", bypass.join(", "));
         }
@@ -49,7 +50,8 @@ fn table(text: &mut String, policy: &Policy, service: &Service) {
                 (_, None) => false,
                 (requirement, Some(roles)) => {
                     let signs: Signs = (0..roles.len()).collect();
-                    let gives: Vec<_> = roles.iter().map(|role| BTreeSet::from([role.clone()])).collect();
+                    let gives: Vec<_> =
+                        roles.iter().map(|role| BTreeSet::from([role.clone()])).collect();
                     side.admits(AccessRule::Token(requirement), &signs, &gives)
                 }
             };
@@ -57,7 +59,10 @@ fn table(text: &mut String, policy: &Policy, service: &Service) {
         });
         let shadow = match row.mode {
             portcullis_engine::policy::Mode::Shadow { ends } => {
-                format!("  (in shadow until {})", crate::clock::day(UnixTime(ends.0.saturating_sub(1))))
+                format!(
+                    "  (in shadow until {})",
+                    crate::clock::day(UnixTime(ends.0.saturating_sub(1)))
+                )
             }
             portcullis_engine::policy::Mode::Enforce => String::new(),
         };
@@ -65,7 +70,8 @@ fn table(text: &mut String, policy: &Policy, service: &Service) {
     }
 }
 
-/// Anyone, any good token, each role alone, and the smallest sets of several roles that some row asks for.
+/// Anyone, any good token, each role alone, and the smallest sets of several roles that some row
+/// asks for.
 fn columns(side: &Side<'_>, service: &Service) -> Vec<(String, Option<Vec<String>>)> {
     let named: BTreeSet<String> = service
         .rows()
@@ -84,8 +90,11 @@ fn columns(side: &Side<'_>, service: &Service) -> Vec<(String, Option<Vec<String
         .flat_map(|row| side.smallest(AccessRule::Token(&row.requirement), &gives))
         .filter(|set| set.len() > 1)
         .collect();
-    let mut columns = vec![("anyone".to_owned(), None), ("authenticated".to_owned(), Some(Vec::new()))];
-    columns.extend(roles.iter().map(|role| (quoted_role(role).into_owned(), Some(vec![role.clone()]))));
+    let mut columns =
+        vec![("anyone".to_owned(), None), ("authenticated".to_owned(), Some(Vec::new()))];
+    columns.extend(
+        roles.iter().map(|role| (quoted_role(role).into_owned(), Some(vec![role.clone()]))),
+    );
     columns.extend(sets.into_iter().map(|set| {
         let set: Vec<String> = set.into_iter().filter_map(|at| roles.get(at)).cloned().collect();
         (set.iter().map(|role| quoted_role(role)).collect::<Vec<_>>().join(" & "), Some(set))

@@ -44,8 +44,9 @@ pub fn path(template: &Template, fresh: &Fresh) -> String {
     })
 }
 
-/// Paths of which one reaches a template that ends in a rest, if any path does: a segment that nobody names fits every
-/// parameter and no literal, so only length and a slash at the end can make a difference. `depth`: of the deepest template.
+/// Paths of which one reaches a template that ends in a rest, if any path does: a segment that
+/// nobody names fits every parameter and no literal, so only length and a slash at the end can make
+/// a difference. `depth`: of the deepest template.
 pub fn deeper(template: &Template, fresh: &Fresh, depth: usize) -> Option<Vec<String>> {
     let ends_in_rest = matches!(template.segments().last(), Some(Segment::Rest(_)));
     ends_in_rest.then(|| {

@@ -1,4 +1,5 @@
-//! What is asked of every token, whatever the endpoint, and what services are told: the rest of what a policy means.
+//! What is asked of every token, whatever the endpoint, and what services are told: the rest of
+//! what a policy means.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,7 +58,11 @@ impl SettingsDiff {
 }
 
 /// The changes between two policies whose hosts belong to these pairs of services.
-pub(super) fn settings(old: &Policy, new: &Policy, pairs: &BTreeMap<Pair, Vec<String>>) -> Vec<Term> {
+pub(super) fn settings(
+    old: &Policy,
+    new: &Policy,
+    pairs: &BTreeMap<Pair, Vec<String>>,
+) -> Vec<Term> {
     let mut settings = SettingsDiff::default();
     for provider in old.providers() {
         let same = new.provider_of_issuer(&provider.issuer).and_then(|id| new.provider(id));
@@ -84,7 +89,13 @@ fn providers(settings: &mut SettingsDiff, old: &Provider, new: &Provider) {
     settings.sets(of, "algorithms", &algorithms(old), &algorithms(new), Direction::Granted);
     let (old_bits, new_bits) = (old.max_pss_key_bits, new.max_pss_key_bits);
     let direction = if new_bits > old_bits { Direction::Granted } else { Direction::Taken };
-    settings.value(of, "max_pss_key_bits", &old_bits.to_string(), &new_bits.to_string(), Some(direction));
+    settings.value(
+        of,
+        "max_pss_key_bits",
+        &old_bits.to_string(),
+        &new_bits.to_string(),
+        Some(direction),
+    );
     let types = |provider: &Provider| -> BTreeSet<String> {
         provider.token_types.iter().map(|of| of.as_deref().unwrap_or("absent").to_owned()).collect()
     };
@@ -108,11 +119,18 @@ fn providers(settings: &mut SettingsDiff, old: &Provider, new: &Provider) {
         more(new.leeway > old.leeway),
     );
     let age = |provider: &Provider| provider.max_age.unwrap_or(u64::MAX);
-    let shown = |provider: &Provider| provider.max_age.map_or("any".to_owned(), |age| age.to_string());
+    let shown =
+        |provider: &Provider| provider.max_age.map_or("any".to_owned(), |age| age.to_string());
     settings.value(of, "max_age", &shown(old), &shown(new), more(age(new) > age(old)));
     let binding = |provider: &Provider| if provider.ignore_binding { "ignored" } else { "proved" };
     settings.value(of, "binding", binding(old), binding(new), more(new.ignore_binding));
-    settings.value(of, "audience_claim", &old.audience_claim.join("."), &new.audience_claim.join("."), None);
+    settings.value(
+        of,
+        "audience_claim",
+        &old.audience_claim.join("."),
+        &new.audience_claim.join("."),
+        None,
+    );
     settings.value(of, "subject", &old.subject.join("."), &new.subject.join("."), None);
     let [(old_keys, old_shown), (new_keys, new_shown)] = [keys(old), keys(new)];
     if old_keys != new_keys {
@@ -120,7 +138,8 @@ fn providers(settings: &mut SettingsDiff, old: &Provider, new: &Provider) {
     }
 }
 
-/// Where the keys come from, for comparing and for showing; inline ones are compared by what they are.
+/// Where the keys come from, for comparing and for showing; inline ones are compared by what they
+/// are.
 fn keys(provider: &Provider) -> (String, String) {
     match &provider.keys {
         KeySource::Uri(at) => {
@@ -132,7 +151,8 @@ fn keys(provider: &Provider) -> (String, String) {
             (shown.clone(), shown)
         }
         KeySource::Inline(set) => {
-            let mut keys: Vec<_> = set.keys().iter().map(|key| format!("{:?}", key.identity())).collect();
+            let mut keys: Vec<_> =
+                set.keys().iter().map(|key| format!("{:?}", key.identity())).collect();
             keys.sort();
             let ids: Vec<_> = set.keys().iter().map(|key| key.kid().unwrap_or("no id")).collect();
             (keys.join(" "), format!("inline ones ({})", ids.join(", ")))
@@ -151,8 +171,15 @@ fn services(
         let same = new_policy.provider_of_issuer(&before.issuer).filter(|id| new.accepts(*id));
         let Some(after) = same.and_then(|id| new_policy.provider(id)) else { continue };
         let name = format!("audiences of {}", after.name);
-        settings.sets(of, &name, &audiences(before, old), &audiences(after, new), Direction::Granted);
-        let source = |policy: &Policy, provider: &Provider| format!("{:?}", policy.source(provider.source));
+        settings.sets(
+            of,
+            &name,
+            &audiences(before, old),
+            &audiences(after, new),
+            Direction::Granted,
+        );
+        let source =
+            |policy: &Policy, provider: &Provider| format!("{:?}", policy.source(provider.source));
         let (before, after) = (source(old_policy, before), source(new_policy, after));
         if before != after {
             settings.add(of, "tokens come in another place".to_owned(), None);
@@ -171,7 +198,13 @@ fn services(
         }
         (None, None) => {}
     }
-    settings.value(of, "assertion_audience", old.assertion_audience(), new.assertion_audience(), None);
+    settings.value(
+        of,
+        "assertion_audience",
+        old.assertion_audience(),
+        new.assertion_audience(),
+        None,
+    );
     let bypass = |service: &Service| {
         service.ownership_bypass_roles().iter().map(ToString::to_string).collect::<BTreeSet<_>>()
     };
@@ -196,8 +229,20 @@ fn identity(settings: &mut SettingsDiff, old: &Policy, new: &Policy) {
         None,
     );
     let set = |list: &[Box<str>]| list.iter().map(ToString::to_string).collect();
-    settings.sets(of, "stripped headers", &set(old.stripped()), &set(new.stripped()), Direction::Taken);
-    settings.sets(of, "headers that pass", &set(old.passed()), &set(new.passed()), Direction::Granted);
+    settings.sets(
+        of,
+        "stripped headers",
+        &set(old.stripped()),
+        &set(new.stripped()),
+        Direction::Taken,
+    );
+    settings.sets(
+        of,
+        "headers that pass",
+        &set(old.passed()),
+        &set(new.passed()),
+        Direction::Granted,
+    );
     let unverified = |policy: &Policy| set(policy.passed_unverified());
     let name = "credentials that pass unverified";
     settings.sets(of, name, &unverified(old), &unverified(new), Direction::Granted);

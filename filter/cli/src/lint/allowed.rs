@@ -94,7 +94,8 @@ fn nearest(name: &str) -> String {
     }
 }
 
-/// `services.shop.routes[GET /docs]` is the row of that name: its number changes with every row before it.
+/// `services.shop.routes[GET /docs]` is the row of that name: its number changes with every row
+/// before it.
 fn by_number<'a>(loaded: &Loaded, place: &'a str) -> Cow<'a, str> {
     let row = || {
         let (before, rest) = place.split_once(".routes[")?;

@@ -18,7 +18,9 @@ pub(super) const SHARED: Rule = Rule {
 pub(super) fn look(inspection: &mut Inspection<'_>) {
     let mut by_audience: BTreeMap<(&str, String), Vec<&Service>> = BTreeMap::new();
     for service in inspection.services() {
-        for provider in service.providers().iter().filter_map(|id| inspection.loaded.policy.provider(*id)) {
+        for provider in
+            service.providers().iter().filter_map(|id| inspection.loaded.policy.provider(*id))
+        {
             for audience in audiences(provider, service) {
                 by_audience.entry((&provider.name, audience)).or_default().push(service);
             }
@@ -31,10 +33,12 @@ pub(super) fn look(inspection: &mut Inspection<'_>) {
         by_services.entry(names).or_default().insert(audience);
     }
     for (services, shared) in by_services {
-        let tokens = shared.iter().map(|(provider, audience)| format!("`{audience}` of `{provider}`"));
+        let tokens =
+            shared.iter().map(|(provider, audience)| format!("`{audience}` of `{provider}`"));
         let tokens = tokens.collect::<Vec<_>>().join(", ");
         let message = format!("a token for {tokens} is good for {} alike", listed(&services));
-        let help = "give each service its own `audiences`, so that a token for one is none for the other";
+        let help =
+            "give each service its own `audiences`, so that a token for one is none for the other";
         let place = |name: &str| format!("services.{name}.audiences");
         let other = services.first().and_then(|name| inspection.loaded.mark(&place(name)));
         let last = services.last().copied().unwrap_or_default();

@@ -1,4 +1,5 @@
-//! What `check` looks for: rules by name, each allowable in the policy with a written reason. One concept a file.
+//! What `check` looks for: rules by name, each allowable in the policy with a written reason. One
+//! concept a file.
 
 mod allowed;
 mod audiences;

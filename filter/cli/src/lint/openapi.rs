@@ -1,4 +1,5 @@
-//! The role table against what the service says that it offers: every operation has a row, every row an operation.
+//! The role table against what the service says that it offers: every operation has a row, every
+//! row an operation.
 
 use std::rc::Rc;
 
@@ -85,29 +86,42 @@ fn base(document: &Value) -> String {
 
 pub(super) fn look(inspection: &mut Inspection<'_>, contract: &Contract) {
     let services = inspection.services();
-    let Some(service) = services.iter().find(|service| service.name() == contract.service) else { return };
+    let Some(service) = services.iter().find(|service| service.name() == contract.service) else {
+        return;
+    };
     let fresh = Fresh::of([service]);
     let mut used: Vec<RowId> = Vec::new();
     for operation in &contract.operations {
         let path = sample(&operation.path, &fresh);
-        match CanonicalPath::parse(path.as_bytes()).map(|path| service.find(&operation.method, path)) {
+        match CanonicalPath::parse(path.as_bytes())
+            .map(|path| service.find(&operation.method, path))
+        {
             Ok(Found::Row(row)) => used.push(row.id),
-            found => undeclared(inspection, contract, operation, matches!(found, Ok(Found::PathKnown))),
+            found => {
+                undeclared(inspection, contract, operation, matches!(found, Ok(Found::PathKnown)))
+            }
         }
     }
     for (index, row) in service.rows().iter().enumerate() {
         let refines = contract.operations.iter().any(|operation| fits(row, operation));
         if !refines && !used.contains(&row.id) {
             let place = format!("services.{}.routes[{index}].match", service.name());
-            let message =
-                format!("`{} {}` is no operation of `{}`", row.method, row.template, contract.source.name);
+            let message = format!(
+                "`{} {}` is no operation of `{}`",
+                row.method, row.template, contract.source.name
+            );
             let help = near(row, service, contract);
             inspection.add(&IDLE, &place, message, help);
         }
     }
 }
 
-fn undeclared(inspection: &mut Inspection<'_>, contract: &Contract, operation: &Operation, path_known: bool) {
+fn undeclared(
+    inspection: &mut Inspection<'_>,
+    contract: &Contract,
+    operation: &Operation,
+    path_known: bool,
+) {
     let Operation { method, path, place } = operation;
     let mark = Some(contract.source.mark(place).0);
     let known = if path_known { ", though its path has one for another method" } else { "" };
@@ -150,7 +164,8 @@ fn sample(path: &str, fresh: &Fresh) -> String {
 
 /// Whether the row's paths are among the operation's: a row may be narrower than an operation.
 fn fits(row: &Row, operation: &Operation) -> bool {
-    let method = *row.method == *operation.method || &*row.method == "HEAD" && operation.method == "GET";
+    let method =
+        *row.method == *operation.method || &*row.method == "HEAD" && operation.method == "GET";
     let mut of_operation = operation.path.trim_start_matches('/').split('/');
     let mut of_row = row.template.segments();
     let segments = std::iter::from_fn(|| match (of_row.next(), of_operation.next()) {

@@ -1,4 +1,5 @@
-//! What is unusual about a provider: keys in clear text, clocks, ages, tokens that cannot be told apart, bindings, scopes as roles.
+//! What is unusual about a provider: keys in clear text, clocks, ages, tokens that cannot be told
+//! apart, bindings, scopes as roles.
 
 use portcullis_engine::jose::signature::Algorithm;
 use portcullis_engine::policy::{KeySource, Provider};
@@ -97,13 +98,19 @@ fn staleness(inspection: &mut Inspection<'_>, provider: &Provider, place: &str) 
     if !provider.keys.is_fetched() {
         return;
     }
-    let (refresh, stale) = (provider.key_times.refresh.as_secs(), provider.key_times.max_stale.as_secs());
+    let (refresh, stale) =
+        (provider.key_times.refresh.as_secs(), provider.key_times.max_stale.as_secs());
     let mut add = |field: &str, message: String, help: &str| {
         inspection.add(&STALENESS, &format!("{place}.jwks.{field}"), message, help);
     };
     if stale > DAY {
-        let message = format!("keys that nobody could fetch for {} would still be good", span(stale));
-        add("max_stale", message, "write `24h` at most: a withdrawn key would stay in use for as long");
+        let message =
+            format!("keys that nobody could fetch for {} would still be good", span(stale));
+        add(
+            "max_stale",
+            message,
+            "write `24h` at most: a withdrawn key would stay in use for as long",
+        );
     }
     if refresh > HOUR {
         let message = format!("a withdrawn key stays in use for {}", span(refresh));
@@ -131,7 +138,8 @@ fn token_types(inspection: &mut Inspection<'_>, provider: &Provider, place: &str
             "nothing tells access tokens of `{}` from its other tokens: an ID token may say `JWT` too",
             provider.name
         );
-        let help = "accept `at+jwt` alone, or name in `required_claims` what only its access tokens say";
+        let help =
+            "accept `at+jwt` alone, or name in `required_claims` what only its access tokens say";
         inspection.add(&TOKEN_TYPES, &format!("{place}.token_types"), message, help);
     }
 }
@@ -142,23 +150,26 @@ fn binding_ignored(inspection: &mut Inspection<'_>, provider: &Provider, place: 
             "a token of `{}` that is bound to one client passes for every other: a stolen one is as good as its owner's",
             provider.name
         );
-        let help = "remove it where clients connect with their certificates: `x5t#S256` is compared then";
+        let help =
+            "remove it where clients connect with their certificates: `x5t#S256` is compared then";
         inspection.add(&BINDING_IGNORED, &format!("{place}.ignore_binding"), message, help);
     }
 }
 
-/// CPU time of a request with a bad RSA-PSS signature over that of a good cached one, by the key's bits: the lines `bad PS256` of
-/// tests/bench/results/amplification/bench.md.
+/// CPU time of a request with a bad RSA-PSS signature over that of a good cached one, by the key's
+/// bits: the lines `bad PS256` of tests/bench/results/amplification/bench.md.
 const PSS_COSTS: [(usize, u32); 3] = [(2048, 9), (3072, 19), (4096, 30)];
 
 fn pss_keys(inspection: &mut Inspection<'_>, provider: &Provider, place: &str) {
     let bits = provider.max_pss_key_bits;
-    let accepted = Algorithm::ALL.into_iter().any(|it| it.is_pss() && provider.algorithms.contains(it));
+    let accepted =
+        Algorithm::ALL.into_iter().any(|it| it.is_pss() && provider.algorithms.contains(it));
     let [(usual, _), ..] = PSS_COSTS;
     if !accepted || bits <= usual {
         return;
     }
-    let cost = PSS_COSTS.iter().find(|(measured, _)| *measured >= bits).map_or(0, |(_, cost)| *cost);
+    let cost =
+        PSS_COSTS.iter().find(|(measured, _)| *measured >= bits).map_or(0, |(_, cost)| *cost);
     let message = format!(
         "anyone can send a bad RSA-PSS signature for a key of `{}`; with {bits} bits it costs about {cost} times \
          what a good cached request does",
@@ -169,7 +180,9 @@ fn pss_keys(inspection: &mut Inspection<'_>, provider: &Provider, place: &str) {
 }
 
 fn scope_fallback(inspection: &mut Inspection<'_>, provider: &Provider, place: &str) {
-    for (index, source) in provider.roles.sources.iter().enumerate().filter(|(_, source)| source.fallback) {
+    for (index, source) in
+        provider.roles.sources.iter().enumerate().filter(|(_, source)| source.fallback)
+    {
         let claim = source.path.join(".");
         let message = format!(
             "where a token of `{}` has no role, `{claim}` is read instead: a user who loses the last role falls back to it",

@@ -1,5 +1,5 @@
-//! Roles that no provider can yield (a row that names only such roles refuses every request), and role sources that can yield
-//! more roles than intended.
+//! Roles that no provider can yield (a row that names only such roles refuses every request), and
+//! role sources that can yield more roles than intended.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,11 +49,17 @@ pub(super) fn look(inspection: &mut Inspection<'_>) {
 }
 
 /// The roles that this source can yield and some service lets bypass ownership.
-fn bypasses(inspection: &mut Inspection<'_>, provider: &Provider, source: &RoleSource, place: &str) {
+fn bypasses(
+    inspection: &mut Inspection<'_>,
+    provider: &Provider,
+    source: &RoleSource,
+    place: &str,
+) {
     let mut roles = BTreeSet::new();
     let mut services = BTreeSet::new();
     for service in inspection.services() {
-        let accepts = |id| inspection.loaded.policy.provider(id).is_some_and(|it| it.name == provider.name);
+        let accepts =
+            |id| inspection.loaded.policy.provider(id).is_some_and(|it| it.name == provider.name);
         if !service.providers().iter().any(|id| accepts(*id)) {
             continue;
         }
@@ -76,18 +82,32 @@ fn bypasses(inspection: &mut Inspection<'_>, provider: &Provider, source: &RoleS
         listed(&services)
     );
     let (rule, help) = if is_scope(source) {
-        (&BYPASS_UNGUARDED, "take it out of `only`: scopes say what a client asked for, not what a user is")
+        (
+            &BYPASS_UNGUARDED,
+            "take it out of `only`: scopes say what a client asked for, not what a user is",
+        )
     } else if source.fallback {
-        (&BYPASS_UNGUARDED, "take it out of `only`: a user who loses the last role falls back to it")
+        (
+            &BYPASS_UNGUARDED,
+            "take it out of `only`: a user who loses the last role falls back to it",
+        )
     } else if source.only.is_none() {
-        (&BYPASS_UNGUARDED, "list in `only` the roles that the source can yield, if this is one of them")
+        (
+            &BYPASS_UNGUARDED,
+            "list in `only` the roles that the source can yield, if this is one of them",
+        )
     } else {
         (&BYPASS, "")
     };
     inspection.add(rule, place, message, help);
 }
 
-fn scopes_open(inspection: &mut Inspection<'_>, provider: &Provider, source: &RoleSource, place: &str) {
+fn scopes_open(
+    inspection: &mut Inspection<'_>,
+    provider: &Provider,
+    source: &RoleSource,
+    place: &str,
+) {
     if is_scope(source) && source.only.is_none() {
         let message = format!(
             "every scope of a token of `{}` is a role: scopes are what a client asked for",
@@ -105,8 +125,11 @@ fn is_scope(source: &RoleSource) -> bool {
 
 fn unyieldable(inspection: &mut Inspection<'_>) {
     for service in inspection.services() {
-        let providers: Vec<_> =
-            service.providers().iter().filter_map(|id| inspection.loaded.policy.provider(*id)).collect();
+        let providers: Vec<_> = service
+            .providers()
+            .iter()
+            .filter_map(|id| inspection.loaded.policy.provider(*id))
+            .collect();
         for (role, place) in named(inspection, service) {
             if providers.iter().all(|provider| origins(&provider.roles, &role).is_empty()) {
                 let names = listed(providers.iter().map(|provider| &provider.name));
@@ -136,7 +159,9 @@ fn named(inspection: &Inspection<'_>, service: &Service) -> BTreeMap<String, Str
                 let list = written.and_then(|row| {
                     if field == "roles" { row.roles.as_ref() } else { row.all_roles.as_ref() }
                 });
-                let at = list.and_then(|list| list.iter().position(|written| written == role)).unwrap_or(0);
+                let at = list
+                    .and_then(|list| list.iter().position(|written| written == role))
+                    .unwrap_or(0);
                 let place = || format!("services.{name}.routes[{index}].{field}[{at}]");
                 named.entry(role.to_owned()).or_insert_with(place);
             }

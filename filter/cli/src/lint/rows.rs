@@ -42,7 +42,9 @@ fn unreachable(inspection: &mut Inspection<'_>, service: &Service) {
             let other = deciding.into_iter().flatten().next();
             let other = other.and_then(|id| service.rows().iter().position(|row| row.id == id));
             let other = other.and_then(|index| {
-                inspection.loaded.mark(&format!("services.{}.routes[{index}].match", service.name()))
+                inspection
+                    .loaded
+                    .mark(&format!("services.{}.routes[{index}].match", service.name()))
             });
             inspection.add(&UNREACHABLE, &place, message, help).other = other;
         }
@@ -67,7 +69,8 @@ fn public(inspection: &mut Inspection<'_>, service: &Service) {
     if !list.is_empty() {
         let count = list.len();
         let rows = if count == 1 { "row of" } else { "rows of" };
-        let message = format!("anyone may call {count} {rows} `{}`, without a token", service.name());
+        let message =
+            format!("anyone may call {count} {rows} `{}`, without a token", service.name());
         let place = format!("services.{}.routes", service.name());
         let finding = inspection.add(&PUBLIC, &place, message, "");
         finding.list = list;

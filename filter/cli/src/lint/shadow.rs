@@ -40,7 +40,11 @@ pub(super) fn look(inspection: &mut Inspection<'_>) {
         let Some(ModeDocument::Shadow { until }) = mode else { continue };
         let left = until.end().0.saturating_sub(inspection.now.0);
         let (rule, message, help) = match left {
-            0 => (&ENDED, format!("the trial ended with {until}: refusals are refused"), "remove the mode"),
+            0 => (
+                &ENDED,
+                format!("the trial ended with {until}: refusals are refused"),
+                "remove the mode",
+            ),
             1..=TWO_WEEKS => (
                 &ENDING,
                 format!("the trial ends with {until}: what passes marked today will be refused"),

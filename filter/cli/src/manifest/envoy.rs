@@ -1,5 +1,5 @@
-//! Envoy: the file that ECDS reads (`config_discovery` with a `path_config_source`). Replaced by a move, it takes effect for
-//! new streams of old connections, without a restart.
+//! Envoy: the file that ECDS reads (`config_discovery` with a `path_config_source`). Replaced by a
+//! move, it takes effect for new streams of old connections, without a restart.
 
 use portcullis_engine::policy::{Document, Policy};
 use serde_json::json;

@@ -1,5 +1,5 @@
-//! Envoy Gateway: an `EnvoyExtensionPolicy` with the filter, and an `EnvoyProxy` with the signing key from a secret. Source:
-//! envoyproxy/gateway, `api/v1alpha1`.
+//! Envoy Gateway: an `EnvoyExtensionPolicy` with the filter, and an `EnvoyProxy` with the signing
+//! key from a secret. Source: envoyproxy/gateway, `api/v1alpha1`.
 
 use portcullis_engine::policy::{Document, Policy};
 use serde_json::{Value, json};
@@ -12,7 +12,9 @@ const KEY: &str = "The signing key, into the proxy's environment. Name this in `
 /// The manifests.
 pub fn manifests(written: &Document, policy: &Policy, placement: &Placement) -> String {
     let metadata = |suffix: &str| {
-        Tree::of(&json!({ "name": format!("{}{suffix}", placement.name), "namespace": placement.namespace }))
+        Tree::of(
+            &json!({ "name": format!("{}{suffix}", placement.name), "namespace": placement.namespace }),
+        )
     };
     let wasm = Tree::map([
         ("name", placement.name.as_str().into()),
@@ -22,8 +24,7 @@ pub fn manifests(written: &Document, policy: &Policy, placement: &Placement) -> 
         ("env", Tree::of(&json!({ "hostKeys": [key_env(policy)] }))),
         ("config", document(written)),
     ]);
-    let target =
-        json!([{ "group": "gateway.networking.k8s.io", "kind": "Gateway", "name": placement.gateway }]);
+    let target = json!([{ "group": "gateway.networking.k8s.io", "kind": "Gateway", "name": placement.gateway }]);
     let extension = Tree::map([
         ("apiVersion", "gateway.envoyproxy.io/v1alpha1".into()),
         ("kind", "EnvoyExtensionPolicy".into()),

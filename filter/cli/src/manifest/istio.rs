@@ -1,5 +1,5 @@
-//! Istio: `TrafficExtension` (1.30 and later), or the `WasmPlugin` that it supersedes; and the signing key from a secret.
-//! Source: istio/api, `extensions/v1alpha1`.
+//! Istio: `TrafficExtension` (1.30 and later), or the `WasmPlugin` that it supersedes; and the
+//! signing key from a secret. Source: istio/api, `extensions/v1alpha1`.
 
 use clap::ValueEnum;
 use portcullis_engine::policy::{Document, Policy};
@@ -26,7 +26,10 @@ pub fn manifests(written: &Document, policy: &Policy, placement: &Placement, kin
         ("url", placement.plugin.as_str().into()),
         ("pluginName", "portcullis".into()),
         ("failStrategy", "FAIL_RELOAD".into()),
-        ("vmConfig", Tree::of(&json!({ "env": [{ "name": key_env(policy), "valueFrom": "HOST" }] }))),
+        (
+            "vmConfig",
+            Tree::of(&json!({ "env": [{ "name": key_env(policy), "valueFrom": "HOST" }] })),
+        ),
         ("pluginConfig", document(written)),
     ];
     let target = Tree::of(&json!([
@@ -46,7 +49,10 @@ pub fn manifests(written: &Document, policy: &Policy, placement: &Placement, kin
     let resource = Tree::map([
         ("apiVersion", "extensions.istio.io/v1alpha1".into()),
         ("kind", kind.into()),
-        ("metadata", Tree::of(&json!({ "name": placement.name, "namespace": placement.namespace }))),
+        (
+            "metadata",
+            Tree::of(&json!({ "name": placement.name, "namespace": placement.namespace })),
+        ),
         ("spec", Tree::map(spec)),
     ]);
     stream(&[(ABOUT, resource), (KEY, environment(policy, placement))])
@@ -65,7 +71,9 @@ fn environment(policy: &Policy, placement: &Placement) -> Tree {
         ("kind", "ConfigMap".into()),
         (
             "metadata",
-            Tree::of(&json!({ "name": format!("{}-key", placement.name), "namespace": placement.namespace })),
+            Tree::of(
+                &json!({ "name": format!("{}-key", placement.name), "namespace": placement.namespace }),
+            ),
         ),
         ("data", Tree::map([("deployment", overlay.as_str().into())])),
     ])

@@ -26,7 +26,8 @@ pub enum Tree {
 impl Tree {
     /// What a value is written as.
     pub fn of(value: &impl Serialize) -> Self {
-        // what is rendered is made of maps with names, lists, strings and numbers: it can always be written and read
+        // what is rendered is made of maps with names, lists, strings and numbers: it can always be
+        // written and read
         let json = serde_json::to_string(value).unwrap_or_default();
         serde_json::from_str(&json).unwrap_or(Self::Null)
     }
@@ -41,9 +42,12 @@ impl Tree {
     pub fn without_empty_maps(self) -> Self {
         let empty = |tree: &Self| matches!(tree, Self::Map(members) if members.is_empty());
         match self {
-            Self::List(items) => Self::List(items.into_iter().map(Self::without_empty_maps).collect()),
+            Self::List(items) => {
+                Self::List(items.into_iter().map(Self::without_empty_maps).collect())
+            }
             Self::Map(members) => {
-                let members = members.into_iter().map(|(name, value)| (name, value.without_empty_maps()));
+                let members =
+                    members.into_iter().map(|(name, value)| (name, value.without_empty_maps()));
                 Self::Map(members.filter(|(_, value)| !empty(value)).collect())
             }
             other => other,

@@ -1,5 +1,6 @@
-//! Callers to decide about. Nothing here goes around the engine: claims that somebody wants explained are signed with a key
-//! of this run, and decided about by a copy of the policy in which every provider has that key.
+//! Callers to decide about. Nothing here goes around the engine: claims that somebody wants
+//! explained are signed with a key of this run, and decided about by a copy of the policy in which
+//! every provider has that key.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -98,16 +99,25 @@ impl Stage {
     ) -> T {
         let headers = ask.headers(carried);
         let request = Request::new(Headers(&headers));
-        let service = self.policy.service_of_host(request.authority).and_then(|id| self.policy.service(id));
+        let service =
+            self.policy.service_of_host(request.authority).and_then(|id| self.policy.service(id));
         let clusters = service.and_then(|service| service.clusters());
-        let line =
-            Line { cluster: clusters.and_then(|clusters| clusters.first()).map(|it| it.as_bytes().to_vec()) };
+        let line = Line {
+            cluster: clusters
+                .and_then(|clusters| clusters.first())
+                .map(|it| it.as_bytes().to_vec()),
+        };
         let verdict = self.gate.decide(&request, &line, now);
         tell(&self.policy, &request, &verdict, &self.handoff)
     }
 
     /// The roles that the policy reads from claims of a provider; none if the token is no good.
-    pub fn roles(&mut self, provider: &str, mut claims: Map<String, Value>, now: Clocks) -> Vec<String> {
+    pub fn roles(
+        &mut self,
+        provider: &str,
+        mut claims: Map<String, Value>,
+        now: Clocks,
+    ) -> Vec<String> {
         let policy = Rc::clone(&self.policy);
         let Some(provider) = policy.providers().iter().find(|it| &*it.name == provider) else {
             return Vec::new();
@@ -118,7 +128,13 @@ impl Stage {
         // no host: no service narrows it
         let ask = Ask::nowhere();
         self.decide(&ask, Some(Carried { source, token: &token }), now, |_, _, verdict, _| {
-            verdict.trace.authn.caller.as_ref().map(|caller| caller.roles.to_vec()).unwrap_or_default()
+            verdict
+                .trace
+                .authn
+                .caller
+                .as_ref()
+                .map(|caller| caller.roles.to_vec())
+                .unwrap_or_default()
         })
     }
 }
@@ -154,8 +170,6 @@ fn handoff_key() -> Result<SigningKey, CliError> {
     SigningKey::from_seed_base64url(&seed).map_err(|error| CliError::run(error.to_string()))
 }
 
-// Claims for a token that a provider's policy accepts.
-
 /// The claims of a token.
 pub type Claims = Map<String, Value>;
 
@@ -170,8 +184,8 @@ pub(super) fn token_type(provider: &Provider) -> Option<&str> {
     types().find(|of| *of == Some("jwt")).or_else(|| types().next()).flatten()
 }
 
-/// Fills in what a good token of the provider says and these claims do not; returns what was filled in. `audiences`:
-/// those of the service, of which one is needed.
+/// Fills in what a good token of the provider says and these claims do not; returns what was filled
+/// in. `audiences`: those of the service, of which one is needed.
 pub fn fill(
     provider: &Provider,
     audiences: Option<&[Box<str>]>,
@@ -214,14 +228,16 @@ pub fn of_roles(provider: &Provider, roles: &[String]) -> Result<Claims, String>
     // a fallback is read only where nothing else is
     let only_fallback =
         origins.iter().all(|(_, origins)| origins.iter().any(|origin| origin.source.fallback));
-    let any_main = origins.iter().any(|(_, origins)| !origins.iter().any(|origin| origin.source.fallback));
-    let fallback =
-        only_fallback && !origins.iter().all(|(_, it)| it.iter().any(|origin| !origin.source.fallback));
+    let any_main =
+        origins.iter().any(|(_, origins)| !origins.iter().any(|origin| origin.source.fallback));
+    let fallback = only_fallback
+        && !origins.iter().all(|(_, it)| it.iter().any(|origin| !origin.source.fallback));
     let mut texts: BTreeMap<&[Box<str>], Vec<Value>> = BTreeMap::new();
     for (role, origins) in &origins {
         let origin = origins.iter().find(|origin| origin.source.fallback == fallback);
         let Some(origin) = origin else {
-            let why = if any_main && !origins.is_empty() { " together with the others" } else { "" };
+            let why =
+                if any_main && !origins.is_empty() { " together with the others" } else { "" };
             return Err(format!("no claim of `{}` yields the role `{role}`{why}", provider.name));
         };
         texts.entry(&origin.source.path).or_default().push(origin.text.clone().into());
@@ -265,8 +281,6 @@ pub fn put(claims: &mut Claims, path: &[Box<str>], value: Value) -> bool {
     }
 }
 
-// A request, as a person writes it: `GET https://shop.example/orders/7`.
-
 /// A request to decide about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ask {
@@ -281,7 +295,8 @@ pub struct Ask {
 }
 
 impl Ask {
-    /// Reads method and URL. A URL that is only a path goes to the host of the policy's one service.
+    /// Reads method and URL. A URL that is only a path goes to the host of the policy's one
+    /// service.
     ///
     /// # Errors
     /// What is missing.
@@ -290,11 +305,13 @@ impl Ask {
             Some((_, rest)) => {
                 let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
                 let (authority, target) = rest.split_at(end);
-                let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
+                let target =
+                    if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
                 (authority.to_owned(), target)
             }
             None => (
-                only_host(document).ok_or("the policy has several services: write the URL with its host")?,
+                only_host(document)
+                    .ok_or("the policy has several services: write the URL with its host")?,
                 url.to_owned(),
             ),
         };
@@ -315,8 +332,10 @@ impl Ask {
     pub(super) fn headers(&self, carried: Option<Carried<'_>>) -> Vec<(String, Vec<u8>)> {
         let Self { method, authority, target, headers } = self;
         let pseudo = [(":method", method), (":path", target), (":authority", authority)];
-        let mut all: Vec<_> =
-            pseudo.into_iter().map(|(name, value)| (name.to_owned(), value.clone().into_bytes())).collect();
+        let mut all: Vec<_> = pseudo
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.clone().into_bytes()))
+            .collect();
         all.extend(headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())));
         all.extend(carried.map(|Carried { source, token }| {
             let value = match source {
@@ -342,8 +361,6 @@ fn only_host(document: &Document) -> Option<String> {
     })
 }
 
-// The way back from a role of the table to what a token must say.
-
 /// What yields a role: a text in a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin<'a> {
@@ -355,7 +372,8 @@ pub struct Origin<'a> {
 
 /// Everything that yields a role by these rules; none if nothing can.
 pub fn origins<'a>(rules: &'a RoleRules, role: &str) -> Vec<Origin<'a>> {
-    let Some(bare) = role.strip_prefix(&*rules.prefix).filter(|_| role.len() <= MAX_ROLE_BYTES) else {
+    let Some(bare) = role.strip_prefix(&*rules.prefix).filter(|_| role.len() <= MAX_ROLE_BYTES)
+    else {
         return Vec::new();
     };
     let renamed = rules.names.iter().filter(|(_, to)| ***to == *bare).map(|(from, _)| &**from);
@@ -363,7 +381,8 @@ pub fn origins<'a>(rules: &'a RoleRules, role: &str) -> Vec<Origin<'a>> {
     let mut origins = Vec::new();
     for source in &rules.sources {
         for name in &names {
-            let Some(text) = name.strip_prefix(&*source.prefix).filter(|text| !text.is_empty()) else {
+            let Some(text) = name.strip_prefix(&*source.prefix).filter(|text| !text.is_empty())
+            else {
                 continue;
             };
             let splits = source.split && text.contains(|c: char| c.is_ascii_whitespace());
@@ -384,7 +403,13 @@ mod tests {
     use super::*;
 
     fn source(path: &str, split: bool, prefix: &str) -> RoleSource {
-        RoleSource { path: [path.into()].into(), split, fallback: false, prefix: prefix.into(), only: None }
+        RoleSource {
+            path: [path.into()].into(),
+            split,
+            fallback: false,
+            prefix: prefix.into(),
+            only: None,
+        }
     }
 
     fn texts(rules: &RoleRules, role: &str) -> Vec<String> {
@@ -395,7 +420,8 @@ mod tests {
     fn a_role_comes_from_what_renaming_and_prefixes_make_of_it() {
         let rules = RoleRules {
             sources: [source("roles", false, ""), source("scope", true, "scope:")].into(),
-            names: [("ROLE_ADMIN".into(), "admin".into()), ("scope:all".into(), "admin".into())].into(),
+            names: [("ROLE_ADMIN".into(), "admin".into()), ("scope:all".into(), "admin".into())]
+                .into(),
             prefix: "partner:".into(),
         };
         assert_eq!(
@@ -409,8 +435,10 @@ mod tests {
         assert_eq!(texts(&rules, "partner:scope:read all"), ["roles scope:read all"]);
         assert!(texts(&RoleRules::default(), "admin").is_empty());
 
-        let only =
-            RoleSource { only: Some(["partner:admin".into()].into()), ..source("scope", true, "scope:") };
+        let only = RoleSource {
+            only: Some(["partner:admin".into()].into()),
+            ..source("scope", true, "scope:")
+        };
         let rules = RoleRules { sources: [only].into(), ..rules };
         assert_eq!(texts(&rules, "partner:admin"), ["scope all"]);
         assert!(texts(&rules, "partner:scope:read").is_empty());

@@ -98,8 +98,9 @@ impl<'de> Deserialize<'de> for Expect {
             Shadow { shadow: String },
         }
         let reason = |id: &str| Reason::ALL.iter().copied().find(|reason| reason.id() == id);
-        let unknown =
-            |id: &str| D::Error::custom(format_args!("`{id}` is neither `allow`, `refuse` nor a reason"));
+        let unknown = |id: &str| {
+            D::Error::custom(format_args!("`{id}` is neither `allow`, `refuse` nor a reason"))
+        };
         match Written::deserialize(deserializer) {
             Ok(Written::Word(word)) => match word.as_str() {
                 "allow" => Ok(Self::Allow),
@@ -155,8 +156,6 @@ impl Serialize for Expect {
     }
 }
 
-// The table decided.
-
 /// One case, decided.
 #[derive(Clone, Debug)]
 pub struct Decided {
@@ -184,25 +183,42 @@ impl Decided {
 }
 
 /// Decides every case.
-pub fn decide(stage: &mut Stage, document: &Document, cases: &Cases, now: UnixTime) -> Vec<Decided> {
+pub fn decide(
+    stage: &mut Stage,
+    document: &Document,
+    cases: &Cases,
+    now: UnixTime,
+) -> Vec<Decided> {
     let mut decided = Vec::new();
     let mut tokens = HashMap::new();
     for (line, case) in cases.cases.iter().enumerate() {
         for request in &case.request.0 {
             for who in &case.who.0 {
-                let time = case.at.as_ref().or(cases.at.as_ref()).map_or(Ok(now), |at| clock::parse(at));
+                let time =
+                    case.at.as_ref().or(cases.at.as_ref()).map_or(Ok(now), |at| clock::parse(at));
                 let came = time.and_then(|time| {
                     let asked = Asked { case, request, caller: named(cases, who)?, time };
                     one(stage, document, &asked, &mut tokens)
                 });
                 let who = match who {
                     Who::Named(name) => name.clone(),
-                    Who::Caller(caller) if caller.roles.is_empty() => "a caller without roles".to_owned(),
-                    Who::Caller(caller) => {
-                        caller.roles.iter().map(|role| quoted_role(role)).collect::<Vec<_>>().join(" & ")
+                    Who::Caller(caller) if caller.roles.is_empty() => {
+                        "a caller without roles".to_owned()
                     }
+                    Who::Caller(caller) => caller
+                        .roles
+                        .iter()
+                        .map(|role| quoted_role(role))
+                        .collect::<Vec<_>>()
+                        .join(" & "),
                 };
-                decided.push(Decided { line, request: request.clone(), who, expected: case.expect, came });
+                decided.push(Decided {
+                    line,
+                    request: request.clone(),
+                    who,
+                    expected: case.expect,
+                    came,
+                });
             }
         }
     }
@@ -237,20 +253,28 @@ fn one(
     asked: &Asked<'_>,
     tokens: &mut HashMap<String, String>,
 ) -> Result<(Expect, Explanation), String> {
-    let (method, url) =
-        asked.request.split_once(' ').ok_or("a request is a method and a URL, as `GET /orders/7`")?;
+    let (method, url) = asked
+        .request
+        .split_once(' ')
+        .ok_or("a request is a method and a URL, as `GET /orders/7`")?;
     let mut ask = Ask::read(method, url.trim(), document)?;
-    ask.headers =
-        asked.case.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect();
+    ask.headers = asked
+        .case
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
+        .collect();
     let policy = stage.policy.clone();
     let mut carried = None;
     if let Some(caller) = &asked.caller {
         let (provider, mut claims) = claims(&policy, &ask, caller)?;
-        let service = policy.service_of_host(ask.authority.as_bytes()).and_then(|id| policy.service(id));
+        let service =
+            policy.service_of_host(ask.authority.as_bytes()).and_then(|id| policy.service(id));
         fill(provider, service.and_then(|service| service.audiences()), &mut claims, asked.time);
         let key = format!("{} {}", provider.name, serde_json::Value::Object(claims.clone()));
         let token = tokens.entry(key).or_insert_with(|| stage.token(provider, &claims));
-        let source = policy.source(provider.source).ok_or("the provider's tokens come from nowhere")?;
+        let source =
+            policy.source(provider.source).ok_or("the provider's tokens come from nowhere")?;
         carried = Some(Carried { source, token });
     }
     let time = clock::at(asked.time);
@@ -267,7 +291,11 @@ fn one(
 }
 
 fn reason(id: &str) -> Result<Reason, String> {
-    Reason::ALL.iter().copied().find(|reason| reason.id() == id).ok_or_else(|| format!("`{id}` is no reason"))
+    Reason::ALL
+        .iter()
+        .copied()
+        .find(|reason| reason.id() == id)
+        .ok_or_else(|| format!("`{id}` is no reason"))
 }
 
 /// The caller's provider, and what a token must say for those roles.
@@ -281,9 +309,12 @@ fn claims<'p>(
         let named = all.iter().find(|provider| *provider.name == **name);
         vec![named.ok_or_else(|| format!("the policy has no provider `{name}`"))?]
     } else {
-        let service = policy.service_of_host(ask.authority.as_bytes()).and_then(|id| policy.service(id));
+        let service =
+            policy.service_of_host(ask.authority.as_bytes()).and_then(|id| policy.service(id));
         match service {
-            Some(service) => service.providers().iter().filter_map(|id| policy.provider(*id)).collect(),
+            Some(service) => {
+                service.providers().iter().filter_map(|id| policy.provider(*id)).collect()
+            }
             None => all.iter().collect(),
         }
     };

@@ -1,5 +1,5 @@
-//! `diff` against brute force: over random pairs of policies, every caller at every endpoint is decided by the engine under
-//! both, and what differs is what `diff` says, no more and no less.
+//! `diff` against brute force: over random pairs of policies, every caller at every endpoint is
+//! decided by the engine under both, and what differs is what `diff` says, no more and no less.
 
 mod judge;
 mod policies;
@@ -33,7 +33,9 @@ fn is_of(who: &Who, token: &Token, roles: [&[String]; 2]) -> bool {
         }
     };
     let company = claims.as_ref().is_none_or(|claims| claims.iter().eq(token.claims.keys()));
-    (of.is_empty() || of.iter().any(|name| name == token.provider)) && signs.iter().all(says) && company
+    (of.is_empty() || of.iter().any(|name| name == token.provider))
+        && signs.iter().all(says)
+        && company
 }
 
 /// Now, and each end of a trial after it.
@@ -72,8 +74,9 @@ fn complete(
         }
         for (index, token) in tokens.iter().enumerate() {
             let Some(direction) = direction([old.with[index], new.with[index]]) else { continue };
-            let roles =
-                judges.each_ref().map(|judge| judge.tokens[index].as_ref().map_or(&[][..], |it| &it.0));
+            let roles = judges
+                .each_ref()
+                .map(|judge| judge.tokens[index].as_ref().map_or(&[][..], |it| &it.0));
             let of = |who: &Who| is_of(who, token, roles);
             prop_assert!(
                 told(direction, &of),
@@ -93,13 +96,15 @@ fn direction([before, after]: [bool; 2]) -> Option<Direction> {
     }
 }
 
-/// Decides whether a change is so: somebody who says no more than it tells gains or loses one of its requests.
+/// Decides whether a change is so: somebody who says no more than it tells gains or loses one of
+/// its requests.
 fn is_so(change: &Change, sides: [&Loaded; 2], judges: &mut [Judge; 2]) -> bool {
     asks_of(change, sides).iter().any(|ask| {
         ["one", "two"].iter().any(|provider| {
             let may = judges.each_mut().map(|judge| {
                 let token = judge.says(&change.who, provider);
-                judge.decides(ask, None) || token.is_some_and(|token| judge.decides(ask, Some(&token)))
+                judge.decides(ask, None)
+                    || token.is_some_and(|token| judge.decides(ask, Some(&token)))
             });
             direction(may) == Some(change.direction)
         })
@@ -126,18 +131,25 @@ fn what_one_providers_callers_gain_hides_nothing_that_anothers_gain() {
         loaded(&document).unwrap()
     };
     let of_r = || json!([{ "path": ["r"] }]);
-    let of_r_without_s = json!([{ "path": ["r"], "fallback": true, "only": ["y"] }, { "path": ["s"] }]);
+    let of_r_without_s =
+        json!([{ "path": ["r"], "fallback": true, "only": ["y"] }, { "path": ["s"] }]);
     let old = policy(of_r_without_s, json!([]), "GET /{*r}");
     let new = policy(of_r(), of_r(), "HEAD /a");
     let difference =
-        difference((&old.document, &old.policy), (&new.document, &new.policy), UnixTime(NOWS[0])).unwrap();
+        difference((&old.document, &old.policy), (&new.document, &new.policy), UnixTime(NOWS[0]))
+            .unwrap();
     let gains = |of: &str, company: Option<&[&str]>| {
-        difference.access.iter().filter(|change| change.direction == Direction::Granted).any(|change| {
-            let Who::Caller { of: names, claims, .. } = &change.who else { return false };
-            names == &[of]
-                && claims.as_ref().map(|it| it.iter().map(String::as_str).collect::<Vec<_>>()).as_deref()
-                    == company
-        })
+        difference.access.iter().filter(|change| change.direction == Direction::Granted).any(
+            |change| {
+                let Who::Caller { of: names, claims, .. } = &change.who else { return false };
+                names == &[of]
+                    && claims
+                        .as_ref()
+                        .map(|it| it.iter().map(String::as_str).collect::<Vec<_>>())
+                        .as_deref()
+                        == company
+            },
+        )
     };
     assert!(gains("two", None), "{:#?}", difference.access);
     assert!(gains("one", Some(&["r", "s"])), "{:#?}", difference.access);

@@ -41,7 +41,10 @@ fn a_finding_in_a_line_too_long_to_be_drawn_is_told_by_its_place() {
     let folder = Folder::of(&[("policy.json", &wrong)]);
     let said = folder.run(&["check", "policy.json"]);
     assert_eq!(said.code, 3, "{said}");
-    assert!(said.to_string().contains("  policy.json:1: services.s.routes[2999].match\n"), "{said}");
+    assert!(
+        said.to_string().contains("  policy.json:1: services.s.routes[2999].match\n"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -73,7 +76,8 @@ fn a_row_is_allowed_by_its_name_whatever_its_number() {
     let openapi = r#"{ "openapi": "3.1.0", "paths": { "/orders": { "post": {} }, "/orders/{id}": { "get": {} },
         "/refunds": { "post": {} }, "/products": { "get": {} } } }"#;
     let allowed = "lint: { allow: [{ rule: row-without-operation, in: \"services.shop.routes[GET /me]\", reason: undocumented }] }\n";
-    let folder = Folder::of(&[("policy.yaml", &format!("{SHOP}{allowed}")), ("openapi.json", openapi)]);
+    let folder =
+        Folder::of(&[("policy.yaml", &format!("{SHOP}{allowed}")), ("openapi.json", openapi)]);
     let said = folder.run(&["check", "policy.yaml", "--openapi", "shop=openapi.json"]);
     assert_eq!(said.code, 0, "{said}");
     assert!(said.stdout.ends_with("; 1 allowed\n"), "{said}");
@@ -119,7 +123,8 @@ fn a_collision_names_both_files_and_shows_both_lines() {
 
 #[test]
 fn a_file_allows_its_own_findings_only() {
-    let billing = format!("{BILLING}lint: {{ allow: [{{ rule: http-keys, reason: not ours }}] }}\n");
+    let billing =
+        format!("{BILLING}lint: {{ allow: [{{ rule: http-keys, reason: not ours }}] }}\n");
     let platform = with(SHOP, "https://idp.example/realms/shop/certs", "http://idp/certs");
     let platform = with(
         &platform,
@@ -159,9 +164,10 @@ fn rules_are_listed() {
     let folder = Folder::of(&[]);
     assert_snapshot!(folder.run(&["check", "--rules"]));
     let names = |format| folder.run(&["check", "--rules", "--format", format]).to_string();
-    for (format, row) in
-        [("github", "| `envoy-route-by-header` | "), ("json", "\"name\": \"envoy-route-by-header\"")]
-    {
+    for (format, row) in [
+        ("github", "| `envoy-route-by-header` | "),
+        ("json", "\"name\": \"envoy-route-by-header\""),
+    ] {
         assert!(names(format).contains(row), "{format}: {}", names(format));
     }
 }

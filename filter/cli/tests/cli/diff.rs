@@ -17,7 +17,11 @@ fn changed(part: &str, by: &str) -> String {
 #[test]
 fn a_change_is_a_table_of_endpoints_in_every_format() {
     let new = with(SHOP, "roles: [customer, admin]", "roles: [admin, auditor]");
-    let new = with(&new, "all_roles: [finance, senior]", "roles: [finance], all_roles: [senior, trained]");
+    let new = with(
+        &new,
+        "all_roles: [finance, senior]",
+        "roles: [finance], all_roles: [senior, trained]",
+    );
     let new = with(&new, "\"GET /me\"", "\"GET /{*anything}\"");
     let new = with(
         &new,
@@ -45,11 +49,16 @@ fn one_role_is_not_written_as_two_roles_are() {
         let one = with(SHOP, TWO, &format!("roles: [\"{role}\"]"));
         for format in ["human", "github", "json"] {
             let text = diff(SHOP, &one, &["--format", format]).stdout;
-            let quoted = if format == "json" { format!("\\\"{role}\\\"") } else { format!("\"{role}\"") };
+            let quoted =
+                if format == "json" { format!("\\\"{role}\\\"") } else { format!("\"{role}\"") };
             let quoted = if format == "github" { quoted.replace('|', "\\|") } else { quoted };
             assert!(text.contains(&quoted), "{role}: {text}");
             // as data, a role is what it is
-            assert_eq!(text.contains(&format!("\"role\": \"{role}\"")), format == "json", "{role}: {text}");
+            assert_eq!(
+                text.contains(&format!("\"role\": \"{role}\"")),
+                format == "json",
+                "{role}: {text}"
+            );
         }
     }
     assert_snapshot!(diff(SHOP, &with(SHOP, TWO, "roles: [\"finance & senior\", \"a, b\"]"), &[]));
@@ -65,7 +74,8 @@ fn two_texts_that_mean_the_same_have_no_difference() {
     let renamed = with(SHOP, "  keycloak:", "  idp:");
     let narrowed = with(SHOP, "    routes:", "    audiences: [orders-api]\n    routes:");
     let reordered = with(SHOP, "      - { match: \"POST /orders\", roles: [customer] }\n", "");
-    let reordered = format!("{reordered}      - {{ roles: [customer], match: \"POST /orders\" }}\n");
+    let reordered =
+        format!("{reordered}      - {{ roles: [customer], match: \"POST /orders\" }}\n");
     let parameter = with(SHOP, "{order_id}", "{id}");
     let over = format!("{SHOP}mode: {{ shadow: {{ until: 2026-11-23 }} }}\n");
     for new in [SHOP, &written_out, &renamed, &narrowed, &reordered, &parameter, &over] {
@@ -77,8 +87,9 @@ fn two_texts_that_mean_the_same_have_no_difference() {
         "    algorithms: [RS256]\n    token_types: [at+jwt]\n    roles:\n      - { path: [realm_access, roles] }\n",
         "    preset: keycloak\n",
     );
-    let resolved =
-        Folder::of(&[("policy.yaml", &preset)]).run(&["render", "policy.yaml", "--resolved"]).stdout;
+    let resolved = Folder::of(&[("policy.yaml", &preset)])
+        .run(&["render", "policy.yaml", "--resolved"])
+        .stdout;
     assert!(!resolved.contains("preset"));
     assert_eq!(diff(&preset, &resolved, &["--fail-on", "any"]).code, 0);
 }
@@ -97,9 +108,14 @@ fn fail_on_tells_grants_from_other_changes() {
 
 #[test]
 fn precedence_decides_what_a_new_row_takes() {
-    // the row of all takes nothing that has its own, and a literal takes one path out of a parameter's
-    assert_snapshot!(changed("\"GET /me\", authenticated: true", "\"GET /{*rest}\", roles: [admin]"));
-    let wide = with(SHOP, "\"GET /products\", public: true", "\"GET /files/{*rest}\", roles: [admin]");
+    // the row of all takes nothing that has its own, and a literal takes one path out of a
+    // parameter's
+    assert_snapshot!(changed(
+        "\"GET /me\", authenticated: true",
+        "\"GET /{*rest}\", roles: [admin]"
+    ));
+    let wide =
+        with(SHOP, "\"GET /products\", public: true", "\"GET /files/{*rest}\", roles: [admin]");
     let split = format!("{wide}      - {{ match: \"GET /files/{{name}}\", roles: [customer] }}\n");
     assert_snapshot!(diff(&wide, &split, &[]));
 }
@@ -127,9 +143,16 @@ fn what_a_source_can_yield_is_compared_exactly() {
         with(SHOP, "[realm_access, roles] }", &format!("[realm_access, roles], only: [{roles}] }}"))
     };
     // roles that no row names make no difference, nor does the order
-    let same = diff(&only("customer, admin"), &only("admin, x, customer, customer"), &["--fail-on", "any"]);
+    let same = diff(
+        &only("customer, admin"),
+        &only("admin, x, customer, customer"),
+        &["--fail-on", "any"],
+    );
     assert_eq!((same.code, &*same.stdout), (0, "no difference\n"), "{same}");
-    assert_eq!(diff(SHOP, &only("admin, customer, finance, senior"), &["--fail-on", "any"]).code, 0);
+    assert_eq!(
+        diff(SHOP, &only("admin, customer, finance, senior"), &["--fail-on", "any"]).code,
+        0
+    );
     assert_eq!(diff(&only("admin, customer"), &only("customer"), &["--fail-on", "grant"]).code, 0);
     assert_snapshot!(diff(&only("customer"), &only("admin, customer"), &["--fail-on", "grant"]));
 }
@@ -137,8 +160,7 @@ fn what_a_source_can_yield_is_compared_exactly() {
 #[test]
 fn what_headers_services_get_is_compared_too() {
     let new = with(SHOP, "    routes:", "    ownership_bypass_roles: [admin]\n    routes:");
-    let headers =
-        "{ pass: [forwarded, x-forwarded-prefix], strip: [x-user], pass_unverified: [authorization] }";
+    let headers = "{ pass: [forwarded, x-forwarded-prefix], strip: [x-user], pass_unverified: [authorization] }";
     let new = format!("{new}headers: {headers}\n");
     let said = diff(SHOP, &new, &["--fail-on", "grant"]);
     assert_eq!(said.code, 2, "{said}");
@@ -166,8 +188,11 @@ fn a_trial_grants_everything_until_it_ends() {
     let new = format!("{SHOP}mode: {{ shadow: {{ until: 2027-01-31 }} }}\n");
     assert_snapshot!(diff(SHOP, &new, &[]));
     // a later end grants the time between
-    let row =
-        with(SHOP, "authenticated: true }", "authenticated: true, mode: { shadow: { until: 2027-01-31 } } }");
+    let row = with(
+        SHOP,
+        "authenticated: true }",
+        "authenticated: true, mode: { shadow: { until: 2027-01-31 } } }",
+    );
     let later = with(&row, "2027-01-31", "2027-02-28");
     assert_snapshot!(diff(&row, &later, &[]));
 }

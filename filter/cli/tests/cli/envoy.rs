@@ -1,4 +1,5 @@
-//! What `check --envoy` looks for: changes of a good configuration that make the filter's decisions void.
+//! What `check --envoy` looks for: changes of a good configuration that make the filter's decisions
+//! void.
 
 mod later;
 mod twice;
@@ -75,7 +76,11 @@ fn cases() -> Vec<(&'static str, &'static str, String)> {
     };
     let added = "request_headers_to_add: [{ header: { key: X_Auth_Subject, value: admin } }]";
     vec![
-        ("no filter at all", "envoy-filter-missing", envoy(&filters(), "                http_filters:\n")),
+        (
+            "no filter at all",
+            "envoy-filter-missing",
+            envoy(&filters(), "                http_filters:\n"),
+        ),
         ("a listener beside", "envoy-filter-missing", another_listener(bypass)),
         ("a TCP proxy beside", "envoy-filter-missing", another_listener(tcp)),
         ("off for a route", "envoy-filter-disabled", per_route("disabled: true")),
@@ -104,7 +109,11 @@ fn cases() -> Vec<(&'static str, &'static str, String)> {
                 "config_discovery:\n                      default_config: { \"@type\": type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer }\n",
             ),
         ),
-        ("another path", "envoy-rewrite", envoy(ROUTE, "route: { cluster: backend, prefix_rewrite: /v1/ }")),
+        (
+            "another path",
+            "envoy-rewrite",
+            envoy(ROUTE, "route: { cluster: backend, prefix_rewrite: /v1/ }"),
+        ),
         (
             "a path by a pattern",
             "envoy-rewrite",
@@ -175,7 +184,10 @@ fn cases() -> Vec<(&'static str, &'static str, String)> {
         (
             "two versions in one virtual machine",
             "envoy-vm-shared",
-            envoy(&filters(), &two_of_ours(["{one}"; 2], ["portcullis.wasm", "portcullis-old.wasm"])),
+            envoy(
+                &filters(),
+                &two_of_ours(["{one}"; 2], ["portcullis.wasm", "portcullis-old.wasm"]),
+            ),
         ),
         (
             "no cluster for the keys",
@@ -193,7 +205,8 @@ fn cases() -> Vec<(&'static str, &'static str, String)> {
             let text = GOOD;
             let start = text.find("                route_config:\n").unwrap();
             let end = start + text[start..].find(FILTERS).unwrap();
-            let rds = "                rds: { route_config_name: shop, config_source: { ads: {} } }\n";
+            let rds =
+                "                rds: { route_config_name: shop, config_source: { ads: {} } }\n";
             format!("{}{rds}{}", &text[..start], &text[end..])
         }),
     ]
@@ -211,8 +224,11 @@ fn every_change_that_makes_decisions_void_is_found() {
         let folder = Folder::of(&[("policy.yaml", SHOP), ("envoy.yaml", &envoy)]);
         let said = folder.run(&["check", "policy.yaml", "--envoy", "envoy.yaml"]);
         assert_eq!(said.stderr, "", "{name}");
-        let found: Vec<_> =
-            said.stdout.split("\n\n").filter(|found| found.contains(&format!("[{rule}]"))).collect();
+        let found: Vec<_> = said
+            .stdout
+            .split("\n\n")
+            .filter(|found| found.contains(&format!("[{rule}]")))
+            .collect();
         assert!(!found.is_empty(), "{name}: {rule}: {said}");
         // the numbers of lines change with every line of the shipped file
         let lines = found.iter().flat_map(|found| found.lines());
@@ -221,8 +237,10 @@ fn every_change_that_makes_decisions_void_is_found() {
                 && !line.contains("─[")
                 && !line.contains('·')
         });
-        let lines: Vec<_> =
-            lines.map(str::trim_end).filter(|line| !line.is_empty() && !line.contains("╰──")).collect();
+        let lines: Vec<_> = lines
+            .map(str::trim_end)
+            .filter(|line| !line.is_empty() && !line.contains("╰──"))
+            .collect();
         let _ = write!(told, "# {name}\n{}\n\n", lines.join("\n"));
     }
     assert_snapshot!(told);
@@ -303,7 +321,8 @@ fn a_finding_in_envoys_configuration_is_allowed_by_its_place() {
     assert_eq!(said.code, 0, "{said}");
 }
 
-/// What Envoy's admin interface answers to `/config_dump`: the bootstrap, and everything in it once more, the routes twice.
+/// What Envoy's admin interface answers to `/config_dump`: the bootstrap, and everything in it once
+/// more, the routes twice.
 fn dump(bootstrap: &str) -> String {
     let bootstrap: Value = Source::new("envoy.yaml", bootstrap).value("envoy").unwrap();
     let resources = &bootstrap["static_resources"];
@@ -314,7 +333,8 @@ fn dump(bootstrap: &str) -> String {
     };
     let listener = typed("listener.v3.Listener", &resources["listeners"][0]);
     let clusters = resources["clusters"].as_array().unwrap().iter();
-    let clusters: Vec<_> = clusters.map(|it| json!({ "cluster": typed("cluster.v3.Cluster", it) })).collect();
+    let clusters: Vec<_> =
+        clusters.map(|it| json!({ "cluster": typed("cluster.v3.Cluster", it) })).collect();
     let manager = &resources["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
     let dump = |kind: &str, name: &str, value: Value| {
         let kind = format!("type.googleapis.com/envoy.admin.v3.{kind}ConfigDump");
@@ -351,7 +371,10 @@ fn check_says_how_much_of_envoys_configuration_it_looked_at() {
         ("clusters.yaml", "0 listeners, 0 routes, 1 cluster"),
     ] {
         let said = folder.run(&["check", "policy.yaml", "--envoy", file]);
-        assert!(said.stdout.contains(&format!("1 provider; Envoy has {counts}; ")), "{file}: {said}");
+        assert!(
+            said.stdout.contains(&format!("1 provider; Envoy has {counts}; ")),
+            "{file}: {said}"
+        );
     }
     let said = folder.run(&["check", "policy.yaml", "--envoy", "envoy.yaml", "--format", "json"]);
     let document: Value = serde_json::from_str(&said.stdout).unwrap();
@@ -393,12 +416,14 @@ fn a_file_with_nothing_of_an_envoy_configuration_is_an_error() {
         &["ecds.json"],
     ] {
         let arguments = files.iter().flat_map(|file| ["--envoy", *file]);
-        let said = folder.run(&["check", "policy.yaml"].into_iter().chain(arguments).collect::<Vec<_>>());
+        let said =
+            folder.run(&["check", "policy.yaml"].into_iter().chain(arguments).collect::<Vec<_>>());
         assert_eq!((said.code, &*said.stdout), (1, ""), "{files:?}: {said}");
         let _ = write!(told, "# {}\n{said}\n", files.join(", "));
     }
     assert_snapshot!(told);
     // what reads the policy, beside the listeners
-    let said = folder.run(&["check", "policy.yaml", "--envoy", "envoy.yaml", "--envoy", "ecds.json"]);
+    let said =
+        folder.run(&["check", "policy.yaml", "--envoy", "envoy.yaml", "--envoy", "ecds.json"]);
     assert!(said.stdout.contains("Envoy has 1 listener, 1 route, 2 clusters"), "{said}");
 }

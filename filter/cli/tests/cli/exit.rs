@@ -1,4 +1,5 @@
-//! Exit codes: 0 fine, 1 it could not run, 2 the answer is no, 3 the policy does not load. And what `--help` says.
+//! Exit codes: 0 fine, 1 it could not run, 2 the answer is no, 3 the policy does not load. And what
+//! `--help` says.
 
 use std::process::Command;
 
@@ -69,7 +70,10 @@ fn every_verb_ends_with_one_of_four_codes() {
             code == 1 || code == 3 && !line.starts_with("check"),
             "{line}: {said}"
         );
-        assert!(!said.stdout.contains('\u{1b}') && !said.stderr.contains('\u{1b}'), "{line}: colours");
+        assert!(
+            !said.stdout.contains('\u{1b}') && !said.stderr.contains('\u{1b}'),
+            "{line}: colours"
+        );
     }
 }
 
@@ -77,7 +81,8 @@ fn every_verb_ends_with_one_of_four_codes() {
 fn why_it_could_not_run_is_told_in_every_format() {
     let folder = Folder::of(&[("policy.yaml", SHOP)]);
     let told = ["human", "json", "github"].map(|format| {
-        let mended = folder.run(&["check", "policy.yaml", "--openapi", "other=x.json", "--format", format]);
+        let mended =
+            folder.run(&["check", "policy.yaml", "--openapi", "other=x.json", "--format", format]);
         let line = folder.run(&[
             "check",
             "policy.yaml",
@@ -133,10 +138,16 @@ fn there_are_colours_where_they_are_asked_for_and_none_for_programs() {
     let folder = Folder::of(&[("policy.yaml", SHOP), ("broken.yaml", &broken)]);
     for policy in ["policy.yaml", "broken.yaml", "missing.yaml"] {
         let said = folder.run_coloured(&["check", policy]);
-        assert!([&said.stdout, &said.stderr].iter().any(|it| it.contains("\u{1b}[")), "{policy}: {said}");
+        assert!(
+            [&said.stdout, &said.stderr].iter().any(|it| it.contains("\u{1b}[")),
+            "{policy}: {said}"
+        );
         for format in ["json", "github"] {
             let said = folder.run_coloured(&["check", policy, "--format", format]);
-            assert!([said.stdout, said.stderr].iter().all(|it| !it.contains('\u{1b}')), "{policy}: {format}");
+            assert!(
+                [said.stdout, said.stderr].iter().all(|it| !it.contains('\u{1b}')),
+                "{policy}: {format}"
+            );
         }
     }
 }

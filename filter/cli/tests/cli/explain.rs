@@ -162,7 +162,8 @@ fn a_token_is_shown_to_programs_as_little_as_to_people() {
             (&["--token", &token, "-H", &authorization], 2),
             (&["-H", &authorization], 1),
         ] {
-            let fixed = ["explain", "policy.yaml", "GET", "/orders/7", "--at", TODAY, "--format", format];
+            let fixed =
+                ["explain", "policy.yaml", "GET", "/orders/7", "--at", TODAY, "--format", format];
             let said = folder.run(&[&fixed, arguments].concat());
             assert_eq!(said.code, code, "{said}");
             for part in token.split('.') {
@@ -188,7 +189,9 @@ fn keys_are_named_for_a_token_whose_provider_has_none_in_the_policy() {
     let run = |arguments: &[&str]| folder.run(&[&fixed, arguments].concat());
     assert_eq!(run(&["--token-file", "token"]).code, 0);
     assert!(
-        run(&["--token-file", "token", "--jwks", "keys.json"]).stderr.contains("stand in the policy itself")
+        run(&["--token-file", "token", "--jwks", "keys.json"])
+            .stderr
+            .contains("stand in the policy itself")
     );
     assert!(run(&["--token", stranger, "--jwks", "keys.json"]).stdout.contains("issuer-unknown"));
     assert_eq!(run(&["--jwks", "keys.json"]).code, 1);
@@ -198,7 +201,10 @@ fn keys_are_named_for_a_token_whose_provider_has_none_in_the_policy() {
 #[test]
 fn an_explanation_is_an_annotation_for_github() {
     let said = explained(SHOP, &["GET", "/products", "--format", "github"]);
-    assert!(said.stdout.starts_with("::notice title=explain::GET /products at shop.example"), "{said}");
+    assert!(
+        said.stdout.starts_with("::notice title=explain::GET /products at shop.example"),
+        "{said}"
+    );
     assert_eq!(said.stdout.lines().count(), 1);
 }
 
@@ -215,6 +221,7 @@ fn the_claims_of_one_of_several_providers_name_it() {
     let claims = r#"{"iss": "https://partner.example", "scope": "customer read"}"#;
     let said = explained(&policy, &["GET", "/me", "--claims", claims]);
     assert!(said.stdout.contains("with the roles `partner:customer`, `partner:read`"), "{said}");
-    let said = explained(&policy, &["GET", "/me", "--claims", r#"{"iss": "https://nobody.example"}"#]);
+    let said =
+        explained(&policy, &["GET", "/me", "--claims", r#"{"iss": "https://nobody.example"}"#]);
     assert_eq!(said.code, 1);
 }

@@ -1,4 +1,5 @@
-//! `keygen`: a pair that fits, a private half that nobody else reads, and nothing replaced by accident.
+//! `keygen`: a pair that fits, a private half that nobody else reads, and nothing replaced by
+//! accident.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -29,7 +30,8 @@ fn the_private_half_signs_what_the_public_half_verifies() {
         row: "/me",
     };
     let jws = assertion.mint(&key).unwrap();
-    let verifier = AssertionVerifier::from_jwks(&folder.read("jwks.json"), "portcullis", "shop").unwrap();
+    let verifier =
+        AssertionVerifier::from_jwks(&folder.read("jwks.json"), "portcullis", "shop").unwrap();
     assert!(verifier.verify(&jws, Endpoint { method: "GET", route: "/me" }, 130).is_ok());
 }
 
@@ -39,7 +41,8 @@ fn the_private_half_is_its_owners_alone() {
     folder.write("gateway.key", "old");
     let mode = |name| std::fs::metadata(folder.path(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode("gateway.key") & 0o044, 0o044, "readable by others before");
-    let said = folder.run(&["keygen", "--private", "gateway.key", "--public", "jwks.json", "--force"]);
+    let said =
+        folder.run(&["keygen", "--private", "gateway.key", "--public", "jwks.json", "--force"]);
     assert_eq!(said.code, 0, "{said}");
     assert_eq!(mode("gateway.key"), 0o600);
 }
@@ -65,7 +68,8 @@ fn on_the_standard_output_there_is_the_private_key_and_nothing_else() {
 fn a_program_is_told_where_the_halves_are_and_never_the_private_one() {
     for format in ["json", "github"] {
         let folder = Folder::of(&[]);
-        let said = folder.run(&["keygen", "--private", "a.key", "--public", "a.json", "--format", format]);
+        let said =
+            folder.run(&["keygen", "--private", "a.key", "--public", "a.json", "--format", format]);
         assert_eq!(said.code, 0, "{said}");
         let public: Value = serde_json::from_str(&folder.read("a.json")).unwrap();
         let id = public["keys"][0]["kid"].as_str().unwrap();
@@ -73,7 +77,10 @@ fn a_program_is_told_where_the_halves_are_and_never_the_private_one() {
             let document: Value = serde_json::from_str(&said.stdout).unwrap();
             assert_eq!(document, json!({ "key_id": id, "private": "a.key", "public": "a.json" }));
         } else {
-            assert!(said.stdout.starts_with(&format!("::notice title=keygen::key {id}%0A")), "{said}");
+            assert!(
+                said.stdout.starts_with(&format!("::notice title=keygen::key {id}%0A")),
+                "{said}"
+            );
             assert_eq!(said.stdout.lines().count(), 1, "{said}");
         }
         assert!(!said.stdout.contains(folder.read("a.key").trim()), "{format}");

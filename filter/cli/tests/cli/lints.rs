@@ -51,13 +51,18 @@ fn cases() -> Vec<(&'static str, String, bool)> {
                     "GET /files/{name}/",
                     "GET /files/{name}/{*rest}",
                 ];
-                let rows = rows.map(|row| format!("      - {{ match: \"{row}\", authenticated: true }}\n"));
+                let rows = rows
+                    .map(|row| format!("      - {{ match: \"{row}\", authenticated: true }}\n"));
                 format!("{SHOP}{}", rows.concat())
             },
             false,
         ),
         ("public-rows", SHOP.to_owned(), false),
-        ("role-unreachable", shop("    roles:\n", "    role_prefix: \"shop:\"\n    roles:\n"), false),
+        (
+            "role-unreachable",
+            shop("    roles:\n", "    role_prefix: \"shop:\"\n    roles:\n"),
+            false,
+        ),
         (
             "role-unreachable",
             {
@@ -65,11 +70,19 @@ fn cases() -> Vec<(&'static str, String, bool)> {
                     "    routes:",
                     "    vocabulary: [customer, admin, finance, senior, \"shop keeper\"]\n    routes:",
                 );
-                with(&policy, "{ path: [realm_access, roles] }", "{ path: [roles], split: whitespace }")
+                with(
+                    &policy,
+                    "{ path: [realm_access, roles] }",
+                    "{ path: [roles], split: whitespace }",
+                )
             },
             false,
         ),
-        ("role-unreachable", shop("    roles:\n", "    role_names: { admin: root }\n    roles:\n"), false),
+        (
+            "role-unreachable",
+            shop("    roles:\n", "    role_names: { admin: root }\n    roles:\n"),
+            false,
+        ),
         ("http-keys", shop("https://idp.example/realms/shop/certs", "http://idp/certs"), false),
         (
             "http-keys",
@@ -84,7 +97,11 @@ fn cases() -> Vec<(&'static str, String, bool)> {
         ),
         ("leeway-unusual", shop("token_types:", "leeway: 5m\n    token_types:"), false),
         ("leeway-unusual", shop("token_types:", "leeway: 0\n    token_types:"), false),
-        ("staleness-unusual", shop("cluster: idp }", "cluster: idp, max_stale: 48h, refresh: 2h }"), false),
+        (
+            "staleness-unusual",
+            shop("cluster: idp }", "cluster: idp, max_stale: 48h, refresh: 2h }"),
+            false,
+        ),
         ("staleness-unusual", shop("cluster: idp }", "cluster: idp, max_stale: 5m }"), false),
         ("token-types-lax", shop("    token_types: [at+jwt]\n", ""), false),
         ("token-types-lax", shop("[at+jwt]", "[at+jwt, absent]"), false),
@@ -105,9 +122,17 @@ fn cases() -> Vec<(&'static str, String, bool)> {
             ),
             false,
         ),
-        ("bypass-role", bypassed("[realm_access, roles], only: [customer, admin, finance, senior] }"), false),
+        (
+            "bypass-role",
+            bypassed("[realm_access, roles], only: [customer, admin, finance, senior] }"),
+            false,
+        ),
         ("bypass-role-unguarded", bypassed("[realm_access, roles] }"), false),
-        ("bypass-role-unguarded", bypassed("[scope], split: whitespace, only: [customer, admin] }"), false),
+        (
+            "bypass-role-unguarded",
+            bypassed("[scope], split: whitespace, only: [customer, admin] }"),
+            false,
+        ),
         (
             "bypass-role-unguarded",
             bypassed(
@@ -130,11 +155,21 @@ fn cases() -> Vec<(&'static str, String, bool)> {
         ),
         (
             "shadow-ended",
-            row("{ match: \"GET /x\", authenticated: true, mode: { shadow: { until: 2026-11-23 } } }"),
+            row(
+                "{ match: \"GET /x\", authenticated: true, mode: { shadow: { until: 2026-11-23 } } }",
+            ),
             false,
         ),
-        ("allow-unknown", format!("{SHOP}lint: {{ allow: [{{ rule: http, reason: x }}] }}\n"), false),
-        ("allow-unused", format!("{SHOP}lint: {{ allow: [{{ rule: http-keys, reason: x }}] }}\n"), false),
+        (
+            "allow-unknown",
+            format!("{SHOP}lint: {{ allow: [{{ rule: http, reason: x }}] }}\n"),
+            false,
+        ),
+        (
+            "allow-unused",
+            format!("{SHOP}lint: {{ allow: [{{ rule: http-keys, reason: x }}] }}\n"),
+            false,
+        ),
         ("operation-undeclared", SHOP.to_owned(), true),
         ("row-without-operation", SHOP.to_owned(), true),
     ]
@@ -149,8 +184,11 @@ fn every_rule_shows_what_it_finds() {
         let more = if openapi { &document[..] } else { &[] };
         let said = folder.run(&[&["check", "policy.yaml", "--at", TODAY], more].concat());
         assert_eq!(said.stderr, "");
-        let found: Vec<_> =
-            said.stdout.split("\n\n").filter(|found| found.contains(&format!("[{rule}]"))).collect();
+        let found: Vec<_> = said
+            .stdout
+            .split("\n\n")
+            .filter(|found| found.contains(&format!("[{rule}]")))
+            .collect();
         assert!(!found.is_empty(), "{rule}: {said}");
         let _ = write!(told, "# {rule}\n\n{}\n\n", found.join("\n\n"));
     }
@@ -171,12 +209,18 @@ fn every_rule_has_a_case() {
 fn paths() -> Vec<String> {
     let mut paths = vec![String::new()];
     for _ in 0..4 {
-        let longer = paths.iter().flat_map(|path| ["a", "b", "z"].map(|segment| format!("{path}/{segment}")));
+        let longer = paths
+            .iter()
+            .flat_map(|path| ["a", "b", "z"].map(|segment| format!("{path}/{segment}")));
         paths = longer.chain(paths.clone()).collect();
         paths.sort();
         paths.dedup();
     }
-    paths.iter().flat_map(|path| [path.clone(), format!("{path}/")]).filter(|path| !path.is_empty()).collect()
+    paths
+        .iter()
+        .flat_map(|path| [path.clone(), format!("{path}/")])
+        .filter(|path| !path.is_empty())
+        .collect()
 }
 
 proptest! {
@@ -233,7 +277,8 @@ fn what_is_usual_is_not_found() {
         narrowed,
     ];
     for policy in policies {
-        let said = Folder::of(&[("policy.yaml", &policy)]).run(&["check", "policy.yaml", "--at", TODAY]);
+        let said =
+            Folder::of(&[("policy.yaml", &policy)]).run(&["check", "policy.yaml", "--at", TODAY]);
         assert_eq!(said.code, 0, "{policy}\n{said}");
     }
 }
@@ -246,7 +291,8 @@ fn rows_are_compared_with_operations_as_paths_and_not_as_texts() {
         "{order_id}\", roles: [customer, admin] }",
         "{id}\", roles: [customer, admin] }\n      - { match: \"GET /orders/latest\", authenticated: true }\n      - { match: \"GET /reports/{*rest}\", roles: [admin] }\n      - { match: \"GET /orders\", roles: [customer] }\n      - { match: \"PUT /refunds\", roles: [admin] }",
     );
-    let policy = with(&policy, "      - { match: \"POST /refunds\", all_roles: [finance, senior] }\n", "");
+    let policy =
+        with(&policy, "      - { match: \"POST /refunds\", all_roles: [finance, senior] }\n", "");
     for (base, prefix) in [
         ("https://shop.example/", ""),
         ("/", ""),

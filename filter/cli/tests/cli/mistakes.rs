@@ -1,4 +1,5 @@
-//! What a person sees of a policy that does not load: every kind of mistake, with its line and its mend.
+//! What a person sees of a policy that does not load: every kind of mistake, with its line and its
+//! mend.
 
 use insta::assert_snapshot;
 
@@ -39,7 +40,11 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "token_types:",
         "required_claims: [{ path: [typ] }]\n    token_types:",
     ),
-    ("a cookie of any host", "token_types:", "token_source: { cookie: { name: token } }\n    token_types:"),
+    (
+        "a cookie of any host",
+        "token_types:",
+        "token_source: { cookie: { name: token } }\n    token_types:",
+    ),
     ("a cookie by its name alone", "token_types:", "token_source: cookie\n    token_types:"),
     (
         "a header with a meaning of its own",
@@ -77,10 +82,18 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "providers:",
         "identity: { headers: { subject: authorization } }\nproviders:",
     ),
-    ("an assertion that lives too long", "providers:", "identity: { assertion: { ttl: 5m } }\nproviders:"),
+    (
+        "an assertion that lives too long",
+        "providers:",
+        "identity: { assertion: { ttl: 5m } }\nproviders:",
+    ),
     ("a base that is no address", "providers:", "problem_base: errors\nproviders:"),
     ("a bound out of range", "providers:", "limits: { token_bytes: 1 }\nproviders:"),
-    ("an allowance without a reason", "providers:", "lint: { allow: [{ rule: http-keys }] }\nproviders:"),
+    (
+        "an allowance without a reason",
+        "providers:",
+        "lint: { allow: [{ rule: http-keys }] }\nproviders:",
+    ),
 ];
 
 #[test]

@@ -33,7 +33,8 @@ fn asked(admin: SocketAddr, format: &str) -> Said {
 
 #[test]
 fn what_a_gateway_is_is_told_in_every_format() {
-    let keys = |of: &str, count| format!("wasmcustom.portcullis.keys_usable;provider={of}: {count}\n");
+    let keys =
+        |of: &str, count| format!("wasmcustom.portcullis.keys_usable;provider={of}: {count}\n");
     for (ready, stats, code, message, without, command) in [
         ((200, "LIVE\n"), POLICY.to_owned() + &keys("a", 2), 0, "ready", json!([]), "notice"),
         (
@@ -53,7 +54,14 @@ fn what_a_gateway_is_is_told_in_every_format() {
             "error",
         ),
         ((200, "LIVE\n"), String::new(), 2, "no policy has been taken", json!([]), "error"),
-        ((503, "INITIALIZING\n"), POLICY.to_owned(), 2, "Envoy says INITIALIZING", json!([]), "error"),
+        (
+            (503, "INITIALIZING\n"),
+            POLICY.to_owned(),
+            2,
+            "Envoy says INITIALIZING",
+            json!([]),
+            "error",
+        ),
     ] {
         let admin = admin(ready, stats);
         let said = ["human", "json", "github"].map(|format| asked(admin, format));

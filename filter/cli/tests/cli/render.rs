@@ -37,8 +37,10 @@ fn envoy_gateway_gets_its_policy_and_its_proxy() {
         SHOP,
         &["--for", "envoy-gateway", "--plugin", "registry.example/portcullis:1.0"]
     ));
-    let fetched =
-        rendered(SHOP, &["--for", "envoy-gateway", "--plugin", "https://files.example/portcullis.wasm"]);
+    let fetched = rendered(
+        SHOP,
+        &["--for", "envoy-gateway", "--plugin", "https://files.example/portcullis.wasm"],
+    );
     assert!(fetched.contains("type: HTTP"), "{fetched}");
 }
 
@@ -92,7 +94,8 @@ fn a_preset_is_written_out() {
 
 #[test]
 fn several_files_become_one_policy() {
-    let billing = "services: { billing: { hosts: [billing.example], providers: [keycloak], routes: [] } }";
+    let billing =
+        "services: { billing: { hosts: [billing.example], providers: [keycloak], routes: [] } }";
     let shop = with(SHOP, "    audiences:", "    export: true\n    audiences:");
     let folder = Folder::of(&[("all/billing.yaml", billing), ("all/shop.yaml", &shop)]);
     let said = folder.run(&["render", "all", "--resolved"]);

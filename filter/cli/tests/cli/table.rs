@@ -31,7 +31,8 @@ fn tested(policy: &str, cases: &str, format: &str) -> crate::support::Said {
 fn a_table_that_holds_is_counted() {
     let said = tested(SHOP, CASES, "human");
     assert_eq!((said.code, &*said.stdout), (0, "14 passed, 0 failed\n"), "{said}");
-    let data: serde_json::Value = serde_json::from_str(&tested(SHOP, CASES, "json").stdout).unwrap();
+    let data: serde_json::Value =
+        serde_json::from_str(&tested(SHOP, CASES, "json").stdout).unwrap();
     assert_eq!((&data["passed"], &data["failed"]), (&14.into(), &0.into()));
 }
 
@@ -95,8 +96,11 @@ fn roles_are_said_as_the_table_says_them_and_become_what_the_provider_says() {
 ";
     let said = tested(&policy, cases, "human");
     assert_eq!(said.code, 0, "{said}");
-    let said =
-        tested(&policy, "cases: [{ request: GET /me, as: { roles: [admin] }, expect: allow }]", "human");
+    let said = tested(
+        &policy,
+        "cases: [{ request: GET /me, as: { roles: [admin] }, expect: allow }]",
+        "human",
+    );
     assert!(said.stdout.contains("no claim of `keycloak` yields the role `admin`"), "{said}");
 }
 
@@ -125,11 +129,15 @@ fn the_golden_table_says_what_each_role_may_call() {
 
 #[test]
 fn one_role_has_one_column_whatever_it_is_called() {
-    let one =
-        with(SHOP, "all_roles: [finance, senior]", "roles: [\"finance & senior\", \"a  b\", \"anyone\"]");
+    let one = with(
+        SHOP,
+        "all_roles: [finance, senior]",
+        "roles: [\"finance & senior\", \"a  b\", \"anyone\"]",
+    );
     let folder = Folder::of(&[("one.yaml", &one), ("two.yaml", SHOP)]);
     for name in ["one", "two"] {
-        let said = folder.run(&["test", &format!("{name}.yaml"), "--matrix", &format!("{name}.txt")]);
+        let said =
+            folder.run(&["test", &format!("{name}.yaml"), "--matrix", &format!("{name}.txt")]);
         assert_eq!(said.code, 0, "{said}");
     }
     let head = |name: &str| {
@@ -144,7 +152,8 @@ fn one_role_has_one_column_whatever_it_is_called() {
         head("two.txt"),
         "anyone  authenticated  admin  customer  finance  senior  finance & senior  endpoint"
     );
-    let cases = "cases: [{ request: POST /refunds, as: { roles: [\"finance & senior\"] }, expect: allow }]";
+    let cases =
+        "cases: [{ request: POST /refunds, as: { roles: [\"finance & senior\"] }, expect: allow }]";
     let said = tested(SHOP, cases, "human");
     assert!(said.stdout.contains("\"finance & senior\""), "{said}");
 }
@@ -154,7 +163,8 @@ fn a_golden_table_that_is_not_current_is_shown_by_its_lines() {
     let folder = Folder::of(&[("policy.yaml", SHOP)]);
     assert_eq!(folder.run(&["test", "policy.yaml", "--matrix", "matrix.txt"]).code, 0);
     folder.write("policy.yaml", &with(SHOP, "roles: [customer, admin]", "roles: [admin]"));
-    let said = folder.run(&["test", "policy.yaml", "--matrix", "matrix.txt", "--current", "--at", TODAY]);
+    let said =
+        folder.run(&["test", "policy.yaml", "--matrix", "matrix.txt", "--current", "--at", TODAY]);
     assert_eq!(said.code, 2);
     assert_snapshot!(said);
 }

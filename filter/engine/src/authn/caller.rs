@@ -57,8 +57,8 @@ impl Caller {
 /// Maximum number of cached role sets.
 const MAX_ROLE_SETS: usize = 32;
 
-/// A caller's roles, in each form that a request needs. Callers with the same roles share it: most tokens of a provider carry
-/// one of a few role sets, and a worker caches thousands of tokens.
+/// A caller's roles, in each form that a request needs. Callers with the same roles share it: most
+/// tokens of a provider carry one of a few role sets, and a worker caches thousands of tokens.
 #[derive(Debug)]
 pub struct RoleSet {
     names: Box<[String]>,
@@ -119,6 +119,9 @@ mod tests {
     #[test]
     fn a_role_with_a_comma_a_space_or_non_ascii_stays_one_role_in_the_header() {
         let roles = ["admin,customer", "a b", "käufer", "100%", "plain"];
-        assert_eq!(roles_header(roles.into_iter()), "admin%2Ccustomer,a%20b,k%C3%A4ufer,100%25,plain");
+        assert_eq!(
+            roles_header(roles.into_iter()),
+            "admin%2Ccustomer,a%20b,k%C3%A4ufer,100%25,plain"
+        );
     }
 }

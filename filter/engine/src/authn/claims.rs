@@ -1,6 +1,6 @@
-//! The claims of a token: read strictly, compared with the provider's rules, and verified only with the proof of a
-//! signature. What depends on the clock, the service or the connection is not judged here but at every request: see
-//! [`TokenValidity`].
+//! The claims of a token: read strictly, compared with the provider's rules, and verified only with
+//! the proof of a signature. What depends on the clock, the service or the connection is not judged
+//! here but at every request: see [`TokenValidity`].
 
 use std::borrow::Cow;
 
@@ -23,22 +23,24 @@ const MAX_VALUES: usize = 1024;
 /// Later than any date: year 9999.
 const MAX_DATE: f64 = 253_402_300_799.0;
 
-/// A payload whose signature is not verified. Only `iss` is read of it, which says whose key may verify it: until then, its other
-/// members cost their bytes and no more.
+/// A payload whose signature is not verified. Only `iss` is read of it, which says whose key may
+/// verify it: until then, its other members cost their bytes and no more.
 #[derive(Debug)]
 pub(crate) struct UnverifiedClaims<'a> {
     payload: &'a [u8],
     issuer: Cow<'a, str>,
 }
 
-/// The one claim that is read before the signature is verified; serde skips the others, and refuses `iss` twice.
+/// The one claim that is read before the signature is verified; serde skips the others, and refuses
+/// `iss` twice.
 #[derive(Deserialize)]
 struct Issuer<'a> {
     #[serde(borrow)]
     iss: Cow<'a, str>,
 }
 
-/// Claims whose signature is verified and which meet their provider's rules. Roles are read from nothing else.
+/// Claims whose signature is verified and which meet their provider's rules. Roles are read from
+/// nothing else.
 #[derive(Debug)]
 pub struct VerifiedClaims<'a> {
     object: Object<'a>,
@@ -52,7 +54,8 @@ pub(crate) struct TokenValidity {
     expires: UnixTime,
     not_before: Option<UnixTime>,
     issued_at: Option<UnixTime>,
-    /// Those of its audiences that the provider's policy lists; none if it has all of these, as most tokens have.
+    /// Those of its audiences that the provider's policy lists; none if it has all of these, as
+    /// most tokens have.
     audiences: Option<Box<[Box<str>]>>,
     /// What the token is bound to.
     pub(crate) binding: Binding,
@@ -73,7 +76,8 @@ impl<'a> UnverifiedClaims<'a> {
     /// Reads the issuer.
     ///
     /// # Errors
-    /// [`Reason::ClaimsMalformed`] if the payload is too large or not a JSON object with one `iss`, a string.
+    /// [`Reason::ClaimsMalformed`] if the payload is too large or not a JSON object with one `iss`,
+    /// a string.
     pub(crate) fn parse(payload: &'a [u8]) -> Result<Self, Reason> {
         let Issuer { iss } = Some(payload)
             .filter(|it| it.len() <= MAX_PAYLOAD)
@@ -89,8 +93,8 @@ impl<'a> UnverifiedClaims<'a> {
         &self.issuer
     }
 
-    /// Reads all claims and takes them for true: the signature is verified. What must be judged at every request comes with them.
-    /// `access_token`: the header says so by RFC 9068.
+    /// Reads all claims and takes them for true: the signature is verified. What must be judged at
+    /// every request comes with them. `access_token`: the header says so by RFC 9068.
     ///
     /// # Errors
     /// [`Reason::ClaimsMalformed`], or the first of the provider's rules that they do not meet.
@@ -126,12 +130,14 @@ impl<'a> UnverifiedClaims<'a> {
         };
         let subject = object.at(&provider.subject).and_then(Json::as_str).filter(|it| is_name(it));
         let subject = subject.ok_or(Reason::SubjectInvalid)?.into();
-        // RFC 9068 2.2, whatever else the policy calls subject and audience; `iss` and `exp` are required of every token
+        // RFC 9068 2.2, whatever else the policy calls subject and audience; `iss` and `exp` are
+        // required of every token
         let complete = || {
             ["sub", "client_id", "jti"].iter().all(|name| text(&object, name).is_some_and(is_name))
                 && ["aud", "iat"].iter().all(|name| object.get(name).is_some())
         };
-        let required = provider.required_claims.iter().all(|rule| has(&object, &rule.path, &rule.one_of));
+        let required =
+            provider.required_claims.iter().all(|rule| has(&object, &rule.path, &rule.one_of));
         if !required || access_token && !complete() {
             return Err(Reason::ClaimMismatch);
         }
@@ -196,8 +202,8 @@ impl TokenValidity {
         Ok(())
     }
 
-    /// Judges the service's own audiences, if it has any: one of them must be among the token's that the provider's
-    /// policy lists too.
+    /// Judges the service's own audiences, if it has any: one of them must be among the token's
+    /// that the provider's policy lists too.
     ///
     /// # Errors
     /// [`Reason::AudienceMismatch`].
@@ -207,7 +213,8 @@ impl TokenValidity {
         service: Option<&[Box<str>]>,
     ) -> Result<(), Reason> {
         let own = self.audiences.as_ref().unwrap_or(&provider.audiences);
-        let met = service.is_none_or(|service| own.iter().any(|audience| service.contains(audience)));
+        let met =
+            service.is_none_or(|service| own.iter().any(|audience| service.contains(audience)));
         if met { Ok(()) } else { Err(Reason::AudienceMismatch) }
     }
 
@@ -229,7 +236,8 @@ fn date(claim: Option<&Json<'_>>) -> Result<Option<(UnixTime, UnixTime)>, Reason
     }
 }
 
-/// Those of the token's audiences that the provider accepts (RFC 7519 4.1.3: a string, or a list of strings).
+/// Those of the token's audiences that the provider accepts (RFC 7519 4.1.3: a string, or a list of
+/// strings).
 fn audiences(object: &Object<'_>, provider: &Provider) -> Result<Option<Box<[Box<str>]>>, Reason> {
     let named = match object.at(&provider.audience_claim) {
         None => return Err(Reason::AudienceMismatch),
@@ -259,14 +267,16 @@ fn binding(confirmation: Option<&Json<'_>>) -> Result<Binding, Reason> {
     let thumbprint = members.get("x5t#S256").and_then(Json::as_str);
     let thumbprint = thumbprint.and_then(|text| decode_base64url(text)?.try_into().ok());
     // two methods at once would both have to be proved (RFC 7800 3.1)
-    let alone = ["jwk", "jwe", "kid", "jku", "jkt"].iter().all(|other| members.get(other).is_none());
+    let alone =
+        ["jwk", "jwe", "kid", "jku", "jkt"].iter().all(|other| members.get(other).is_none());
     Ok(thumbprint.filter(|_| alone).map_or(Binding::Other, |it| Binding::Certificate(Box::new(it))))
 }
 
 /// Whether the claim is one of these strings, or a list that holds one of them.
 fn has(object: &Object<'_>, path: &[Box<str>], one_of: &[Box<str>]) -> bool {
-    let is_one =
-        |value: &Json<'_>| value.as_str().is_some_and(|text| one_of.iter().any(|one| **one == *text));
+    let is_one = |value: &Json<'_>| {
+        value.as_str().is_some_and(|text| one_of.iter().any(|one| **one == *text))
+    };
     match object.at(path) {
         Some(Json::Array(items)) => items.iter().any(is_one),
         Some(value) => is_one(value),
@@ -279,14 +289,16 @@ fn text<'o>(object: &'o Object<'_>, name: &str) -> Option<&'o str> {
     object.get(name).and_then(Json::as_str)
 }
 
-/// Not empty, bounded, and nothing that a log or a header could read as more than a name, or show as another one.
+/// Not empty, bounded, and nothing that a log or a header could read as more than a name, or show
+/// as another one.
 fn is_name(text: &str) -> bool {
     // nearly all names are ASCII, which needs no decoding
     let is_plain = || text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     !text.is_empty() && text.len() <= MAX_NAME && (is_plain() || !text.chars().any(hides))
 }
 
-/// What is not printed: control characters, line and paragraph separators, and what turns the direction of a text (UAX 9 2).
+/// What is not printed: control characters, line and paragraph separators, and what turns the
+/// direction of a text (UAX 9 2).
 fn hides(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}')
@@ -298,7 +310,8 @@ mod tests {
 
     #[test]
     fn only_the_issuer_is_read_before_the_signature_is_verified() {
-        let issuer = |payload: &[u8]| UnverifiedClaims::parse(payload).ok().map(|it| it.issuer().to_owned());
+        let issuer =
+            |payload: &[u8]| UnverifiedClaims::parse(payload).ok().map(|it| it.issuer().to_owned());
         for (text, expected) in [
             (r#"{"iss":"a"}"#, Some("a")),
             (r#" {"a":[{"iss":"no"}],"\u0069ss":"a\u0062","z":{}} "#, Some("ab")),

@@ -1,15 +1,16 @@
-//! The credential of a request: one token from one place, or none. Two could each be read by another party, so they are
-//! refused whatever they are (RFC 6750 2). The query is never looked at.
+//! The credential of a request: one token from one place, or none. Two could each be read by
+//! another party, so they are refused whatever they are (RFC 6750 2). The query is never looked at.
 
 use crate::jose::token::has_separator;
 use crate::reason::Reason;
 use crate::request::Headers;
 use crate::request::{SourceId, TokenSource};
 
-/// Maximum number of comma-separated parameters of `Authorization`. Digest (RFC 7616), the registered scheme with the most, has twelve.
+/// Maximum number of comma-separated parameters of `Authorization`. Digest (RFC 7616), the
+/// registered scheme with the most, has twelve.
 const MAX_PARAMETERS: usize = 64;
-/// Maximum number of cookies of a request to a service whose tokens may be cookies. Browsers keep at most 180 for a site (RFC 6265
-/// 6.1 asks for 50).
+/// Maximum number of cookies of a request to a service whose tokens may be cookies. Browsers keep
+/// at most 180 for a site (RFC 6265 6.1 asks for 50).
 const MAX_COOKIES: usize = 512;
 
 /// A token as it was sent, and where.
@@ -44,7 +45,8 @@ pub(crate) fn credential<'a, 's>(
     Ok(found)
 }
 
-/// `Authorization: Bearer`, the scheme in any case (RFC 9110 11.1). Another scheme is no credential of ours.
+/// `Authorization: Bearer`, the scheme in any case (RFC 9110 11.1). Another scheme is no credential
+/// of ours.
 fn bearer(headers: Headers<'_>) -> Result<Option<&[u8]>, Reason> {
     let Some(value) = headers.sole("authorization")? else { return Ok(None) };
     // as nearly every client writes it
@@ -53,23 +55,30 @@ fn bearer(headers: Headers<'_>) -> Result<Option<&[u8]>, Reason> {
     }
     // a proxy joins two headers with a comma (RFC 9110 5.3)
     let mut parts = value.split(|b| *b == b',').enumerate();
-    if value.contains(&b',') && parts.any(|(at, part)| at >= MAX_PARAMETERS || after_scheme(part).is_some()) {
+    if value.contains(&b',')
+        && parts.any(|(at, part)| at >= MAX_PARAMETERS || after_scheme(part).is_some())
+    {
         return Err(Reason::CredentialsAmbiguous);
     }
     after_scheme(value).map(|token| single(token.trim_ascii_end())).transpose()
 }
 
-/// What follows `Bearer` and its spaces (RFC 9110 11.4: `auth-scheme 1*SP token68`). Other white space stays, and makes
-/// it no single token: it is neither another scheme nor a credential.
+/// What follows `Bearer` and its spaces (RFC 9110 11.4: `auth-scheme 1*SP token68`). Other white
+/// space stays, and makes it no single token: it is neither another scheme nor a credential.
 fn after_scheme(value: &[u8]) -> Option<&[u8]> {
     let value = value.trim_ascii();
     let (scheme, rest) = value.split_at_checked("bearer".len())?;
     let separated = rest.first().is_none_or(u8::is_ascii_whitespace);
     let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
-    (scheme.eq_ignore_ascii_case(b"bearer") && separated).then(|| rest.get(spaces..).unwrap_or_default())
+    (scheme.eq_ignore_ascii_case(b"bearer") && separated)
+        .then(|| rest.get(spaces..).unwrap_or_default())
 }
 
-fn named_header<'a>(headers: Headers<'a>, name: &str, prefix: &str) -> Result<Option<&'a [u8]>, Reason> {
+fn named_header<'a>(
+    headers: Headers<'a>,
+    name: &str,
+    prefix: &str,
+) -> Result<Option<&'a [u8]>, Reason> {
     let Some(value) = headers.sole(name)? else { return Ok(None) };
     if value.contains(&b',') {
         return Err(Reason::CredentialsAmbiguous);
@@ -82,7 +91,10 @@ fn cookie<'a>(headers: Headers<'a>, name: &str) -> Result<Option<&'a [u8]>, Reas
     let pairs = headers.all("cookie").flat_map(|value| value.split(|b| *b == b';'));
     let mut found = None;
     for (at, pair) in pairs.enumerate() {
-        let value = pair.trim_ascii().strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
+        let value = pair
+            .trim_ascii()
+            .strip_prefix(name.as_bytes())
+            .and_then(|rest| rest.strip_prefix(b"="));
         if at >= MAX_COOKIES || value.is_some() && found.is_some() {
             return Err(Reason::CredentialsAmbiguous);
         }
@@ -108,7 +120,8 @@ mod tests {
     type Sent<'a> = &'a [(&'a str, &'a str)];
 
     fn of(source: &TokenSource, sent: Sent<'_>) -> Result<Option<String>, Reason> {
-        let headers: Vec<_> = sent.iter().map(|(n, v)| ((*n).to_owned(), v.as_bytes().to_vec())).collect();
+        let headers: Vec<_> =
+            sent.iter().map(|(n, v)| ((*n).to_owned(), v.as_bytes().to_vec())).collect();
         let credential = credential(Headers(&headers), [(SourceId(0), source)].into_iter())?;
         Ok(credential.map(|it| String::from_utf8(it.token.to_vec()).unwrap()))
     }
@@ -141,7 +154,11 @@ mod tests {
                 Err(Reason::CredentialsAmbiguous),
             ),
         ] {
-            assert_eq!(of(&TokenSource::Bearer, sent), expected.map(|it| it.map(str::to_owned)), "{sent:?}");
+            assert_eq!(
+                of(&TokenSource::Bearer, sent),
+                expected.map(|it| it.map(str::to_owned)),
+                "{sent:?}"
+            );
         }
     }
 
@@ -209,9 +226,14 @@ mod tests {
     #[test]
     fn two_places_that_both_carry_a_token_are_ambiguous() {
         let header = TokenSource::Header { name: "x-token".into(), prefix: "".into() };
-        let headers =
-            [("authorization".to_owned(), b"Bearer a".to_vec()), ("x-token".to_owned(), b"a".to_vec())];
+        let headers = [
+            ("authorization".to_owned(), b"Bearer a".to_vec()),
+            ("x-token".to_owned(), b"a".to_vec()),
+        ];
         let sources = [(SourceId(0), &TokenSource::Bearer), (SourceId(1), &header)];
-        assert_eq!(credential(Headers(&headers), sources.into_iter()), Err(Reason::CredentialsAmbiguous));
+        assert_eq!(
+            credential(Headers(&headers), sources.into_iter()),
+            Err(Reason::CredentialsAmbiguous)
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! The keys of every provider as one worker knows them: which key verifies a token, and which keys are still in use. It
-//! fetches nothing; the adapter installs what it fetched.
+//! The keys of every provider as one worker knows them: which key verifies a token, and which keys
+//! are still in use. It fetches nothing; the adapter installs what it fetched.
 
 use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
@@ -96,13 +96,17 @@ impl KeyStore {
                 KeySource::Inline(set) => Some(Loaded::new(set.clone(), None, None)),
                 KeySource::Uri(_) | KeySource::Discovery(_) => None,
             };
-            ProviderKeys { max_pss_key_bits: provider.max_pss_key_bits, loaded, ..ProviderKeys::default() }
+            ProviderKeys {
+                max_pss_key_bits: provider.max_pss_key_bits,
+                loaded,
+                ..ProviderKeys::default()
+            }
         };
         Self { crypto, rings: policy.providers().iter().map(ring).collect() }
     }
 
-    /// Puts the keys in use that a fetch brought which began at `started_at`. Keys that the fetch did not bring are withdrawn,
-    /// and end the tokens that they signed.
+    /// Puts the keys in use that a fetch brought which began at `started_at`. Keys that the fetch
+    /// did not bring are withdrawn, and end the tokens that they signed.
     pub fn install(&mut self, provider: ProviderId, set: KeySet, started_at: Monotonic) {
         let Some(ring) = self.ring_mut(provider) else { return };
         // an older document never replaces a newer one
@@ -132,10 +136,12 @@ impl KeyStore {
         Some(KeyState { usable, ignored, started_at: loaded.started_at })
     }
 
-    /// The keys of a provider that might verify RSA-PSS if they were not larger than its policy permits.
+    /// The keys of a provider that might verify RSA-PSS if they were not larger than its policy
+    /// permits.
     pub fn too_large_for_pss(&self, provider: ProviderId) -> impl Iterator<Item = &Key> {
         let ring = self.ring(provider);
-        let keys = ring.and_then(|ring| ring.loaded.as_ref()).into_iter().flat_map(|loaded| &loaded.keys);
+        let keys =
+            ring.and_then(|ring| ring.loaded.as_ref()).into_iter().flat_map(|loaded| &loaded.keys);
         let most = ring.map_or(0, |ring| ring.max_pss_key_bits);
         let pss = || Algorithm::ALL.into_iter().filter(|algorithm| algorithm.is_pss());
         let too_large = move |key: &&Key| pss().any(|it| key.fits(it) && !permits(most, key, it));
@@ -166,8 +172,9 @@ impl KeyStore {
 
     /// The one key for a token's `kid` and `alg` (RFC 7515 4.1.4), among this provider's alone.
     ///
-    /// A key id that the keys do not have is refused only if a fetch that began after `arrived` did not bring it: any
-    /// fetch before may have been too early for a key that the provider has published since.
+    /// A key id that the keys do not have is refused only if a fetch that began after `arrived` did
+    /// not bring it: any fetch before may have been too early for a key that the provider has
+    /// published since.
     ///
     /// # Errors
     /// Why there is none, or not one.
@@ -183,7 +190,8 @@ impl KeyStore {
         let loaded = ring.loaded.as_ref().ok_or(KeyLookupError::Wait(PendingKeys::AllKeys))?;
         let most = ring.max_pss_key_bits;
         let Some(kid) = kid else {
-            return only(&loaded.keys, most, algorithm).ok_or(KeyLookupError::Refused(Reason::KeyAmbiguous));
+            return only(&loaded.keys, most, algorithm)
+                .ok_or(KeyLookupError::Refused(Reason::KeyAmbiguous));
         };
         let Some(named) = loaded.by_kid.get(kid.as_bytes()) else {
             if loaded.set.ignores(kid) {
@@ -200,7 +208,11 @@ impl KeyStore {
         };
         only(named, most, algorithm).ok_or_else(|| {
             let several = named.iter().any(|key| is_usable(key, most, algorithm));
-            KeyLookupError::Refused(if several { Reason::KeyAmbiguous } else { Reason::KeyUnsuitable })
+            KeyLookupError::Refused(if several {
+                Reason::KeyAmbiguous
+            } else {
+                Reason::KeyUnsuitable
+            })
         })
     }
 
@@ -239,15 +251,16 @@ impl ProviderKeys {
         self.withdrawn.push_back(WithdrawnKid { kid, since });
     }
 
-    /// Whether the provider withdrew a key of this id within the last `memory`. The provider may publish the id again,
-    /// so this is not remembered for ever.
+    /// Whether the provider withdrew a key of this id within the last `memory`. The provider may
+    /// publish the id again, so this is not remembered for ever.
     fn withdrew(&self, kid: &str, now: Monotonic, memory: Duration) -> bool {
         self.withdrawn.iter().any(|it| *it.kid == *kid && now.since(it.since) < memory)
     }
 }
 
 impl Loaded {
-    /// Keys that were in use before go on as they are; the others are made, and those that are gone are withdrawn.
+    /// Keys that were in use before go on as they are; the others are made, and those that are gone
+    /// are withdrawn.
     fn new(set: KeySet, started_at: Option<Monotonic>, before: Option<Self>) -> Self {
         let before = before.map(|loaded| loaded.keys).unwrap_or_default();
         let mut known: HashMap<KeyIdentity, Rc<LoadedKey>> =
@@ -275,18 +288,24 @@ impl Loaded {
     }
 }
 
-/// Whether a key may verify signatures of an algorithm where RSA-PSS is permitted up to `max_pss_key_bits`.
+/// Whether a key may verify signatures of an algorithm where RSA-PSS is permitted up to
+/// `max_pss_key_bits`.
 fn is_usable(key: &LoadedKey, max_pss_key_bits: usize, algorithm: Algorithm) -> bool {
     key.key.fits(algorithm) && permits(max_pss_key_bits, &key.key, algorithm)
 }
 
-/// The sandbox verifies RSA-PSS itself, so what a bad signature costs grows with the square of the key's length.
+/// The sandbox verifies RSA-PSS itself, so what a bad signature costs grows with the square of the
+/// key's length.
 fn permits(max_pss_key_bits: usize, key: &Key, algorithm: Algorithm) -> bool {
     !algorithm.is_pss() || key.rsa_bits().is_none_or(|bits| bits <= max_pss_key_bits)
 }
 
 /// The one key that fits, if there is exactly one.
-fn only(among: &[Rc<LoadedKey>], max_pss_key_bits: usize, algorithm: Algorithm) -> Option<Rc<LoadedKey>> {
+fn only(
+    among: &[Rc<LoadedKey>],
+    max_pss_key_bits: usize,
+    algorithm: Algorithm,
+) -> Option<Rc<LoadedKey>> {
     let mut fitting = among.iter().filter(|key| is_usable(key, max_pss_key_bits, algorithm));
     fitting.next().filter(|_| fitting.next().is_none()).cloned()
 }
@@ -364,7 +383,12 @@ mod tests {
         arrived: u64,
         now: u64,
     ) -> Result<Rc<LoadedKey>, KeyLookupError> {
-        key_store.find(MAIN, &policy.providers()[0], (Some(kid), Algorithm::EdDSA), (at(arrived), at(now)))
+        key_store.find(
+            MAIN,
+            &policy.providers()[0],
+            (Some(kid), Algorithm::EdDSA),
+            (at(arrived), at(now)),
+        )
     }
 
     const WAIT: Option<KeyLookupError> = Some(KeyLookupError::Wait(PendingKeys::Kid));
@@ -374,7 +398,10 @@ mod tests {
     fn before_the_first_keys_every_kid_waits_for_them_and_stale_keys_verify_nothing() {
         let policy = fetched();
         let key_store = KeyStore::new(&policy, RUST_CRYPTO);
-        assert_eq!(find(&key_store, &policy, "a", 1).err(), Some(KeyLookupError::Wait(PendingKeys::AllKeys)));
+        assert_eq!(
+            find(&key_store, &policy, "a", 1).err(),
+            Some(KeyLookupError::Wait(PendingKeys::AllKeys))
+        );
         let key_store = ring(&policy);
         assert!(find(&key_store, &policy, "a", 100 + 3599).is_ok());
         let stale = Some(KeyLookupError::Refused(Reason::KeysStale));
@@ -386,7 +413,8 @@ mod tests {
     fn a_request_with_an_unknown_kid_waits_until_a_fetch_begun_after_it_arrived_did_not_bring_it() {
         let policy = fetched();
         let mut key_store = ring(&policy);
-        let waited_since_110 = |key_store: &KeyStore, now| find_again(key_store, &policy, "b", 110, now);
+        let waited_since_110 =
+            |key_store: &KeyStore, now| find_again(key_store, &policy, "b", 110, now);
         assert_eq!(waited_since_110(&key_store, 110).err(), WAIT);
         // begun before: it may have come too early for the key
         key_store.install(MAIN, set(&[key("a", 1)]), at(109));
@@ -397,7 +425,8 @@ mod tests {
         assert!(waited_since_110(&key_store, 121).is_ok());
     }
 
-    /// A client that sends tomorrow's key id before the provider publishes the key harms itself only.
+    /// A client that sends tomorrow's key id before the provider publishes the key harms itself
+    /// only.
     #[test]
     fn a_kid_that_a_fetch_did_not_bring_is_not_refused_to_a_request_that_arrives_later() {
         let policy = fetched();
@@ -432,9 +461,14 @@ mod tests {
         let mut key_store = ring(&policy);
         let first = find(&key_store, &policy, "a", 101).unwrap();
         key_store.install(MAIN, set(&[key("b", 2), key("a", 1)]), at(110));
-        assert!(Rc::ptr_eq(&first, &find(&key_store, &policy, "a", 111).unwrap()) && !first.is_withdrawn());
+        assert!(
+            Rc::ptr_eq(&first, &find(&key_store, &policy, "a", 111).unwrap())
+                && !first.is_withdrawn()
+        );
         key_store.install(MAIN, set(&[key("a", 3)]), at(120));
-        assert!(first.is_withdrawn() && !find(&key_store, &policy, "a", 121).unwrap().is_withdrawn());
+        assert!(
+            first.is_withdrawn() && !find(&key_store, &policy, "a", 121).unwrap().is_withdrawn()
+        );
     }
 
     #[test]
@@ -469,7 +503,11 @@ mod tests {
         let policy = fetched();
         let mut key_store = ring(&policy);
         for number in 0..200_u8 {
-            key_store.install(MAIN, set(&[key(&number.to_string(), number)]), at(110 + u64::from(number)));
+            key_store.install(
+                MAIN,
+                set(&[key(&number.to_string(), number)]),
+                at(110 + u64::from(number)),
+            );
         }
         assert_eq!(key_store.rings[0].withdrawn.len(), MAX_WITHDRAWN);
     }
@@ -480,15 +518,21 @@ mod tests {
         let of = |keys: &[Value]| {
             let mut key_store = KeyStore::new(&policy, RUST_CRYPTO);
             key_store.install(MAIN, set(keys), at(1));
-            key_store.find(MAIN, &policy.providers()[0], (None, Algorithm::EdDSA), (at(2), at(2))).err()
+            key_store
+                .find(MAIN, &policy.providers()[0], (None, Algorithm::EdDSA), (at(2), at(2)))
+                .err()
         };
         assert_eq!(of(&[key("a", 1)]), None);
         assert_eq!(of(&[key("a", 1), key("a", 1)]), None, "the same key twice is one");
-        assert_eq!(of(&[key("a", 1), key("b", 2)]), Some(KeyLookupError::Refused(Reason::KeyAmbiguous)));
+        assert_eq!(
+            of(&[key("a", 1), key("b", 2)]),
+            Some(KeyLookupError::Refused(Reason::KeyAmbiguous))
+        );
     }
 
     proptest! {
-        /// Documents arrive in any order, ids are asked for at any time: the keys are always those of the newest document.
+        /// Documents arrive in any order, ids are asked for at any time: the keys are always those
+        /// of the newest document.
         #[test]
         fn the_keys_are_always_those_of_the_newest_document(
             events in prop::collection::vec((0_u64..50, prop::collection::vec(0_u8..4, 1..3), any::<bool>()), 1..30),
@@ -515,7 +559,8 @@ mod tests {
         }
     }
 
-    /// An RSA key of so many bits, without a private key: the tests look it up and verify nothing with it.
+    /// An RSA key of so many bits, without a private key: the tests look it up and verify nothing
+    /// with it.
     fn rsa(kid: &str, bits: usize, alg: Option<&str>) -> Value {
         use base64::Engine as _;
         let n = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(vec![0xff; bits / 8]);
@@ -561,7 +606,11 @@ mod tests {
                     (Some(kid), Algorithm::PS256),
                     (at(1), at(1)),
                 );
-                assert_eq!(found.err(), unsuitable.filter(|_| too_large.contains(&kid)), "{kid} {most:?}");
+                assert_eq!(
+                    found.err(),
+                    unsuitable.filter(|_| too_large.contains(&kid)),
+                    "{kid} {most:?}"
+                );
             }
             for kid in ["any", "v1.5"] {
                 let found = key_store.find(
@@ -582,7 +631,9 @@ mod tests {
         let policy = with(None);
         let key_store = KeyStore::new(&policy, RUST_CRYPTO);
         assert!(
-            key_store.find(MAIN, &policy.providers()[0], (None, Algorithm::PS256), (at(1), at(1))).is_ok()
+            key_store
+                .find(MAIN, &policy.providers()[0], (None, Algorithm::PS256), (at(1), at(1)))
+                .is_ok()
         );
     }
 }

@@ -1,16 +1,12 @@
 //! Level 1: who is this client? Knows no endpoint and no resource.
 //!
-//! | module | what it reads |
+//! | module | purpose |
 //! |---|---|
-//! | [`credentials`] | which token the request carries |
-//! | `token` | its three parts and its header |
-//! | [`key_store`], [`jwks`] | the one key that may verify it |
-//! | [`signature`] | whether it does |
-//! | [`claims`] | what it says, and whether that holds now |
-//! | [`token_cache`] | all of that for a token seen before, but for what must hold now |
-//! | [`host_crypto`] | signatures verified by the host, where its self-test passes |
-//! | [`rust_crypto`] | signatures without the host, and keys and signatures in DER |
-//! | `json` | the one strict JSON reader |
+//! | [`credentials`] | the token that a request carries, or none |
+//! | [`claims`] | claims, compared with the provider's rules |
+//! | [`key_store`] | the keys of each provider |
+//! | [`token_cache`] | verified tokens, which spare parsing and the signature |
+//! | [`caller`] | the verified client, and its role set |
 
 pub mod caller;
 pub mod claims;
@@ -121,7 +117,11 @@ impl<'a> Authentication<'a> {
     }
 
     /// Everything that does not depend on the moment: done once for a cached token.
-    fn verify(&mut self, credential: Credential<'_>, trace: &mut AuthnTrace) -> Result<Verified, AuthnError> {
+    fn verify(
+        &mut self,
+        credential: Credential<'_>,
+        trace: &mut AuthnTrace,
+    ) -> Result<Verified, AuthnError> {
         if credential.token.len() > self.policy.limits().token_bytes {
             return Err(Reason::TokenTooLarge.into());
         }
@@ -148,12 +148,17 @@ impl<'a> Authentication<'a> {
         let (claims, validity) = claims.verified(proof, provider, header.is_access_token())?;
         let (number, ends) = (self.cache.number(), validity.expires());
         let role_sets = &mut self.cache.role_sets;
-        let caller = Rc::new(Caller::new(self.policy, (id, provider), claims, ends, number, role_sets));
+        let caller =
+            Rc::new(Caller::new(self.policy, (id, provider), claims, ends, number, role_sets));
         Ok(Verified { caller, validity, key })
     }
 
     /// The provider, if the service accepts it, and its tokens from where this one came.
-    fn accepted(&self, id: ProviderId, credential: Credential<'_>) -> Result<&'a Provider, AuthnError> {
+    fn accepted(
+        &self,
+        id: ProviderId,
+        credential: Credential<'_>,
+    ) -> Result<&'a Provider, AuthnError> {
         let policy: &'a Policy = self.policy;
         let provider = policy.provider(id).ok_or(Reason::IssuerUnknown)?;
         let by_service = self.service.is_none_or(|service| service.accepts(id));

@@ -1,5 +1,6 @@
-//! Verified tokens, each known by its exact bytes. A hit spares parsing and the signature, nothing else: what depends on
-//! the clock, the keys, the service or the connection is judged every time. A cache belongs to one policy.
+//! Verified tokens, each known by its exact bytes. A hit spares parsing and the signature, nothing
+//! else: what depends on the clock, the keys, the service or the connection is judged every time. A
+//! cache belongs to one policy.
 
 use std::hash::{Hash, Hasher};
 use std::num::NonZeroUsize;
@@ -46,7 +47,8 @@ pub struct TokenCache {
     pub(crate) headers: HeaderCache,
 }
 
-/// The end of a token. It is of its signature, so its words are as even as hashes, and as hard to choose.
+/// The end of a token. It is of its signature, so its words are as even as hashes, and as hard to
+/// choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tail(pub(super) [u64; 3]);
 
@@ -99,8 +101,8 @@ impl TokenCache {
         }
     }
 
-    /// Compares the clocks with the last time: a step of the wall clock empties the cache, since times that were judged
-    /// by it cannot be trusted to have been judged.
+    /// Compares the clocks with the last time: a step of the wall clock empties the cache, since
+    /// times that were judged by it cannot be trusted to have been judged.
     pub(crate) fn note(&mut self, now: Clocks) {
         if let Some(before) = self.clocks.replace(now) {
             let passed = now.monotonic.since(before.monotonic).as_secs();
@@ -201,31 +203,31 @@ impl TokenCache {
     }
 }
 
-// Which verified tokens are worth a place in the cache. Where hardly any token comes twice, keeping each one costs more than
-// the few hits spare, and what is of use is pushed out by what never comes again. So while fewer than one new token in
-// [`WORTH`] came again lately, a token is kept only when it comes a second time.
-
-/// What a place costs is about an eighth of what it spares when its token comes again: some 8 us of writing what is in no cache
-/// of the processor, beside some 60 us for verifying the token anew (Envoy 1.40, RS256).
+/// What a place costs is about an eighth of what it spares when its token comes again: some 8 us of
+/// writing what is in no cache of the processor, beside some 60 us for verifying the token anew
+/// (Envoy 1.40, RS256).
 const WORTH: u32 = 8;
 /// How far tokens that came again are remembered: so many new ones are kept after them.
 const MOST: u32 = 256;
 /// Of the tokens that were turned away, at most so many are known again.
 const MAX_SLOTS: usize = 1 << 16;
 
-/// Decides about the tokens of one cache.
+/// Decides which verified tokens are cached. Where hardly any token comes twice, caching each of them
+/// costs more than the few hits spare, and evicts tokens that do come again. So while fewer than one
+/// new token in [`WORTH`] came again lately, a token is cached only when it comes a second time.
 #[derive(Debug)]
 pub(super) struct Admission {
     /// New tokens that will still be kept at once.
     credit: u32,
-    /// A mark of each token that was turned away, where no later one took its slot. Two tokens may share a mark: then one is
-    /// kept a little early. Empty until the first is turned away.
+    /// A mark of each token that was turned away, where no later one took its slot. Two tokens may
+    /// share a mark: then one is kept a little early. Empty until the first is turned away.
     turned_away: Vec<u32>,
     slots: usize,
 }
 
 impl Admission {
-    /// For a cache of so many tokens: all that fit in there are known when they come again, or most of them.
+    /// For a cache of so many tokens: all that fit in there are known when they come again, or most
+    /// of them.
     pub(super) fn new(tokens: usize) -> Self {
         let slots = tokens.clamp(1, MAX_SLOTS).next_power_of_two();
         Self { credit: MOST, turned_away: Vec::new(), slots }
@@ -236,8 +238,8 @@ impl Admission {
         let Tail([_, place, mark]) = *tail;
         // not 0, which is the mark of nobody
         let mark = low_half(mark) | 1;
-        // no letter of base64 takes all values of its byte: the highest bits of such a product hang on all of them (Knuth,
-        // The Art of Computer Programming 3, 6.4)
+        // no letter of base64 takes all values of its byte: the highest bits of such a product hang
+        // on all of them (Knuth, The Art of Computer Programming 3, 6.4)
         let place = place.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let slot = low_half(place >> (64 - MAX_SLOTS.ilog2())) as usize & (self.slots - 1);
         if self.turned_away.get(slot) == Some(&mark) {

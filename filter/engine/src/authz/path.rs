@@ -1,12 +1,13 @@
-//! The path of a request, if everybody reads it in the same way. Nothing is ever rewritten or guessed: the decision uses
-//! exactly the bytes that the service will see, or there is no decision.
+//! The path of a request, if everybody reads it in the same way. Nothing is ever rewritten or
+//! guessed: the decision uses exactly the bytes that the service will see, or there is no decision.
 
 use std::borrow::Cow;
 
 use thiserror::Error;
 
-/// A path that a proxy, a router and a service read alike: it starts with `/`, and holds RFC 3986 `pchar`s, single
-/// slashes, and escapes of what must be escaped. A trailing slash is part of it. The query is not.
+/// A path that a proxy, a router and a service read alike: it starts with `/`, and holds RFC 3986
+/// `pchar`s, single slashes, and escapes of what must be escaped. A trailing slash is part of it.
+/// The query is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CanonicalPath<'a> {
     path: &'a str,
@@ -29,8 +30,8 @@ pub enum PathError {
     /// `.` or `..`: some resolve them (RFC 3986 5.2.4), some do not.
     #[error("it has a dot segment")]
     DotSegment,
-    /// `...`, `..%20`, `%20`: a dot segment or an empty one, once trailing dots (Windows), white space or invisible characters
-    /// are trimmed.
+    /// `...`, `..%20`, `%20`: a dot segment or an empty one, once trailing dots (Windows), white
+    /// space or invisible characters are trimmed.
     #[error("it has a segment of dots and white space only")]
     TrimmedSegment,
     /// `\`: some read it as a slash. `;`: some cut a path parameter there.
@@ -45,29 +46,34 @@ pub enum PathError {
     /// `%` without two hexadecimal digits.
     #[error("it has a `%` without two hexadecimal digits")]
     BadEscape,
-    /// An escape of an unreserved character (`%65`): equal to the character itself (RFC 3986 2.3), but not the same bytes.
+    /// An escape of an unreserved character (`%65`): equal to the character itself (RFC 3986 2.3),
+    /// but not the same bytes.
     #[error("it escapes a character that needs no escape")]
     NeedlessEscape,
     /// An escape of `/`, `\`, `%`, `?`, `#`, `;`: whoever decodes early or twice sees another path.
     #[error("it escapes a character that would change the path")]
     EscapedDelimiter,
-    /// An escape of a control character or a line separator: some cut there, and patterns stop at line ends.
+    /// An escape of a control character or a line separator: some cut there, and patterns stop at
+    /// line ends.
     #[error("it escapes a control character")]
     EscapedControl,
-    /// Escapes that decode to no UTF-8 (RFC 3629): overlong forms (`%c0%af`), surrogates, other charsets. Decoders disagree:
-    /// some read `/`, some U+FFFD, some Latin-1.
+    /// Escapes that decode to no UTF-8 (RFC 3629): overlong forms (`%c0%af`), surrogates, other
+    /// charsets. Decoders disagree: some read `/`, some U+FFFD, some Latin-1.
     #[error("it escapes bytes that are not UTF-8")]
     NotUtf8,
-    /// An escape of a character that some software turns into a delimiter, as U+FF0F FULLWIDTH SOLIDUS into `/`.
+    /// An escape of a character that some software turns into a delimiter, as U+FF0F FULLWIDTH
+    /// SOLIDUS into `/`.
     #[error("it escapes a character that some turn into `.`, `/`, `\\`, `%`, `;`, `?` or `#`")]
     DelimiterAlias,
 }
 
-/// Maximum length of a path without its query, in bytes, as in IIS (`maxUrl`). It bounds the work for requests without a token.
+/// Maximum length of a path without its query, in bytes, as in IIS (`maxUrl`). It bounds the work
+/// for requests without a token.
 const MAX_PATH: usize = 4096;
 
 impl<'a> CanonicalPath<'a> {
-    /// Reads the request target (`:path`): cuts the query, and takes the path if there is one way to read it.
+    /// Reads the request target (`:path`): cuts the query, and takes the path if there is one way
+    /// to read it.
     ///
     /// # Errors
     /// Says what could be read in two ways. The request is refused with `path-ambiguous`.
@@ -115,8 +121,9 @@ impl<'a> CanonicalPath<'a> {
         self.path
     }
 
-    /// The path in the one spelling that templates are written in: upper-case escapes, and only where they must be.
-    /// What a service that decodes before it routes would see; borrowed where that is the path as it is. Never sent anywhere.
+    /// The path in the one spelling that templates are written in: upper-case escapes, and only
+    /// where they must be. What a service that decodes before it routes would see; borrowed where
+    /// that is the path as it is. Never sent anywhere.
     pub(crate) fn spelling(self) -> Cow<'a, str> {
         if !self.escapes {
             return Cow::Borrowed(self.path);
@@ -131,8 +138,9 @@ impl<'a> CanonicalPath<'a> {
             let escape = [bytes.next().unwrap_or_default(), bytes.next().unwrap_or_default()];
             match unescape(escape) {
                 Some(byte) if is_pchar(byte) => spelling.push(char::from(byte)),
-                _ => spelling
-                    .extend([byte, escape[0], escape[1]].map(|it| char::from(it.to_ascii_uppercase()))),
+                _ => spelling.extend(
+                    [byte, escape[0], escape[1]].map(|it| char::from(it.to_ascii_uppercase())),
+                ),
             }
         }
         Cow::Owned(spelling)
@@ -184,12 +192,15 @@ impl Kind {
     }
 }
 
-/// Checks a whole segment: whether it is a dot segment, or could be taken for one, and the characters that it escapes.
+/// Checks a whole segment: whether it is a dot segment, or could be taken for one, and the
+/// characters that it escapes.
 fn check_segment(segment: &[u8], escaped: bool) -> Result<(), PathError> {
     match segment {
         b"." | b".." => Err(PathError::DotSegment),
         _ if escaped => check_characters(segment),
-        [b'.', rest @ ..] if rest.iter().all(|byte| *byte == b'.') => Err(PathError::TrimmedSegment),
+        [b'.', rest @ ..] if rest.iter().all(|byte| *byte == b'.') => {
+            Err(PathError::TrimmedSegment)
+        }
         _ => Ok(()),
     }
 }
@@ -214,7 +225,8 @@ fn check_characters(segment: &[u8]) -> Result<(), PathError> {
         for byte in encoded.iter_mut().take(length).skip(1) {
             *byte = bytes.next().ok_or(PathError::NotUtf8)?;
         }
-        let character = encoded.get(..length).and_then(|it| std::str::from_utf8(it).ok()?.chars().next());
+        let character =
+            encoded.get(..length).and_then(|it| std::str::from_utf8(it).ok()?.chars().next());
         let character = character.ok_or(PathError::NotUtf8)?;
         if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
             return Err(PathError::EscapedControl);
@@ -227,7 +239,8 @@ fn check_characters(segment: &[u8]) -> Result<(), PathError> {
     if trimmed { Err(PathError::TrimmedSegment) } else { Ok(()) }
 }
 
-/// The bytes of a segment, escapes decoded. They have been checked: two hexadecimal digits follow each `%`.
+/// The bytes of a segment, escapes decoded. They have been checked: two hexadecimal digits follow
+/// each `%`.
 struct Unescaped<'a>(std::slice::Iter<'a, u8>);
 
 impl Iterator for Unescaped<'_> {
@@ -242,13 +255,16 @@ impl Iterator for Unescaped<'_> {
     }
 }
 
-/// Whether some software turns this character into `.`, `/`, `\`, `%`, `;`, `?` or `#`, alone or among others:
+/// Whether some software turns this character into `.`, `/`, `\`, `%`, `;`, `?` or `#`, alone or
+/// among others:
 ///
-/// - the Windows ANSI code pages by best fit (Unicode's `WindowsBestFit` tables of 874, 932, 949 and 1250 to 1258);
-/// - the C library's transliteration to ASCII (`iconv -t ASCII//TRANSLIT` of glibc), as far as it yields `/` or `\`;
+/// - the Windows ANSI code pages by best fit (Unicode's `WindowsBestFit` tables of 874, 932, 949
+///   and 1250 to 1258);
+/// - the C library's transliteration to ASCII (`iconv -t ASCII//TRANSLIT` of glibc), as far as it
+///   yields `/` or `\`;
 /// - IDNA (RFC 3490 3.1), whose label separators are read as `.`;
-/// - NFKC (Unicode Standard Annex 15), where its result has one of the seven or one of the characters above. A test
-///   compares this part with NFKC itself.
+/// - NFKC (Unicode Standard Annex 15), where its result has one of the seven or one of the
+///   characters above. A test compares this part with NFKC itself.
 const fn is_delimiter_alias(character: char) -> bool {
     matches!(character,
         '\u{a5}' | '\u{b4}' | '\u{bc}'..='\u{be}' | '\u{f7}' | '\u{37e}' | '\u{66a}'
@@ -263,8 +279,8 @@ const fn is_delimiter_alias(character: char) -> bool {
         | '\u{1f100}')
 }
 
-/// Whether this character is invisible, so that some software drops it before it compares (`Default_Ignorable_Code_Point`
-/// of Unicode).
+/// Whether this character is invisible, so that some software drops it before it compares
+/// (`Default_Ignorable_Code_Point` of Unicode).
 const fn is_ignorable(character: char) -> bool {
     matches!(character,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
@@ -280,7 +296,10 @@ fn unescape(digits: [u8; 2]) -> Option<u8> {
 }
 
 fn check_escape(high: Option<&u8>, low: Option<&u8>) -> Result<(), PathError> {
-    let byte = high.zip(low).and_then(|(high, low)| unescape([*high, *low])).ok_or(PathError::BadEscape)?;
+    let byte = high
+        .zip(low)
+        .and_then(|(high, low)| unescape([*high, *low]))
+        .ok_or(PathError::BadEscape)?;
     match byte {
         b'/' | b'\\' | b'%' | b'?' | b'#' | b';' => Err(PathError::EscapedDelimiter),
         _ if byte.is_ascii_control() => Err(PathError::EscapedControl),
@@ -296,7 +315,8 @@ const fn is_unreserved(byte: u8) -> bool {
 
 /// RFC 3986 3.3, without `%` and without `;`, which is refused.
 const fn is_pchar(byte: u8) -> bool {
-    let sub_delim = matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'=');
+    let sub_delim =
+        matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'=');
     is_unreserved(byte) || sub_delim || matches!(byte, b':' | b'@')
 }
 
@@ -317,7 +337,10 @@ mod tests {
             ("/a%20b/%20c/d%20", "/a%20b/%20c/d%20"),
             ("/caf%C3%A9/%F0%9F%98%80/%E2%82%AC", "/caf%C3%A9/%F0%9F%98%80/%E2%82%AC"),
             // precomposed letters and ligatures are not delimiters
-            ("/cafe%CC%81/col%C2%B7lecci%C3%B3/%E3%83%8E", "/cafe%CC%81/col%C2%B7lecci%C3%B3/%E3%83%8E"),
+            (
+                "/cafe%CC%81/col%C2%B7lecci%C3%B3/%E3%83%8E",
+                "/cafe%CC%81/col%C2%B7lecci%C3%B3/%E3%83%8E",
+            ),
             ("/a%E2%80%8Db/.a%20/%20a.", "/a%E2%80%8Db/.a%20/%20a."),
         ] {
             assert_eq!(
@@ -423,7 +446,12 @@ mod tests {
             // nothing behind the bound is read
             (path(4096) + "//", Some(PathError::TooLong)),
         ] {
-            assert_eq!(CanonicalPath::parse(target.as_bytes()).err(), expected, "{} bytes", target.len());
+            assert_eq!(
+                CanonicalPath::parse(target.as_bytes()).err(),
+                expected,
+                "{} bytes",
+                target.len()
+            );
         }
     }
 
@@ -433,8 +461,8 @@ mod tests {
         // best fit
         '\u{a5}', '\u{b4}', '\u{37e}', '\u{66a}', '\u{2044}', '\u{20a9}', '\u{2215}', '\u{2216}',
         // transliteration
-        '\u{f7}', '\u{2571}', '\u{2572}', '\u{27cb}', '\u{27cd}', '\u{29f5}', '\u{29f8}', '\u{29f9}',
-        // IDNA, whose other two are U+FF0E and U+FF61
+        '\u{f7}', '\u{2571}', '\u{2572}', '\u{27cb}', '\u{27cd}', '\u{29f5}', '\u{29f8}',
+        '\u{29f9}', // IDNA, whose other two are U+FF0E and U+FF61
         '\u{3002}',
     ];
 
@@ -450,8 +478,9 @@ mod tests {
     fn the_aliases_of_delimiters_are_those_of_nfkc_and_of_the_sources_named() {
         let nfkc = icu_normalizer::ComposingNormalizerBorrowed::new_nfkc();
         let is_source = |c: char| r"./\%;?#".contains(c) || BEYOND_NFKC.contains(&c);
-        let expected =
-            |c: char| is_source(c) || nfkc.normalize(c.encode_utf8(&mut [0; 4])).contains(is_source);
+        let expected = |c: char| {
+            is_source(c) || nfkc.normalize(c.encode_utf8(&mut [0; 4])).contains(is_source)
+        };
         assert_eq!(wrongly_listed(is_delimiter_alias, expected), [""; 0]);
     }
 

@@ -1,5 +1,5 @@
-//! How a provider's claims become a plain list of roles. From here on a role is a whole string: one with a comma, a space
-//! or a letter beyond ASCII stays one role.
+//! How a provider's claims become a plain list of roles. From here on a role is a whole string: one
+//! with a comma, a space or a letter beyond ASCII stays one role.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -23,7 +23,8 @@ pub struct RoleRules {
     pub sources: Box<[RoleSource]>,
     /// Renames a role, its source's prefix included.
     pub names: BTreeMap<Box<str>, Box<str>>,
-    /// Stands before every role of this provider; put there last, so that renaming cannot escape it.
+    /// Stands before every role of this provider; put there last, so that renaming cannot escape
+    /// it.
     pub prefix: Box<str>,
 }
 
@@ -45,7 +46,9 @@ pub struct RoleSource {
 impl RoleSource {
     /// Whether it can yield this role of the role table.
     pub fn yields(&self, role: &str) -> bool {
-        self.only.as_ref().is_none_or(|only| only.binary_search_by(|known| (**known).cmp(role)).is_ok())
+        self.only
+            .as_ref()
+            .is_none_or(|only| only.binary_search_by(|known| (**known).cmp(role)).is_ok())
     }
 }
 
@@ -70,8 +73,12 @@ impl Roles<'_> {
 
 impl RoleRules {
     /// `claim` finds the value at a path.
-    pub(crate) fn collect<'a>(&'a self, claim: impl Fn(&[Box<str>]) -> Option<&'a Json<'a>>) -> Roles<'a> {
-        let mut collector = Collector { rules: self, names: Vec::with_capacity(MOSTLY), dropped: 0 };
+    pub(crate) fn collect<'a>(
+        &'a self,
+        claim: impl Fn(&[Box<str>]) -> Option<&'a Json<'a>>,
+    ) -> Roles<'a> {
+        let mut collector =
+            Collector { rules: self, names: Vec::with_capacity(MOSTLY), dropped: 0 };
         let mut anything = false;
         for source in self.sources.iter().filter(|source| !source.fallback) {
             if let Some(value) = claim(&source.path) {
@@ -145,7 +152,9 @@ impl<'a> Collector<'a> {
         if !source.yields(&name) {
             return;
         }
-        if name.len() > MAX_ROLE_BYTES || name.chars().any(char::is_control) || self.names.len() == MAX_ROLES
+        if name.len() > MAX_ROLE_BYTES
+            || name.chars().any(char::is_control)
+            || self.names.len() == MAX_ROLES
         {
             self.dropped += 1;
         } else if let Err(place) = self.names.binary_search_by(|known| (**known).cmp(&name)) {
@@ -153,8 +162,6 @@ impl<'a> Collector<'a> {
         }
     }
 }
-
-// What a row asks of its caller, as tests of single bits.
 
 /// A role's place among the roles that the rows of one policy name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -198,7 +205,8 @@ impl Requirement {
         match self {
             Self::Public | Self::Authenticated => true,
             Self::Roles { any, all } => {
-                let any_met = any.is_empty() && !all.is_empty() || any.iter().any(|role| roles.has(*role));
+                let any_met =
+                    any.is_empty() && !all.is_empty() || any.iter().any(|role| roles.has(*role));
                 any_met && all.iter().all(|role| roles.has(*role))
             }
         }
@@ -307,8 +315,10 @@ mod tests {
 
     #[test]
     fn a_claim_path_is_literal_so_a_name_may_hold_dots() {
-        let rules =
-            RoleRules { sources: [source(&["https://shop.example/roles"])].into(), ..RoleRules::default() };
+        let rules = RoleRules {
+            sources: [source(&["https://shop.example/roles"])].into(),
+            ..RoleRules::default()
+        };
         assert_eq!(roles(&rules, &json!({"https://shop.example/roles": ["admin"]})), ["admin"]);
         assert!(roles(&rules, &json!({"https://shop": {"example/roles": ["admin"]}})).is_empty());
     }
@@ -324,12 +334,17 @@ mod tests {
     #[test]
     fn a_prefix_is_put_last_so_that_no_partner_can_be_renamed_into_your_admin() {
         let rules = RoleRules {
-            sources: [source(&["groups"]), RoleSource { prefix: "scope:".into(), ..source(&["scope"]) }]
+            sources: [
+                source(&["groups"]),
+                RoleSource { prefix: "scope:".into(), ..source(&["scope"]) },
+            ]
+            .into(),
+            names: [("ROLE_ADMIN".into(), "admin".into()), ("scope:admin".into(), "half".into())]
                 .into(),
-            names: [("ROLE_ADMIN".into(), "admin".into()), ("scope:admin".into(), "half".into())].into(),
             prefix: "partner:".into(),
         };
-        let claims = json!({"groups": ["ROLE_ADMIN", "admin", "x"], "scope": ["admin", "ROLE_ADMIN"]});
+        let claims =
+            json!({"groups": ["ROLE_ADMIN", "admin", "x"], "scope": ["admin", "ROLE_ADMIN"]});
         assert_eq!(
             roles(&rules, &claims),
             ["partner:admin", "partner:half", "partner:scope:ROLE_ADMIN", "partner:x"]
@@ -347,9 +362,13 @@ mod tests {
             ..source(&["scope"])
         };
         let rules = RoleRules {
-            sources: [RoleSource { only: only(&["p:admin", "p:customer"]), ..source(&["roles"]) }, fallback]
+            sources: [
+                RoleSource { only: only(&["p:admin", "p:customer"]), ..source(&["roles"]) },
+                fallback,
+            ]
+            .into(),
+            names: [("ROLE_ADMIN".into(), "admin".into()), ("scope:buy".into(), "customer".into())]
                 .into(),
-            names: [("ROLE_ADMIN".into(), "admin".into()), ("scope:buy".into(), "customer".into())].into(),
             prefix: "p:".into(),
         };
         for (claims, expected) in [
@@ -357,7 +376,10 @@ mod tests {
                 json!({"roles": ["ROLE_ADMIN", "customer", "seller", "p:admin"]}),
                 &["p:admin", "p:customer"][..],
             ),
-            (json!({"scope": "openid admin buy read p:admin p:customer"}), &["p:customer", "p:scope:read"]),
+            (
+                json!({"scope": "openid admin buy read p:admin p:customer"}),
+                &["p:customer", "p:scope:read"],
+            ),
             // what a source cannot yield is still there: no fallback
             (json!({"roles": ["seller"], "scope": "buy"}), &[]),
             (json!({"scope": "customer"}), &[]),
@@ -384,7 +406,8 @@ mod tests {
         for n in 0..70 {
             names.intern(&format!("filler-{n}"));
         }
-        let mut ids = |list: &[&str]| list.iter().map(|name| names.intern(name)).collect::<Box<[_]>>();
+        let mut ids =
+            |list: &[&str]| list.iter().map(|name| names.intern(name)).collect::<Box<[_]>>();
         let any = Requirement::Roles { any: ids(&["a", "b"]), all: ids(&[]) };
         let all = Requirement::Roles { any: ids(&[]), all: ids(&["c", "d"]) };
         let both = Requirement::Roles { any: ids(&["a", "b"]), all: ids(&["c"]) };
@@ -398,10 +421,17 @@ mod tests {
             (&["A", "a,b", "unknown"], [false, false, false]),
         ] {
             let bits = names.bits(roles.iter().copied());
-            assert_eq!([&any, &all, &both].map(|r| r.is_satisfied_by(&bits)), expected, "{roles:?}");
+            assert_eq!(
+                [&any, &all, &both].map(|r| r.is_satisfied_by(&bits)),
+                expected,
+                "{roles:?}"
+            );
             assert!(Requirement::Authenticated.is_satisfied_by(&bits));
             // the policy makes no such requirement; if it did, nobody would pass
-            assert!(!Requirement::Roles { any: Box::default(), all: Box::default() }.is_satisfied_by(&bits));
+            assert!(
+                !Requirement::Roles { any: Box::default(), all: Box::default() }
+                    .is_satisfied_by(&bits)
+            );
         }
     }
 }

@@ -62,9 +62,13 @@ impl Template {
                     return Err(TemplateError::PartOfSegment);
                 }
                 Segment::Literal(literal) => literal,
-                Segment::Rest(_) if segments.peek().is_some() => return Err(TemplateError::RestNotLast),
+                Segment::Rest(_) if segments.peek().is_some() => {
+                    return Err(TemplateError::RestNotLast);
+                }
                 Segment::Parameter(name) | Segment::Rest(name) => {
-                    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+                    if name.is_empty()
+                        || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+                    {
                         return Err(TemplateError::Name);
                     }
                     if names.contains(&name) {
@@ -103,7 +107,9 @@ impl Template {
             let inner = segment.strip_prefix('{').and_then(|s| s.strip_suffix('}'));
             match inner.filter(|name| !name.contains(['{', '}'])) {
                 None => Segment::Literal(segment),
-                Some(name) => name.strip_prefix('*').map_or(Segment::Parameter(name), Segment::Rest),
+                Some(name) => {
+                    name.strip_prefix('*').map_or(Segment::Parameter(name), Segment::Rest)
+                }
             }
         })
     }
@@ -122,9 +128,11 @@ mod tests {
     #[test]
     fn a_template_is_literals_parameters_and_at_most_one_rest() {
         use Segment::{Literal, Parameter, Rest};
-        let segments =
-            |text| Template::parse(text).unwrap().segments().map(|s| format!("{s:?}")).collect::<Vec<_>>();
-        let shown = |list: &[Segment<'_>]| list.iter().map(|s| format!("{s:?}")).collect::<Vec<_>>();
+        let segments = |text| {
+            Template::parse(text).unwrap().segments().map(|s| format!("{s:?}")).collect::<Vec<_>>()
+        };
+        let shown =
+            |list: &[Segment<'_>]| list.iter().map(|s| format!("{s:?}")).collect::<Vec<_>>();
         assert_eq!(segments("/"), shown(&[Literal("")]));
         assert_eq!(segments("/orders/"), shown(&[Literal("orders"), Literal("")]));
         assert_eq!(
@@ -132,7 +140,10 @@ mod tests {
             shown(&[Literal("orders"), Parameter("order_id"), Literal("items")])
         );
         assert_eq!(segments("/files/{*rest}"), shown(&[Literal("files"), Rest("rest")]));
-        assert_eq!(segments("/shop.v1.Orders/Get"), shown(&[Literal("shop.v1.Orders"), Literal("Get")]));
+        assert_eq!(
+            segments("/shop.v1.Orders/Get"),
+            shown(&[Literal("shop.v1.Orders"), Literal("Get")])
+        );
     }
 
     #[test]

@@ -1,13 +1,13 @@
-//! The tree that finds the template of a path. Segment by segment from the left, a literal wins over a parameter and a
-//! parameter over the rest, with a way back; the same order as axum's router. Not `matchit`: it refuses `/{id}` beside
-//! `/{*rest}`, which role tables need.
+//! The tree that finds the template of a path. Segment by segment from the left, a literal wins
+//! over a parameter and a parameter over the rest, with a way back; the same order as axum's
+//! router. Not `matchit`: it refuses `/{id}` beside `/{*rest}`, which role tables need.
 //!
-//! Routers disagree about an empty rest: `/files/{*rest}` is not `/files/` in axum and Express, but is in Starlette and Go, and
-//! is `/files`, too, in servlet mappings. So neither path is ever decided by a wider template: it has a template of its own,
-//! or none.
+//! Routers disagree about an empty rest: `/files/{*rest}` is not `/files/` in axum and Express, but
+//! is in Starlette and Go, and is `/files`, too, in servlet mappings. So neither path is ever
+//! decided by a wider template: it has a template of its own, or none.
 //!
-//! Cost: one binary search among the literals for each segment, whatever the number of templates. A search visits each
-//! node at most once, and only a table can make it visit many.
+//! Cost: one binary search among the literals for each segment, whatever the number of templates. A
+//! search visits each node at most once, and only a table can make it visit many.
 
 use crate::authz::route_template::{Segment, Template};
 use crate::sorted_map::SortedMap;
@@ -43,7 +43,8 @@ impl Default for TreeBuilder {
 }
 
 impl TreeBuilder {
-    /// Adds a template. Two that match the same paths (equal but for the names of parameters) get the same id.
+    /// Adds a template. Two that match the same paths (equal but for the names of parameters) get
+    /// the same id.
     pub fn add(&mut self, template: &Template) -> TemplateId {
         let mut at = 0;
         for segment in template.segments() {
@@ -62,7 +63,11 @@ impl TreeBuilder {
         Tree { nodes: self.nodes.into() }
     }
 
-    fn take_id(&mut self, at: u32, slot: impl Fn(&mut Node) -> &mut Option<TemplateId>) -> TemplateId {
+    fn take_id(
+        &mut self,
+        at: u32,
+        slot: impl Fn(&mut Node) -> &mut Option<TemplateId>,
+    ) -> TemplateId {
         let next = self.templates;
         let Some(node) = self.nodes.get_mut(at as usize) else { return next };
         let id = *slot(node).get_or_insert(next);
@@ -102,8 +107,8 @@ impl Tree {
         self.search(self.nodes.first()?, path.as_bytes().strip_prefix(b"/")?).flatten()
     }
 
-    /// Depth is bounded by the deepest template, not by the path. `Some(None)`: here some routers match an empty rest, so the
-    /// search ends without a template.
+    /// Depth is bounded by the deepest template, not by the path. `Some(None)`: here some routers
+    /// match an empty rest, so the search ends without a template.
     #[allow(clippy::option_option)] // as said
     fn search(&self, node: &Node, path: &[u8]) -> Option<Option<TemplateId>> {
         let slash = path.iter().position(|byte| *byte == b'/');
@@ -132,7 +137,8 @@ mod tests {
     use std::collections::BTreeMap;
     use std::fmt::Write as _;
 
-    /// Names that are each other's beginnings, and one that looks like a parameter of other routers.
+    /// Names that are each other's beginnings, and one that looks like a parameter of other
+    /// routers.
     const NAMES: [&str; 6] = ["a", "ab", "b", "ba", ":a", "*"];
 
     /// The tree of a table, and the template of each id.
@@ -144,8 +150,8 @@ mod tests {
         (builder.finish(), templates)
     }
 
-    /// How specific each part of a template is, from the left: a literal, a parameter, the rest; and whether the rest is empty or
-    /// left out. None: it does not match, in whatever router.
+    /// How specific each part of a template is, from the left: a literal, a parameter, the rest;
+    /// and whether the rest is empty or left out. None: it does not match, in whatever router.
     fn specificity(template: &Template, path: &str) -> Option<(Vec<u8>, bool)> {
         let mut left = path.strip_prefix('/')?.split('/');
         let mut specificity = Vec::new();
@@ -153,7 +159,10 @@ mod tests {
             let value = left.next();
             if matches!(segment, Segment::Rest(_)) {
                 specificity.push(2);
-                return Some((specificity, value.unwrap_or_default().is_empty() && left.next().is_none()));
+                return Some((
+                    specificity,
+                    value.unwrap_or_default().is_empty() && left.next().is_none(),
+                ));
             }
             specificity.push(match (segment, value) {
                 (Segment::Literal(literal), Some(value)) if literal == value => 0,
@@ -166,7 +175,8 @@ mod tests {
 
     /// The most specific of all templates that match in some router, if it matches in all.
     fn naive<'t>(table: &'t [Template], path: &str) -> Option<&'t Template> {
-        let matching = table.iter().filter_map(|template| Some((specificity(template, path)?, template)));
+        let matching =
+            table.iter().filter_map(|template| Some((specificity(template, path)?, template)));
         let ((_, empty_rest), template) = matching.min_by(|one, other| one.0.cmp(&other.0))?;
         (!empty_rest).then_some(template)
     }
@@ -313,8 +323,8 @@ mod tests {
             }
         }
 
-        /// axum's router is made of `matchit`, which refuses a parameter beside the rest: those rows are left out. Where other
-        /// routers choose another route, none is found.
+        /// axum's router is made of `matchit`, which refuses a parameter beside the rest: those
+        /// rows are left out. Where other routers choose another route, none is found.
         #[test]
         fn where_axums_router_takes_the_table_it_chooses_the_same_route((table, paths) in table_and_paths()) {
             let mut router = matchit::Router::new();

@@ -1,5 +1,6 @@
-//! What a decision saw, told level by level: for people, and as data. It is made of the verdict's own [`DecisionTrace`], so an
-//! explanation cannot differ from the decision. Nothing in it is a credential: neither the token nor the signed assertion.
+//! What a decision saw, told level by level: for people, and as data. It is made of the verdict's
+//! own [`DecisionTrace`], so an explanation cannot differ from the decision. Nothing in it is a
+//! credential: neither the token nor the signed assertion.
 
 use portcullis_principal::SigningKey;
 use serde::Serialize;
@@ -104,7 +105,8 @@ pub struct Handoff {
     pub removed: Vec<String>,
 }
 
-/// Explains a verdict on a request. `key` signs the assertion whose claims are shown; any key will do.
+/// Explains a verdict on a request. `key` signs the assertion whose claims are shown; any key will
+/// do.
 pub fn explain(
     policy: &Policy,
     request: &Request<'_>,
@@ -128,8 +130,6 @@ pub fn explain(
     }
 }
 
-// From a verdict's trace to sentences.
-
 /// Tells the steps of one verdict.
 pub(super) struct ExplanationBuilder<'a> {
     pub(super) policy: &'a Policy,
@@ -140,7 +140,8 @@ pub(super) struct ExplanationBuilder<'a> {
 }
 
 impl<'a> ExplanationBuilder<'a> {
-    /// The level that refused. What is wrong on our side is found out while the client is looked at.
+    /// The level that refused. What is wrong on our side is found out while the client is looked
+    /// at.
     fn refused_at(&self) -> Option<Level> {
         self.trace.reason.map(|reason| match reason.terms().level {
             Level::Internal => Level::Authentication,
@@ -167,11 +168,15 @@ impl<'a> ExplanationBuilder<'a> {
                 let path = path.as_str();
                 let host = String::from_utf8_lossy(self.request.authority);
                 because.push(match self.trace.service.and_then(|id| self.policy.service(id)) {
-                    Some(service) => format!("the host `{host}` belongs to the service `{}`", service.name()),
+                    Some(service) => {
+                        format!("the host `{host}` belongs to the service `{}`", service.name())
+                    }
                     None => format!("no service has the host `{host}`"),
                 });
                 because.push(match self.row() {
-                    Some(row) => format!("`{method} {path}` is decided by the row `{}`", row_name(row)),
+                    Some(row) => {
+                        format!("`{method} {path}` is decided by the row `{}`", row_name(row))
+                    }
                     None if self.trace.preflight => {
                         "it is a CORS preflight for an endpoint that has a row".to_owned()
                     }
@@ -202,8 +207,12 @@ impl<'a> ExplanationBuilder<'a> {
         let mut because = vec![match self.trace.source.and_then(|id| self.policy.source(id)) {
             None => "the request carries no token".to_owned(),
             Some(TokenSource::Bearer) => "the token stands in `Authorization: Bearer`".to_owned(),
-            Some(TokenSource::Header { name, .. }) => format!("the token stands in the header `{name}`"),
-            Some(TokenSource::Cookie { name, .. }) => format!("the token stands in the cookie `{name}`"),
+            Some(TokenSource::Header { name, .. }) => {
+                format!("the token stands in the header `{name}`")
+            }
+            Some(TokenSource::Cookie { name, .. }) => {
+                format!("the token stands in the cookie `{name}`")
+            }
         }];
         if let Some(provider) = self.trace.authn.provider.and_then(|id| self.policy.provider(id)) {
             let verb = if self.trace.authn.caller.is_some() { "was" } else { "says that it was" };
@@ -219,7 +228,9 @@ impl<'a> ExplanationBuilder<'a> {
         let answer = match (self.waits, self.refused_at()) {
             (Some(missing), _) => {
                 because.push(match missing {
-                    PendingKeys::AllKeys => "the provider's keys have not been fetched yet".to_owned(),
+                    PendingKeys::AllKeys => {
+                        "the provider's keys have not been fetched yet".to_owned()
+                    }
                     PendingKeys::Kid => "no fetch has looked for the token's key id yet".to_owned(),
                 });
                 Answer::Waits
@@ -241,19 +252,25 @@ impl<'a> ExplanationBuilder<'a> {
     /// Level 2.
     pub(super) fn role_table(&self) -> Step {
         let step = |answer, because| Step { level: Level::RoleTable.id(), answer, because };
-        if self.waits.is_some() || matches!(self.refused_at(), Some(Level::Request | Level::Authentication)) {
+        if self.waits.is_some()
+            || matches!(self.refused_at(), Some(Level::Request | Level::Authentication))
+        {
             return step(Answer::NotAsked, Vec::new());
         }
         let mut because = Vec::new();
         match self.row() {
             Some(row) => because.push(format!("the row admits {}", self.admits(&row.requirement))),
-            None if self.trace.preflight => because.push("a preflight is admitted without roles".to_owned()),
+            None if self.trace.preflight => {
+                because.push("a preflight is admitted without roles".to_owned())
+            }
             None => {}
         }
         if self.refused_at() != Some(Level::RoleTable) {
             return step(Answer::Passed, because);
         }
-        if let (Some(Reason::RoleMissing), Some(caller)) = (self.trace.reason, &self.trace.authn.caller) {
+        if let (Some(Reason::RoleMissing), Some(caller)) =
+            (self.trace.reason, &self.trace.authn.caller)
+        {
             because.push(format!("the caller has {}", list_of_roles(&caller.roles)));
         }
         because.extend(self.when());
@@ -268,8 +285,12 @@ impl<'a> ExplanationBuilder<'a> {
         match requirement {
             Requirement::Public => "anyone, without a token".to_owned(),
             Requirement::Authenticated => "every caller with a good token".to_owned(),
-            Requirement::Roles { any, all } if all.is_empty() => format!("any of the roles {}", names(any)),
-            Requirement::Roles { any, all } if any.is_empty() => format!("all of the roles {}", names(all)),
+            Requirement::Roles { any, all } if all.is_empty() => {
+                format!("any of the roles {}", names(any))
+            }
+            Requirement::Roles { any, all } if any.is_empty() => {
+                format!("all of the roles {}", names(all))
+            }
             Requirement::Roles { any, all } => {
                 format!("any of the roles {}, together with all of {}", names(any), names(all))
             }
@@ -277,7 +298,9 @@ impl<'a> ExplanationBuilder<'a> {
     }
 
     fn when(&self) -> Option<String> {
-        self.trace.reason.map(|reason| format!("{reason}: {}", reason.when().trim().trim_end_matches('.')))
+        self.trace
+            .reason
+            .map(|reason| format!("{reason}: {}", reason.when().trim().trim_end_matches('.')))
     }
 
     pub(super) fn outcome(&self, decision: &Decision) -> Outcome {
@@ -313,7 +336,12 @@ impl<'a> ExplanationBuilder<'a> {
         }
     }
 
-    pub(super) fn handoff(&self, permit: &Permit, key: Option<&SigningKey>, now: Clocks) -> Handoff {
+    pub(super) fn handoff(
+        &self,
+        permit: &Permit,
+        key: Option<&SigningKey>,
+        now: Clocks,
+    ) -> Handoff {
         let policy = self.policy;
         let assertion_header = &*policy.identity().assertion.header;
         let written = permit
@@ -330,7 +358,8 @@ impl<'a> ExplanationBuilder<'a> {
             written.push((SHADOW_HEADER.to_owned(), reason.id().to_owned()));
         }
         let names = self.request.headers.0.iter().map(|(name, _)| name);
-        let mut removed: Vec<_> = names.filter(|name| permit.removes(policy, name)).cloned().collect();
+        let mut removed: Vec<_> =
+            names.filter(|name| permit.removes(policy, name)).cloned().collect();
         if permit.cookies_left(policy, self.request.headers).is_some() {
             removed.push("cookie".to_owned());
         }
@@ -406,8 +435,7 @@ mod tests {
     fn token(issuer: &str, roles: &[&str], expires: u64) -> String {
         let algorithm = if issuer == "https://idp.example" { "EdDSA" } else { "RS256" };
         let header = json!({ "alg": algorithm, "typ": "JWT", "kid": "1" });
-        let claims =
-            json!({ "iss": issuer, "sub": "alice", "aud": "orders-api", "exp": expires, "roles": roles });
+        let claims = json!({ "iss": issuer, "sub": "alice", "aud": "orders-api", "exp": expires, "roles": roles });
         let signed = [header, claims].map(|part| BASE64URL.encode(part.to_string())).join(".");
         let signature = BASE64URL.encode(key().sign(signed.as_bytes()).to_bytes());
         format!("{signed}.{signature}")
@@ -421,8 +449,9 @@ mod tests {
             (":authority".to_owned(), "shop.example".into()),
             ("x-auth-subject".to_owned(), "mallory".into()),
         ];
-        headers
-            .extend(token.map(|token| ("authorization".to_owned(), format!("Bearer {token}").into_bytes())));
+        headers.extend(
+            token.map(|token| ("authorization".to_owned(), format!("Bearer {token}").into_bytes())),
+        );
         let request = Request::new(Headers(&headers));
         let policy = Rc::new(policy);
         let mut authorizer = Authorizer::new(Rc::clone(&policy), RUST_CRYPTO);
@@ -433,11 +462,16 @@ mod tests {
         match (&verdict.decision, &explanation.outcome) {
             (Decision::Allow(_), Outcome::Allow | Outcome::AllowInShadow(_))
             | (Decision::Wait(..), Outcome::Wait { .. }) => {}
-            (Decision::Refuse(reason), Outcome::Refuse(refusal)) => assert_eq!(reason.id(), refusal.reason),
+            (Decision::Refuse(reason), Outcome::Refuse(refusal)) => {
+                assert_eq!(reason.id(), refusal.reason)
+            }
             other => panic!("{other:?}"),
         }
         let text = serde_json::to_string(&explanation).unwrap() + &explanation.to_string();
-        assert!(token.is_none_or(|token| !text.contains(token.rsplit('.').next().unwrap())), "{text}");
+        assert!(
+            token.is_none_or(|token| !text.contains(token.rsplit('.').next().unwrap())),
+            "{text}"
+        );
         explanation
     }
 
@@ -462,7 +496,8 @@ mod tests {
             ("GET /products", None),
             ("GET /me", good(&["a", "b"])),
         ];
-        let told = cases.map(|(line, token)| format!("# {line}\n{}", enforced(line, token.as_deref())));
+        let told =
+            cases.map(|(line, token)| format!("# {line}\n{}", enforced(line, token.as_deref())));
         insta::assert_snapshot!(told.join("\n"));
     }
 
@@ -484,7 +519,8 @@ mod tests {
             ("GET /orders/7", Some(token("https://idp.example", &[], 1_000_600)), Level::RoleTable),
         ] {
             let explanation = explained(policy(&json!("enforce")), line, token.as_deref());
-            let at = explanation.steps.iter().position(|step| step.answer == Answer::Refused).unwrap();
+            let at =
+                explanation.steps.iter().position(|step| step.answer == Answer::Refused).unwrap();
             assert_eq!(explanation.steps[at].level, level.id());
             assert!(explanation.steps[..at].iter().all(|step| step.answer == Answer::Passed));
             assert!(explanation.steps[at + 1..].iter().all(|step| step.answer == Answer::NotAsked));

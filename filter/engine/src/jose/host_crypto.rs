@@ -1,8 +1,9 @@
-//! Signatures verified by the host: about thirty times cheaper than the same work inside the sandbox (RSA PKCS#1 v1.5 and ECDSA).
-//! RustCrypto verifies what the host cannot.
+//! Signatures verified by the host: about thirty times cheaper than the same work inside the
+//! sandbox (RSA PKCS#1 v1.5 and ECDSA). RustCrypto verifies what the host cannot.
 //!
-//! The host is trusted with an algorithm only after a self-test: it must accept a good signature and reject a bad one. A host
-//! that lacks the function, fails the self-test or stops to answer never lets a request pass: RustCrypto decides instead.
+//! The host is trusted with an algorithm only after a self-test: it must accept a good signature
+//! and reject a bad one. A host that lacks the function, fails the self-test or stops to answer
+//! never lets a request pass: RustCrypto decides instead.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -46,11 +47,13 @@ impl HostCrypto {
         Self { call, trusted: AtomicU32::new(0), failures: AtomicU32::new(0) }
     }
 
-    /// Tests the host, and trusts it with the algorithms that pass. Returns how many of how many passed.
+    /// Tests the host, and trusts it with the algorithms that pass. Returns how many of how many
+    /// passed.
     pub fn self_test(&self) -> (usize, usize) {
         let tests = self_tests();
         let passed = tests.iter().filter(|test| self.passes(test));
-        let (count, bits) = passed.fold((0, 0), |(n, bits), test| (n + 1, bits | bit(test.algorithm)));
+        let (count, bits) =
+            passed.fold((0, 0), |(n, bits), test| (n + 1, bits | bit(test.algorithm)));
         self.trusted.store(bits, Ordering::Relaxed);
         (count, tests.len())
     }
@@ -73,7 +76,8 @@ impl HostCrypto {
 
     /// The algorithms that the host verifies, and those that RustCrypto verifies, for the log.
     pub fn summary(&self) -> String {
-        let (host, own): (Vec<_>, Vec<_>) = Algorithm::ALL.into_iter().partition(|it| self.is_trusted(*it));
+        let (host, own): (Vec<_>, Vec<_>) =
+            Algorithm::ALL.into_iter().partition(|it| self.is_trusted(*it));
         let names = |list: Vec<Algorithm>| {
             let names: Vec<_> = list.into_iter().map(Algorithm::name).collect();
             if names.is_empty() { "nothing".to_owned() } else { names.join(" ") }
@@ -81,7 +85,8 @@ impl HostCrypto {
         format!("the host verifies {}, RustCrypto verifies {}", names(host), names(own))
     }
 
-    /// A verifier that asks the host where it is trusted, as jsonwebtoken's `verifier_factory` makes them.
+    /// A verifier that asks the host where it is trusted, as jsonwebtoken's `verifier_factory`
+    /// makes them.
     ///
     /// # Errors
     /// RustCrypto cannot verify by this algorithm and key.
@@ -112,7 +117,11 @@ struct HostVerifier {
 }
 
 impl Verifier<Vec<u8>> for HostVerifier {
-    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), SignatureError> {
+    fn verify(
+        &self,
+        message: &[u8],
+        signature: &Vec<u8>,
+    ) -> std::result::Result<(), SignatureError> {
         match self.key.verify(self.host.call, message, signature) {
             Some(true) => Ok(()),
             Some(false) => Err(SignatureError::new()),
@@ -148,13 +157,16 @@ impl HostKey {
             _ => return None,
         };
         let (der, is_ecdsa) = match key.kind() {
-            DecodingKeyKind::RsaModulusExponent { n, e } => (rust_crypto::rsa_public_key(n, e)?, false),
+            DecodingKeyKind::RsaModulusExponent { n, e } => {
+                (rust_crypto::rsa_public_key(n, e)?, false)
+            }
             DecodingKeyKind::SecretOrDer(point) => (rust_crypto::ec_public_key(point)?, true),
         };
         Some(Self { hash, der, is_ecdsa })
     }
 
-    /// The host's answer, or `None` if it gave none. What is no signature is refused without a call.
+    /// The host's answer, or `None` if it gave none. What is no signature is refused without a
+    /// call.
     fn verify(
         &self,
         call: fn(HostCall<'_>) -> Option<bool>,
@@ -209,7 +221,10 @@ mod tests {
         for (call, trusted) in hosts {
             assert_eq!(HostCrypto::new(call).self_test(), (trusted, 5));
             let host = tested(call);
-            assert_eq!(Algorithm::ALL.into_iter().filter(|it| host.is_trusted(*it)).count(), trusted);
+            assert_eq!(
+                Algorithm::ALL.into_iter().filter(|it| host.is_trusted(*it)).count(),
+                trusted
+            );
             for test in self_tests() {
                 let verifier = host.verifier(&test.algorithm.into(), &test.key).unwrap();
                 assert!(verifier.verify(test.message, &test.good.to_vec()).is_ok());

@@ -1,5 +1,6 @@
-//! JSON as a token may hold it: an object in UTF-8, no member twice at any depth (RFC 7515 4, RFC 7519 4, RFC 8725 2.4),
-//! bounded in depth and in number of values. What is read borrows from the text. The time to read is linear in the bytes.
+//! JSON as a token may hold it: an object in UTF-8, no member twice at any depth (RFC 7515 4, RFC
+//! 7519 4, RFC 8725 2.4), bounded in depth and in number of values. What is read borrows from the
+//! text. The time to read is linear in the bytes.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -95,7 +96,11 @@ impl Value<'_> {
     /// What stands inside this value.
     fn inside<E: serde::de::Error>(self) -> Result<Self, E> {
         let depth = self.depth + 1;
-        if depth > MAX_DEPTH { Err(E::custom("nested too deeply")) } else { Ok(Self { depth, ..self }) }
+        if depth > MAX_DEPTH {
+            Err(E::custom("nested too deeply"))
+        } else {
+            Ok(Self { depth, ..self })
+        }
     }
 }
 
@@ -103,7 +108,8 @@ impl<'de> DeserializeSeed<'de> for Value<'_> {
     type Value = Json<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json<'de>, D::Error> {
-        let left = self.left.get().checked_sub(1).ok_or_else(|| D::Error::custom("too many values"))?;
+        let left =
+            self.left.get().checked_sub(1).ok_or_else(|| D::Error::custom("too many values"))?;
         self.left.set(left);
         deserializer.deserialize_any(self)
     }
@@ -159,7 +165,8 @@ impl<'de> Visitor<'de> for Value<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json<'de>, A::Error> {
         let inside = self.inside()?;
         let mut members: Vec<(Cow<'de, str>, Json<'de>)> = Vec::with_capacity(16);
-        // for many members; hashed with random keys, so that a client cannot choose names that collide
+        // for many members; hashed with random keys, so that a client cannot choose names that
+        // collide
         let mut names: HashSet<Cow<'de, str>> = HashSet::new();
         while let Some(name) = map.next_key_seed(Name)? {
             if members.len() == COMPARED {

@@ -1,5 +1,6 @@
-//! A provider's keys: a JWKS (RFC 7517 5) read strictly. One key that cannot be used never spoils the others; it is
-//! ignored and counted. Private and symmetric keys have no business in a JWKS and are ignored too.
+//! A provider's keys: a JWKS (RFC 7517 5) read strictly. One key that cannot be used never spoils
+//! the others; it is ignored and counted. Private and symmetric keys have no business in a JWKS and
+//! are ignored too.
 
 use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
@@ -39,7 +40,8 @@ pub struct Key {
     decoding: DecodingKey,
 }
 
-/// The same for two keys only if they are the same key under the same id: what a withdrawal is judged by.
+/// The same for two keys only if they are the same key under the same id: what a withdrawal is
+/// judged by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KeyIdentity([u8; 32]);
 
@@ -84,7 +86,8 @@ impl KeySet {
         }
         // JSON is UTF-8 (RFC 8259 8.1), also in the members that are not read
         let json = std::str::from_utf8(json).map_err(|_| JwksError::Malformed)?;
-        let document: Document<'_> = serde_json::from_str(json).map_err(|_| JwksError::Malformed)?;
+        let document: Document<'_> =
+            serde_json::from_str(json).map_err(|_| JwksError::Malformed)?;
         if document.keys.len() > MAX_KEYS {
             return Err(JwksError::TooMany);
         }
@@ -168,7 +171,9 @@ impl Key {
     /// `None`: ignored.
     fn read(key: &Object<'_>) -> Option<Self> {
         // private and symmetric material (RFC 7518 6.2.2, 6.3.2, 6.4.1)
-        let secret = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().any(|name| key.get(name).is_some());
+        let secret = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
+            .iter()
+            .any(|name| key.get(name).is_some());
         if secret || !is_for_signatures(key) {
             return None;
         }
@@ -181,8 +186,13 @@ impl Key {
             None => None,
         };
         let (material, decoding) = material(key)?;
-        let known =
-            Self { identity: KeyIdentity([0; 32]), kid: kid.map(Box::from), kind: material, alg, decoding };
+        let known = Self {
+            identity: KeyIdentity([0; 32]),
+            kid: kid.map(Box::from),
+            kind: material,
+            alg,
+            decoding,
+        };
         // a key whose own `alg` contradicts its type fits nothing
         let fits_something = Algorithm::ALL.into_iter().any(|algorithm| known.fits(algorithm));
         fits_something.then(|| Self { identity: known.identify(), ..known })
@@ -260,7 +270,8 @@ fn rsa(n: &[u8], e: &[u8]) -> Option<(Kind, DecodingKey)> {
     let sized = (MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits);
     // 1 signs nothing, and beyond 32 bits a verification is as costly as the provider likes
     let exponent = odd(&e) && e != [1] && e.len() <= 4;
-    (sized && exponent && odd(&n)).then(|| (Kind::Rsa { bits }, DecodingKey::from_rsa_raw_components(&n, &e)))
+    (sized && exponent && odd(&n))
+        .then(|| (Kind::Rsa { bits }, DecodingKey::from_rsa_raw_components(&n, &e)))
 }
 
 /// SEC 1 2.3.3, uncompressed; coordinates have the curve's whole length (RFC 7518 6.2.1.2).
@@ -322,7 +333,8 @@ mod tests {
             (with(ed_key(), "key_ops", json!(["sign", "verify"])), &[EdDSA]),
         ] {
             let set = parse(std::slice::from_ref(&key)).unwrap();
-            let fitting: Vec<_> = Algorithm::ALL.into_iter().filter(|it| set.keys()[0].fits(*it)).collect();
+            let fitting: Vec<_> =
+                Algorithm::ALL.into_iter().filter(|it| set.keys()[0].fits(*it)).collect();
             assert_eq!(fitting, fits, "{key}");
         }
     }
@@ -406,7 +418,8 @@ mod tests {
 
     #[test]
     fn a_key_with_a_member_twice_is_ignored() {
-        let twice = r#"{"keys":[{"kty":"RSA","kty":"EC"},KEY]}"#.replace("KEY", &ed_key().to_string());
+        let twice =
+            r#"{"keys":[{"kty":"RSA","kty":"EC"},KEY]}"#.replace("KEY", &ed_key().to_string());
         assert_eq!(KeySet::parse(twice.as_bytes()).unwrap().ignored(), 1);
     }
 
@@ -428,7 +441,8 @@ mod tests {
         ] {
             assert_eq!(KeySet::parse(text.as_bytes()).err(), Some(error), "{text}");
         }
-        let not_utf_8 = [br#"{"keys":["#, &*ed_key().to_string().into_bytes(), b"],\"x\":\"\x80\"}"].concat();
+        let not_utf_8 =
+            [br#"{"keys":["#, &*ed_key().to_string().into_bytes(), b"],\"x\":\"\x80\"}"].concat();
         assert_eq!(KeySet::parse(&not_utf_8).err(), Some(JwksError::Malformed));
         assert_eq!(parse(&vec![ed_key(); 1001]).err(), Some(JwksError::TooMany));
         assert_eq!(parse(&vec![ed_key(); 1000]).unwrap().keys().len(), 1000);
@@ -439,7 +453,10 @@ mod tests {
         let identity = |key: Value| parse(&[key]).unwrap().keys()[0].identity();
         assert_eq!(identity(rsa_key()), identity(with(rsa_key(), "x5t", json!("ignored"))));
         let leading_zero = [&[0][..], vectors::MODULUS].concat();
-        assert_eq!(identity(rsa_key()), identity(with(rsa_key(), "n", json!(encoded(&leading_zero)))));
+        assert_eq!(
+            identity(rsa_key()),
+            identity(with(rsa_key(), "n", json!(encoded(&leading_zero))))
+        );
         for other in [
             with(rsa_key(), "kid", json!("other")),
             with(rsa_key(), "alg", json!("RS256")),

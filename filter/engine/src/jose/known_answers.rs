@@ -1,5 +1,5 @@
-//! The examples of the standards, byte for byte: what they say is signed verifies here, and what they sign by other means
-//! is not even looked at.
+//! The examples of the standards, byte for byte: what they say is signed verifies here, and what
+//! they sign by other means is not even looked at.
 use crate::jose::jwks::{JwksError, KeySet};
 use crate::jose::signature::Algorithm;
 use crate::jose::signature::{RUST_CRYPTO, Verifiers};
@@ -15,8 +15,7 @@ struct Example {
 }
 
 /// RFC 7515 appendix A, RFC 7519 3.1.
-const JOE: &str =
-    "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+const JOE: &str = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
 /// RFC 7520 4.
 const BILBO: &str = "SXTigJlzIGEgZGFuZ2Vyb3VzIGJ1c2luZXNzLCBGcm9kbywgZ29pbmcgb3V0IHlvdXIgZG9vci4gWW91IHN0ZXAgb250byB0aGUgcm9hZCwgYW5kIGlmIHlvdSBkb24ndCBrZWVwIHlvdXIgZmVldCwgdGhlcmXigJlzIG5vIGtub3dpbmcgd2hlcmUgeW91IG1pZ2h0IGJlIHN3ZXB0IG9mZiB0by4";
 /// RFC 7520 3.3, the public side.
@@ -73,7 +72,9 @@ impl Example {
         let key = &set.keys()[0];
         assert!(header.kid().is_none_or(|kid| key.kid() == Some(kid)), "{}", self.rule);
         let signature = token.signature().unwrap();
-        Verifiers::default().verify(RUST_CRYPTO, key, algorithm, token.signed(), &signature).is_some()
+        Verifiers::default()
+            .verify(RUST_CRYPTO, key, algorithm, token.signed(), &signature)
+            .is_some()
     }
 }
 
@@ -89,16 +90,27 @@ fn the_signature_of_an_example_is_of_nothing_else() {
     for (example, other) in EXAMPLES.iter().zip(EXAMPLES.iter().cycle().skip(1)) {
         let Example { rule, header, payload, signature, .. } = *example;
         let longer = format!("AAAA{payload}");
-        assert!(!example.verifies(&[header, &longer, signature].join(".")), "{rule}: another payload");
+        assert!(
+            !example.verifies(&[header, &longer, signature].join(".")),
+            "{rule}: another payload"
+        );
         let mut bits = signature.to_owned();
         let first = if bits.starts_with('A') { "B" } else { "A" };
         bits.replace_range(..1, first);
-        assert!(!example.verifies(&[header, payload, &bits].join(".")), "{rule}: another signature");
-        assert!(!example.verifies(&[header, payload, other.signature].join(".")), "{rule}: {}", other.rule);
+        assert!(
+            !example.verifies(&[header, payload, &bits].join(".")),
+            "{rule}: another signature"
+        );
+        assert!(
+            !example.verifies(&[header, payload, other.signature].join(".")),
+            "{rule}: {}",
+            other.rule
+        );
     }
 }
 
-/// RFC 7515 A.1, A.4 and A.5: the algorithms have no name here, so no policy and no token can ask for them.
+/// RFC 7515 A.1, A.4 and A.5: the algorithms have no name here, so no policy and no token can ask
+/// for them.
 #[test]
 fn the_examples_with_hmac_p521_and_none_name_no_algorithm_that_there_is() {
     for (header, name) in [

@@ -1,4 +1,5 @@
-//! JOSE formats: tokens, keys and signatures, read strictly (RFC 7515, RFC 7517, RFC 7518). Knows no policy.
+//! JOSE formats: tokens, keys and signatures, read strictly (RFC 7515, RFC 7517, RFC 7518). Knows
+//! no policy.
 //!
 //! | module | purpose |
 //! |---|---|

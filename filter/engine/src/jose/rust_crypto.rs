@@ -1,6 +1,7 @@
-//! RustCrypto behind jsonwebtoken's seam, for where there is no host. jsonwebtoken has verifiers of its own, but takes no RSA key
-//! above 4096 bits, so that tokens by one would look forged; it reads an RSA key anew for every token; and it brings the
-//! verifiers of symmetric algorithms along, which nothing here may ask for.
+//! RustCrypto behind jsonwebtoken's seam, for where there is no host. jsonwebtoken has verifiers of
+//! its own, but takes no RSA key above 4096 bits, so that tokens by one would look forged; it reads
+//! an RSA key anew for every token; and it brings the verifiers of symmetric algorithms along,
+//! which nothing here may ask for.
 
 use jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER;
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
@@ -21,10 +22,18 @@ pub static RUST_CRYPTO: &CryptoProvider = &CryptoProvider {
     signer_factory: DEFAULT_PROVIDER.signer_factory,
     verifier_factory: rust_crypto_verifier,
     key_utils: KeyUtils {
-        rsa_pub_components_from_private_key: DEFAULT_PROVIDER.key_utils.rsa_pub_components_from_private_key,
-        rsa_pub_components_from_public_key: DEFAULT_PROVIDER.key_utils.rsa_pub_components_from_public_key,
-        ec_pub_components_from_private_key: DEFAULT_PROVIDER.key_utils.ec_pub_components_from_private_key,
-        ed_pub_components_from_private_key: DEFAULT_PROVIDER.key_utils.ed_pub_components_from_private_key,
+        rsa_pub_components_from_private_key: DEFAULT_PROVIDER
+            .key_utils
+            .rsa_pub_components_from_private_key,
+        rsa_pub_components_from_public_key: DEFAULT_PROVIDER
+            .key_utils
+            .rsa_pub_components_from_public_key,
+        ec_pub_components_from_private_key: DEFAULT_PROVIDER
+            .key_utils
+            .ec_pub_components_from_private_key,
+        ed_pub_components_from_private_key: DEFAULT_PROVIDER
+            .key_utils
+            .ed_pub_components_from_private_key,
         compute_digest: DEFAULT_PROVIDER.key_utils.compute_digest,
     },
 };
@@ -34,7 +43,10 @@ pub static RUST_CRYPTO: &CryptoProvider = &CryptoProvider {
 /// # Errors
 /// The key is not one of the algorithm's.
 #[allow(clippy::trivially_copy_pass_by_ref)] // as jsonwebtoken calls it
-pub fn rust_crypto_verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>> {
+pub fn rust_crypto_verifier(
+    algorithm: &Algorithm,
+    key: &DecodingKey,
+) -> Result<Box<dyn JwtVerifier>> {
     let key = match (algorithm, key.kind()) {
         (
             Algorithm::RS256
@@ -46,7 +58,9 @@ pub fn rust_crypto_verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<
             DecodingKeyKind::RsaModulusExponent { n, e },
         ) => {
             let (n, e) = (BigUint::from_bytes_be(n), BigUint::from_bytes_be(e));
-            PublicKey::Rsa(RsaPublicKey::new_with_max_size(n, e, MAX_RSA_BITS).map_err(|_| unfit())?)
+            PublicKey::Rsa(
+                RsaPublicKey::new_with_max_size(n, e, MAX_RSA_BITS).map_err(|_| unfit())?,
+            )
         }
         (Algorithm::ES256, DecodingKeyKind::SecretOrDer(point)) => {
             PublicKey::P256(p256::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(|_| unfit())?)
@@ -81,12 +95,22 @@ enum PublicKey {
 }
 
 impl Verifier<Vec<u8>> for Own {
-    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), SignatureError> {
+    fn verify(
+        &self,
+        message: &[u8],
+        signature: &Vec<u8>,
+    ) -> std::result::Result<(), SignatureError> {
         match &self.key {
             PublicKey::Rsa(key) => rsa(key, self.algorithm, message, signature),
-            PublicKey::P256(key) => key.verify(message, &p256::ecdsa::Signature::from_slice(signature)?),
-            PublicKey::P384(key) => key.verify(message, &p384::ecdsa::Signature::from_slice(signature)?),
-            PublicKey::Ed25519(key) => key.verify(message, &ed25519_dalek::Signature::from_slice(signature)?),
+            PublicKey::P256(key) => {
+                key.verify(message, &p256::ecdsa::Signature::from_slice(signature)?)
+            }
+            PublicKey::P384(key) => {
+                key.verify(message, &p384::ecdsa::Signature::from_slice(signature)?)
+            }
+            PublicKey::Ed25519(key) => {
+                key.verify(message, &ed25519_dalek::Signature::from_slice(signature)?)
+            }
         }
     }
 }
@@ -97,8 +121,9 @@ impl JwtVerifier for Own {
     }
 }
 
-/// RFC 7518 3.3 and 3.5: with PSS the salt is as long as the hash, and the mask is made with the same hash. A signature
-/// is below the modulus (RFC 8017 5.2.2): `s + n` would verify as `s` does, and be a second token with the same content.
+/// RFC 7518 3.3 and 3.5: with PSS the salt is as long as the hash, and the mask is made with the
+/// same hash. A signature is below the modulus (RFC 8017 5.2.2): `s + n` would verify as `s` does,
+/// and be a second token with the same content.
 fn rsa(
     key: &RsaPublicKey,
     algorithm: Algorithm,
@@ -109,9 +134,15 @@ fn rsa(
         return Err(SignatureError::new());
     }
     let verified = match algorithm {
-        Algorithm::RS256 => key.verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message), signature),
-        Algorithm::RS384 => key.verify(Pkcs1v15Sign::new::<Sha384>(), &Sha384::digest(message), signature),
-        Algorithm::RS512 => key.verify(Pkcs1v15Sign::new::<Sha512>(), &Sha512::digest(message), signature),
+        Algorithm::RS256 => {
+            key.verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message), signature)
+        }
+        Algorithm::RS384 => {
+            key.verify(Pkcs1v15Sign::new::<Sha384>(), &Sha384::digest(message), signature)
+        }
+        Algorithm::RS512 => {
+            key.verify(Pkcs1v15Sign::new::<Sha512>(), &Sha512::digest(message), signature)
+        }
         Algorithm::PS256 => key.verify(Pss::new::<Sha256>(), &Sha256::digest(message), signature),
         Algorithm::PS384 => key.verify(Pss::new::<Sha384>(), &Sha384::digest(message), signature),
         Algorithm::PS512 => key.verify(Pss::new::<Sha512>(), &Sha512::digest(message), signature),
@@ -120,9 +151,8 @@ fn rsa(
     verified.map_err(|_| SignatureError::new())
 }
 
-// Keys and signatures in DER, as hosts want them.
-
-/// `SubjectPublicKeyInfo` (RFC 5280 4.1.2.7) of an RSA key, given by its big-endian modulus and exponent.
+/// `SubjectPublicKeyInfo` (RFC 5280 4.1.2.7) of an RSA key, given by its big-endian modulus and
+/// exponent.
 pub fn rsa_public_key(n: &[u8], e: &[u8]) -> Option<Vec<u8>> {
     let (n, e) = (BigUint::from_bytes_be(n), BigUint::from_bytes_be(e));
     let key = rsa::RsaPublicKey::new_with_max_size(n, e, MAX_RSA_BITS).ok()?;
@@ -139,8 +169,9 @@ pub fn ec_public_key(point: &[u8]) -> Option<Vec<u8>> {
     Some(der.ok()?.into_vec())
 }
 
-/// `ECDSA-Sig-Value` (RFC 3279 2.2.3) of a JWS signature, which is r||s (RFC 7518 3.4). `None` if it is none of P-256 or P-384,
-/// or if r or s is zero; that both are smaller than the group's order is for the verifier to see (FIPS 186-5 6.4.2).
+/// `ECDSA-Sig-Value` (RFC 3279 2.2.3) of a JWS signature, which is r||s (RFC 7518 3.4). `None` if
+/// it is none of P-256 or P-384, or if r or s is zero; that both are smaller than the group's order
+/// is for the verifier to see (FIPS 186-5 6.4.2).
 pub fn ecdsa_signature(raw: &[u8]) -> Option<Vec<u8>> {
     if !matches!(raw.len(), 64 | 96) {
         return None;
@@ -202,7 +233,8 @@ mod tests {
             sum.to_bytes_be()
         };
         let shifted = SIGNATURES.map(|(algorithm, signature)| (algorithm, shifted(signature)));
-        let as_long: Vec<_> = shifted.iter().filter(|(_, sum)| sum.len() == modulus.len()).collect();
+        let as_long: Vec<_> =
+            shifted.iter().filter(|(_, sum)| sum.len() == modulus.len()).collect();
         assert_eq!(as_long.len(), 3, "as long as a signature is");
         for (algorithm, shifted) in as_long {
             let verifier = rust_crypto_verifier(algorithm, &key).unwrap();

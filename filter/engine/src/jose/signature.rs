@@ -1,5 +1,6 @@
-//! Signatures, through jsonwebtoken's `CryptoProvider`: natively RustCrypto, in Envoy the host's cryptography where its
-//! self-test passes. A proof that a signature was verified comes from here and nowhere else.
+//! Signatures, through jsonwebtoken's `CryptoProvider`: natively RustCrypto, in Envoy the host's
+//! cryptography where its self-test passes. A proof that a signature was verified comes from here
+//! and nowhere else.
 
 use std::cell::OnceCell;
 
@@ -11,7 +12,8 @@ pub use crate::jose::rust_crypto::{RUST_CRYPTO, rust_crypto_verifier};
 use crate::jose::jwks::Key;
 use crate::jose::vectors;
 
-/// That a signature was verified. Claims become [`VerifiedClaims`](super::claims::VerifiedClaims) only with one.
+/// That a signature was verified. Claims become [`VerifiedClaims`](super::claims::VerifiedClaims)
+/// only with one.
 #[derive(Debug)]
 pub(crate) struct Proof(());
 
@@ -20,7 +22,8 @@ pub(crate) struct Proof(());
 pub(crate) struct Verifiers([OnceCell<Option<Box<dyn JwtVerifier>>>; Algorithm::ALL.len()]);
 
 impl Verifiers {
-    /// Verifies a signature by `key`, which must fit the algorithm. Whatever goes wrong is no proof.
+    /// Verifies a signature by `key`, which must fit the algorithm. Whatever goes wrong is no
+    /// proof.
     #[allow(clippy::ptr_arg)] // what jsonwebtoken's verifiers take
     pub(crate) fn verify(
         &self,
@@ -80,10 +83,8 @@ pub fn self_tests() -> Vec<SelfTest> {
     .into()
 }
 
-// The signature algorithms a policy can name: asymmetric ones only (RFC 7518 3.1, RFC 8037 3.1). `none` and HS*
-// have no variant, so no policy and no token can ask for them.
-
-/// A JWS signature algorithm.
+/// A JWS signature algorithm that a policy can name (RFC 7518 3.1, RFC 8037 3.1). Only asymmetric
+/// algorithms have a variant: no policy and no token can ask for `none` or HS*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(missing_docs)] // the names are those of RFC 7518
 pub enum Algorithm {
@@ -181,7 +182,10 @@ impl TryFrom<jsonwebtoken::Algorithm> for Algorithm {
 
     /// The symmetric ones have no counterpart.
     fn try_from(algorithm: jsonwebtoken::Algorithm) -> Result<Self, ()> {
-        Self::ALL.into_iter().find(|ours| jsonwebtoken::Algorithm::from(*ours) == algorithm).ok_or(())
+        Self::ALL
+            .into_iter()
+            .find(|ours| jsonwebtoken::Algorithm::from(*ours) == algorithm)
+            .ok_or(())
     }
 }
 
@@ -196,8 +200,13 @@ mod tests {
         let [rs256, rs384, rs512] = [Algorithm::RS256, Algorithm::RS384, Algorithm::RS512];
         assert_eq!(algorithms, [rs256, rs384, rs512, Algorithm::ES256, Algorithm::ES384]);
         for test in tests {
-            let verifier = (RUST_CRYPTO.verifier_factory)(&test.algorithm.into(), &test.key).unwrap();
-            assert!(verifier.verify(test.message, &test.good.to_vec()).is_ok(), "{:?}", test.algorithm);
+            let verifier =
+                (RUST_CRYPTO.verifier_factory)(&test.algorithm.into(), &test.key).unwrap();
+            assert!(
+                verifier.verify(test.message, &test.good.to_vec()).is_ok(),
+                "{:?}",
+                test.algorithm
+            );
             assert!(verifier.verify(test.message, &test.bad).is_err(), "{:?}", test.algorithm);
         }
     }

@@ -1,4 +1,5 @@
-//! A token as it came: three base64url parts (RFC 7515 3.1, 7.1), and the header that says how it is signed.
+//! A token as it came: three base64url parts (RFC 7515 3.1, 7.1), and the header that says how it
+//! is signed.
 
 use std::rc::Rc;
 
@@ -11,14 +12,16 @@ use crate::reason::Reason;
 
 /// Of a header, in bytes: more than any needs, a certificate chain that nobody reads included.
 const MAX_HEADER: usize = 8 * 1024;
-/// JSON values of a header: RFC 7515 registers eleven parameters, and a certificate chain has a handful.
+/// JSON values of a header: RFC 7515 registers eleven parameters, and a certificate chain has a
+/// handful.
 const MAX_VALUES: usize = 64;
 /// Of a key id, in bytes.
 const MAX_KID: usize = 256;
 /// How many headers are kept: as many as a worker's providers have keys in use, mostly.
 const LATELY: usize = 8;
 
-/// A token, and the two dots between its parts, of which the first is the token's first. Nothing in it has been verified.
+/// A token, and the two dots between its parts, of which the first is the token's first. Nothing in
+/// it has been verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token<'a> {
     text: &'a [u8],
@@ -32,7 +35,9 @@ impl<'a> Token<'a> {
     /// [`Reason::TokenMalformed`].
     pub(crate) fn split(text: &'a [u8]) -> Result<Self, Reason> {
         match (memchr(b'.', text), memrchr(b'.', text)) {
-            (Some(first), Some(second)) if first < second => Ok(Self { text, dots: [first, second] }),
+            (Some(first), Some(second)) if first < second => {
+                Ok(Self { text, dots: [first, second] })
+            }
             _ => Err(Reason::TokenMalformed),
         }
     }
@@ -47,7 +52,8 @@ impl<'a> Token<'a> {
         self.text.get(..self.dots[0]).unwrap_or_default()
     }
 
-    /// The second part, decoded: no padding, no stray bits, and no third dot, which would stand here, where base64url has none.
+    /// The second part, decoded: no padding, no stray bits, and no third dot, which would stand
+    /// here, where base64url has none.
     ///
     /// # Errors
     /// [`Reason::TokenMalformed`].
@@ -73,18 +79,20 @@ fn decode(part: &[u8]) -> Result<Vec<u8>, Reason> {
     decode_base64url(part).ok_or(Reason::TokenMalformed)
 }
 
-/// What is read of the JOSE header. `jku`, `jwk`, `x5u` and `x5c` are never even looked at (RFC 8725 3.10).
+/// What is read of the JOSE header. `jku`, `jwk`, `x5u` and `x5c` are never even looked at (RFC
+/// 8725 3.10).
 #[derive(Debug)]
 pub(crate) struct Header {
     /// `None`: it names one that is not known here.
     algorithm: Option<Algorithm>,
-    /// In the normal form of RFC 7515 4.1.9: lower case (media types are case-insensitive), without `application/`.
+    /// In the normal form of RFC 7515 4.1.9: lower case (media types are case-insensitive), without
+    /// `application/`.
     typ: Option<Box<str>>,
     kid: Option<Box<str>>,
 }
 
-/// The headers of the last tokens that were verified, each once: all tokens of a key mostly have the same, and so long a
-/// signature.
+/// The headers of the last tokens that were verified, each once: all tokens of a key mostly have
+/// the same, and so long a signature.
 #[derive(Debug, Default)]
 pub(crate) struct HeaderCache(Vec<Known>);
 
@@ -103,7 +111,8 @@ impl Known {
     fn dots(&self, token: &[u8]) -> Option<[usize; 2]> {
         let (first, second) = (self.text.len(), token.len().checked_sub(self.signature + 1)?);
         let (header, rest) = token.split_at_checked(first)?;
-        let are_dots = rest.first() == Some(&b'.') && first < second && token.get(second) == Some(&b'.');
+        let are_dots =
+            rest.first() == Some(&b'.') && first < second && token.get(second) == Some(&b'.');
         (are_dots && is_equal(&self.text, header)).then_some([first, second])
     }
 }
@@ -114,7 +123,9 @@ impl HeaderCache {
     /// # Errors
     /// [`Reason::TokenMalformed`], and those of [`Header::parse`].
     pub(crate) fn split<'t>(&self, token: &'t [u8]) -> Result<(Token<'t>, Rc<Header>), Reason> {
-        if let Some((known, dots)) = self.0.iter().find_map(|known| Some((known, known.dots(token)?))) {
+        if let Some((known, dots)) =
+            self.0.iter().find_map(|known| Some((known, known.dots(token)?)))
+        {
             return Ok((Token { text: token, dots }, Rc::clone(&known.header)));
         }
         let token = Token::split(token)?;
@@ -139,10 +150,12 @@ impl Header {
     /// Reads it strictly.
     ///
     /// # Errors
-    /// [`Reason::HeaderMalformed`], or [`Reason::CriticalHeader`]: no extension is understood here, so none may be critical.
+    /// [`Reason::HeaderMalformed`], or [`Reason::CriticalHeader`]: no extension is understood here,
+    /// so none may be critical.
     pub(crate) fn parse(json: &[u8]) -> Result<Self, Reason> {
         let json = Some(json).filter(|it| it.len() <= MAX_HEADER);
-        let object = json.and_then(|it| Object::parse(it, MAX_VALUES)).ok_or(Reason::HeaderMalformed)?;
+        let object =
+            json.and_then(|it| Object::parse(it, MAX_VALUES)).ok_or(Reason::HeaderMalformed)?;
         if object.get("crit").is_some() || object.get("b64").is_some() {
             return Err(Reason::CriticalHeader);
         }
@@ -165,7 +178,8 @@ impl Header {
         self.kid.as_deref()
     }
 
-    /// Whether `typ` is one of `accepted`, which are in normal form too. `None` accepts a header without `typ`.
+    /// Whether `typ` is one of `accepted`, which are in normal form too. `None` accepts a header
+    /// without `typ`.
     pub(crate) fn is_of_type(&self, accepted: &[Option<Box<str>>]) -> bool {
         accepted.contains(&self.typ)
     }
@@ -194,19 +208,17 @@ fn normal(typ: &str) -> &str {
     }
 }
 
-// base64url without padding (RFC 4648 5, RFC 7515 2), as tokens and keys have it: sixteen characters at a time where the
-// processor, or the sandbox, can.
-
-/// The bytes of a text. One text only stands for them: neither padding nor stray bits nor white space.
+/// Decodes base64url without padding (RFC 4648 5, RFC 7515 2). Only one text decodes to given bytes:
+/// padding, stray bits and white space are errors. It decodes sixteen characters at a time where the
+/// processor or the sandbox can.
 pub(crate) fn decode_base64url(text: impl AsRef<[u8]>) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode_to_vec(text.as_ref()).ok()
 }
 
-// Looks at the kilobyte that a token is, four times eight bytes at a time. WebAssembly has neither `memcmp` nor `memchr`, and the
-// loops that stand for them take one byte after the other: for a cached token they cost more than all the rest of its decision.
-
-/// What is looked at between two branches. Its words are named one by one below: for size the compiler unrolls no loop, and
-/// rolled up this takes twice as long.
+/// Bytes that are compared between two branches. WebAssembly has neither `memcmp` nor `memchr`, and
+/// the loops that replace them take one byte after the other: for a cached token they cost more than
+/// the rest of its decision. The words are named one by one, since the compiler unrolls no loop when
+/// it optimises for size, and a loop takes twice as long.
 type Block = [[u8; 8]; 4];
 
 /// All blocks, and what is left.
@@ -234,12 +246,13 @@ pub(crate) fn is_equal(one: &[u8], other: &[u8]) -> bool {
 /// Whether one of these may stand between two tokens: a space, a control character, a comma.
 pub(crate) fn has_separator(bytes: &[u8]) -> bool {
     let is_one = |byte: &u8| *byte <= b' ' || *byte == b',';
-    // the lowest byte that borrows from its highest bit is below what was taken away (Warren, Hacker's Delight, 6-1); none of
-    // a token's alphabet is below `-`
+    // the lowest byte that borrows from its highest bit is below what was taken away (Warren,
+    // Hacker's Delight, 6-1); none of a token's alphabet is below `-`
     let low = |word: u64| word.wrapping_sub(all(b'-')) & !word;
     let has_one = |block: &Block| {
         let [w0, w1, w2, w3] = block.map(u64::from_ne_bytes);
-        (low(w0) | low(w1) | low(w2) | low(w3)) & all(0x80) != 0 && block.as_flattened().iter().any(is_one)
+        (low(w0) | low(w1) | low(w2) | low(w3)) & all(0x80) != 0
+            && block.as_flattened().iter().any(is_one)
     };
     let (blocks, rest) = blocks(bytes);
     blocks.iter().any(has_one) || rest.iter().any(is_one)
@@ -305,13 +318,20 @@ mod tests {
         ] {
             assert_eq!(Header::parse(json.as_bytes()).err(), expected, "{json}");
         }
-        for (members, expected) in [(MAX_VALUES - 2, None), (MAX_VALUES - 1, Some(HeaderMalformed))] {
+        for (members, expected) in [(MAX_VALUES - 2, None), (MAX_VALUES - 1, Some(HeaderMalformed))]
+        {
             let others: Vec<_> = (0..members).map(|n| format!(r#","x{n}":0"#)).collect();
             let others = others.concat();
             let many = format!(r#"{{"alg":"RS256"{others}}}"#);
-            assert_eq!(Header::parse(many.as_bytes()).err(), expected, "{members} unknown parameters");
+            assert_eq!(
+                Header::parse(many.as_bytes()).err(),
+                expected,
+                "{members} unknown parameters"
+            );
         }
-        for (padding, expected) in [(MAX_HEADER - 22, None), (MAX_HEADER - 21, Some(HeaderMalformed))] {
+        for (padding, expected) in
+            [(MAX_HEADER - 22, None), (MAX_HEADER - 21, Some(HeaderMalformed))]
+        {
             let padded = format!(r#"{{"alg":"RS256","x":"{}"}}"#, "x".repeat(padding));
             assert_eq!(Header::parse(padded.as_bytes()).err(), expected, "{} bytes", padded.len());
         }

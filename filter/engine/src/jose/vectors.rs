@@ -1,4 +1,5 @@
-//! Signatures made beforehand, for the self-test of a host: of one message, with keys that were thrown away afterwards.
+//! Signatures made beforehand, for the self-test of a host: of one message, with keys that were
+//! thrown away afterwards.
 
 use hex_literal::hex;
 

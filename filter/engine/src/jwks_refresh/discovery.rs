@@ -1,5 +1,5 @@
-//! The issuer's OpenID document (OpenID Connect Discovery 1.0, 3 and 4.3): it must be the issuer's, byte for byte, and
-//! its keys must be where the document itself came from.
+//! The issuer's OpenID document (OpenID Connect Discovery 1.0, 3 and 4.3): it must be the issuer's,
+//! byte for byte, and its keys must be where the document itself came from.
 
 use thiserror::Error;
 
@@ -16,7 +16,9 @@ pub enum DiscoveryError {
     #[error("the discovery document is not a JSON object with the strings `issuer` and `jwks_uri`")]
     Malformed,
     /// Of another issuer (OpenID Connect Discovery 4.3).
-    #[error("the discovery document is of another issuer than the policy's: they are compared byte for byte")]
+    #[error(
+        "the discovery document is of another issuer than the policy's: they are compared byte for byte"
+    )]
     OtherIssuer,
     /// The policy's cluster does not lead there.
     #[error(
@@ -29,7 +31,11 @@ pub enum DiscoveryError {
 ///
 /// # Errors
 /// If it is not the issuer's, or they are elsewhere.
-pub fn jwks_endpoint(document: &[u8], issuer: &str, from: &Endpoint) -> Result<Endpoint, DiscoveryError> {
+pub fn jwks_endpoint(
+    document: &[u8],
+    issuer: &str,
+    from: &Endpoint,
+) -> Result<Endpoint, DiscoveryError> {
     let document = Object::parse(document, MAX_VALUES).ok_or(DiscoveryError::Malformed)?;
     let text = |name| document.get(name).and_then(Json::as_str).ok_or(DiscoveryError::Malformed);
     let (named, jwks_uri) = (text("issuer")?, text("jwks_uri")?);
@@ -37,10 +43,12 @@ pub fn jwks_endpoint(document: &[u8], issuer: &str, from: &Endpoint) -> Result<E
         return Err(DiscoveryError::OtherIssuer);
     }
     let place = jwks_uri.strip_prefix(&*from.scheme).and_then(|rest| rest.strip_prefix("://"));
-    let path = place.and_then(|rest| rest.strip_prefix(&*from.authority)).ok_or(DiscoveryError::Elsewhere)?;
+    let path = place
+        .and_then(|rest| rest.strip_prefix(&*from.authority))
+        .ok_or(DiscoveryError::Elsewhere)?;
     // what follows the authority begins the path, or the authority was a longer one
-    let clean =
-        path.starts_with('/') && path.bytes().all(|b| b.is_ascii_graphic() && b != b'#' && b != b'\\');
+    let clean = path.starts_with('/')
+        && path.bytes().all(|b| b.is_ascii_graphic() && b != b'#' && b != b'\\');
     if !clean {
         return Err(DiscoveryError::Elsewhere);
     }
@@ -64,13 +72,21 @@ mod tests {
         };
         let issuer = "https://idp.example/realm";
         let of = |issuer: &str, jwks_uri: &str| {
-            let document = json!({ "issuer": issuer, "jwks_uri": jwks_uri, "other": [] }).to_string();
+            let document =
+                json!({ "issuer": issuer, "jwks_uri": jwks_uri, "other": [] }).to_string();
             jwks_endpoint(document.as_bytes(), "https://idp.example/realm", &from)
                 .map(|it| it.path.to_string())
         };
-        assert_eq!(of(issuer, "https://idp.example/realm/certs?x=1"), Ok("/realm/certs?x=1".to_owned()));
+        assert_eq!(
+            of(issuer, "https://idp.example/realm/certs?x=1"),
+            Ok("/realm/certs?x=1".to_owned())
+        );
         for other in ["https://idp.example/realm/", "https://IDP.example/realm", ""] {
-            assert_eq!(of(other, "https://idp.example/certs"), Err(DiscoveryError::OtherIssuer), "{other}");
+            assert_eq!(
+                of(other, "https://idp.example/certs"),
+                Err(DiscoveryError::OtherIssuer),
+                "{other}"
+            );
         }
         for elsewhere in [
             "https://elsewhere.example/certs",
@@ -85,8 +101,13 @@ mod tests {
         ] {
             assert_eq!(of(issuer, elsewhere), Err(DiscoveryError::Elsewhere), "{elsewhere}");
         }
-        for text in ["", "[]", "{}", r#"{"issuer":7,"jwks_uri":"x"}"#, r#"["https://idp.example/realm","x"]"#]
-        {
+        for text in [
+            "",
+            "[]",
+            "{}",
+            r#"{"issuer":7,"jwks_uri":"x"}"#,
+            r#"["https://idp.example/realm","x"]"#,
+        ] {
             let found = jwks_endpoint(text.as_bytes(), issuer, &from);
             assert_eq!(found, Err(DiscoveryError::Malformed), "{text}");
         }

@@ -1,5 +1,6 @@
-//! Who may fetch: one entry for each provider, changed by compare-and-swap. It holds the flight in progress, the
-//! backoff after failures, and the last extra fetch, so all workers keep the same bounds.
+//! Who may fetch: one entry for each provider, changed by compare-and-swap. It holds the flight in
+//! progress, the backoff after failures, and the last extra fetch, so all workers keep the same
+//! bounds.
 
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use crate::clock::Monotonic;
 /// The state of a provider's fetches, as all workers share it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lease {
-    /// A worker fetches, until then at the latest: one that dies holding the lease does not stop the refreshing.
+    /// A worker fetches, until then at the latest: one that dies holding the lease does not stop
+    /// the refreshing.
     pub in_flight_until: Monotonic,
     /// No refresh before: the backoff after failures.
     pub not_before: Monotonic,
@@ -28,8 +30,8 @@ pub enum Denied {
 }
 
 const FORM: u8 = 1;
-/// No lease lasts longer, so one that does is not ours. The longest one is for discovery: two calls of 300 s each, the
-/// longest `timeout` that a policy may say, and 2 s.
+/// No lease lasts longer, so one that does is not ours. The longest one is for discovery: two calls
+/// of 300 s each, the longest `timeout` that a policy may say, and 2 s.
 pub const LONGEST: Duration = Duration::from_mins(11);
 
 impl Lease {
@@ -45,12 +47,17 @@ impl Lease {
         Ok(Self { in_flight_until: now.plus(timeout), ..self })
     }
 
-    /// The lease taken for an extra fetch, because of key ids that nobody knows: at most one in `interval`. It does not
-    /// heed the backoff: the interval bounds it.
+    /// The lease taken for an extra fetch, because of key ids that nobody knows: at most one in
+    /// `interval`. It does not heed the backoff: the interval bounds it.
     ///
     /// # Errors
     /// Why not now.
-    pub fn on_demand(self, now: Monotonic, timeout: Duration, interval: Duration) -> Result<Self, Denied> {
+    pub fn on_demand(
+        self,
+        now: Monotonic,
+        timeout: Duration,
+        interval: Duration,
+    ) -> Result<Self, Denied> {
         self.idle(now)?;
         self.on_demand_allowed(now, interval)?;
         Ok(Self { in_flight_until: now.plus(timeout), last_on_demand: now, ..self })
@@ -80,7 +87,12 @@ impl Lease {
     /// Given back after a success.
     #[must_use]
     pub fn succeeded(self) -> Self {
-        Self { in_flight_until: Monotonic::default(), not_before: Monotonic::default(), failures: 0, ..self }
+        Self {
+            in_flight_until: Monotonic::default(),
+            not_before: Monotonic::default(),
+            failures: 0,
+            ..self
+        }
     }
 
     /// Given back after a failure: the next refresh is not before `until`.
@@ -100,7 +112,8 @@ impl Lease {
         bytes
     }
 
-    /// From bytes. What lies further in the future than any lease can is of another machine's clock: no lease.
+    /// From bytes. What lies further in the future than any lease can is of another machine's
+    /// clock: no lease.
     pub fn decode(bytes: &[u8], now: Monotonic) -> Option<Self> {
         let (&form, bytes) = bytes.split_first()?;
         let (in_flight, bytes) = bytes.split_first_chunk::<8>()?;
@@ -176,7 +189,12 @@ mod tests {
 
     #[test]
     fn a_lease_of_another_clock_or_form_is_none() {
-        let lease = Lease { in_flight_until: at(10), not_before: at(20), last_on_demand: at(5), failures: 3 };
+        let lease = Lease {
+            in_flight_until: at(10),
+            not_before: at(20),
+            last_on_demand: at(5),
+            failures: 3,
+        };
         let bytes = lease.encode();
         assert_eq!(Lease::decode(&bytes, at(9)), Some(lease));
         let far = Lease { in_flight_until: at(100_000), ..lease }.encode();

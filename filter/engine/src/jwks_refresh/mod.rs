@@ -1,5 +1,5 @@
-//! Rules of the JWKS refresh: what workers share, which worker fetches, and when. Pure functions: the worker calls them, and
-//! the plugin makes the calls and keeps the entries.
+//! Rules of the JWKS refresh: what workers share, which worker fetches, and when. Pure functions:
+//! the worker calls them, and the plugin makes the calls and keeps the entries.
 //!
 //! | module | rule |
 //! |---|---|
@@ -27,12 +27,16 @@ pub struct EntryNames {
 }
 
 impl EntryNames {
-    /// The names for an issuer whose keys, or whose discovery document, are at `uri` behind `cluster`. The same provider under another
-    /// policy, or under another name, has the same keys and so the same entries.
+    /// The names for an issuer whose keys, or whose discovery document, are at `uri` behind
+    /// `cluster`. The same provider under another policy, or under another name, has the same keys
+    /// and so the same entries.
     pub fn new(issuer: &str, Endpoint { uri, cluster, .. }: &Endpoint) -> Self {
         let hash = Sha256::digest(format!("{issuer}\n{uri}\n{cluster}"));
         let half = hash.first_chunk().copied().unwrap_or_default();
         let place = format!("{:032x}", u128::from_be_bytes(half));
-        Self { record: format!("portcullis.record.{place}"), lease: format!("portcullis.lease.{place}") }
+        Self {
+            record: format!("portcullis.record.{place}"),
+            lease: format!("portcullis.lease.{place}"),
+        }
     }
 }

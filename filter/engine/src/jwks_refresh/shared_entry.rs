@@ -16,7 +16,8 @@ pub struct Record {
     pub jwks: Vec<u8>,
 }
 
-/// Changes with the form of an entry, so that a new version of the plugin does not misread an old one's.
+/// Changes with the form of an entry, so that a new version of the plugin does not misread an old
+/// one's.
 const FORM: u8 = 2;
 const UNSAID: u32 = u32::MAX;
 
@@ -45,12 +46,11 @@ impl Record {
     }
 }
 
-// Shared data is keyed by the VM's id, which on Istio every plugin shares: any of them could write there. So every
-// entry carries an HMAC-SHA256 under a key derived from the hand-off key, over the entry's name and its content.
-
 const MAC_BYTES: usize = 32;
 
-/// The key that entries are sealed with.
+/// Key that authenticates shared entries. On Istio, all plugins share the data of a VM id, and any of
+/// them could write it. So every entry carries an HMAC-SHA256 over its name and content, under a key
+/// derived from the hand-off key.
 #[derive(Clone)]
 pub struct MacKey(Hmac<Sha256>);
 

@@ -1,5 +1,5 @@
-//! The policy as the host hands it over: Istio gives JSON (so does a `StringValue` in Envoy's configuration), Envoy gives a
-//! `google.protobuf.Struct` as its protobuf bytes.
+//! The policy as the host hands it over: Istio gives JSON (so does a `StringValue` in Envoy's
+//! configuration), Envoy gives a `google.protobuf.Struct` as its protobuf bytes.
 
 use prost::Message as _;
 use prost_types::value::Kind;
@@ -7,13 +7,15 @@ use prost_types::{Struct, Value};
 use serde::de::IgnoredAny;
 use serde::ser::{Serialize, Serializer};
 
-/// Returns the document in JSON. A large one passes through here without being built a third time in memory, which a VM never
-/// gives back: the text is written where the message stood, which was about as long.
+/// Returns the document in JSON. A large one passes through here without being built a third time
+/// in memory, which a VM never gives back: the text is written where the message stood, which was
+/// about as long.
 ///
-/// prost refuses a message that is nested more than 100 messages deep (33 objects), so neither decoding nor writing
-/// overflows the stack.
+/// prost refuses a message that is nested more than 100 messages deep (33 objects), so neither
+/// decoding nor writing overflows the stack.
 pub fn json(mut given: Vec<u8>) -> Vec<u8> {
-    // a `Struct` begins with the tag of its first entry, which is a line feed; the entry's length may be a brace (123)
+    // a `Struct` begins with the tag of its first entry, which is a line feed; the entry's length
+    // may be a brace (123)
     let is_message = match given.first() {
         Some(b'\n') => serde_json::from_slice::<IgnoredAny>(&given).is_err(),
         first => first.is_none(),
@@ -76,7 +78,11 @@ mod tests {
         for length in 0..300 {
             let value = "x".repeat(length);
             let message = message("issuer", text(&value));
-            assert_eq!(json(message), format!(r#"{{"issuer":"{value}"}}"#).into_bytes(), "{length}");
+            assert_eq!(
+                json(message),
+                format!(r#"{{"issuer":"{value}"}}"#).into_bytes(),
+                "{length}"
+            );
         }
         assert_eq!(json(Vec::new()), b"{}");
     }
@@ -90,7 +96,8 @@ mod tests {
 
     #[test]
     fn a_message_that_is_nested_too_deep_is_no_document() {
-        let nested = |depth| (0..depth).fold(text("x"), |value, _| object([("a".to_owned(), value)].into()));
+        let nested =
+            |depth| (0..depth).fold(text("x"), |value, _| object([("a".to_owned(), value)].into()));
         let deepest = message("a", nested(32));
         assert_eq!(
             json(deepest.clone()),

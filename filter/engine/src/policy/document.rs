@@ -1,5 +1,5 @@
-//! The document as written: what serde reads, before anything is checked. Unknown fields are errors. The comments of the
-//! fields are the descriptions of the JSON Schema.
+//! The document as written: what serde reads, before anything is checked. Unknown fields are
+//! errors. The comments of the fields are the descriptions of the JSON Schema.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,14 +24,16 @@ pub struct Document {
     /// `enforce` (the default), or a trial with an end: `{ shadow: { until: 2027-01-31 } }`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<ModeDocument>,
-    /// Absolute URI that the reason's id is appended to, as the `type` of a problem document (RFC 9457 3.1.1).
+    /// Absolute URI that the reason's id is appended to, as the `type` of a problem document (RFC
+    /// 9457 3.1.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem_base: Option<String>,
     /// Which headers of a request the services get.
     #[serde(default)]
     pub headers: HeaderRulesDocument,
-    /// Leave each decision (row, reason, level, provider, subject, policy) in the stream's filter state, where Envoy's access log
-    /// reads it. It costs about a microsecond a request, so it is off by default.
+    /// Leave each decision (row, reason, level, provider, subject, policy) in the stream's filter
+    /// state, where Envoy's access log reads it. It costs about a microsecond a request, so it is
+    /// off by default.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub access_log: bool,
     /// Bounds of what a request may bring.
@@ -48,8 +50,9 @@ pub struct Document {
     pub lint: LintDocument,
 }
 
-/// Which headers of a request the services get. Identity headers, headers that name another method or target, what proxies write
-/// about a request, and credentials that were not verified are removed, in every spelling that a service could read as theirs.
+/// Which headers of a request the services get. Identity headers, headers that name another method
+/// or target, what proxies write about a request, and credentials that were not verified are
+/// removed, in every spelling that a service could read as theirs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -57,12 +60,14 @@ pub struct HeaderRulesDocument {
     /// More headers to remove.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub strip: Vec<String>,
-    /// Headers that pass although a proxy would write them and frameworks believe them, such as `x-forwarded-prefix`. The services
-    /// get what the client sent, unless a proxy before the gateway overwrites it.
+    /// Headers that pass although a proxy would write them and frameworks believe them, such as
+    /// `x-forwarded-prefix`. The services get what the client sent, unless a proxy before the
+    /// gateway overwrites it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pass: Vec<String>,
-    /// Credentials that pass although they were not verified: `authorization`, `proxy-authorization`, or a header or cookie that is
-    /// a token source. The services must verify them.
+    /// Credentials that pass although they were not verified: `authorization`,
+    /// `proxy-authorization`, or a header or cookie that is a token source. The services must
+    /// verify them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pass_unverified: Vec<String>,
 }
@@ -88,9 +93,9 @@ pub struct WaitingDocument {
     /// Requests that wait because their key id is new, for each worker; 100 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown_kid_requests: Option<Count>,
-    /// Bytes of the bodies that Envoy keeps while their requests wait, for each worker and each of the two kinds above;
-    /// 16777216 (16 MiB) by default. A body counts with its declared length, or with 1 MiB. A request whose body does not
-    /// fit is refused.
+    /// Bytes of the bodies that Envoy keeps while their requests wait, for each worker and each of
+    /// the two kinds above; 16777216 (16 MiB) by default. A body counts with its declared length,
+    /// or with 1 MiB. A request whose body does not fit is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_bytes: Option<Count>,
     /// How long a request waits at most; 5 s by default.
@@ -146,11 +151,14 @@ impl Document {
     }
 
     pub(super) fn resolved_providers(&self) -> UniqueMap<ProviderDocument> {
-        UniqueMap(self.providers.iter().map(|(name, provider)| (name.clone(), provider.resolved())).collect())
+        UniqueMap(
+            self.providers
+                .iter()
+                .map(|(name, provider)| (name.clone(), provider.resolved()))
+                .collect(),
+        )
     }
 }
-
-// A provider, as written.
 
 /// An issuer of tokens, its keys, and what its access tokens are like.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -175,11 +183,13 @@ pub struct ProviderDocument {
     /// Where its keys are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks: Option<JwksDocument>,
-    /// What `alg` may be: `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`, `EdDSA`.
+    /// What `alg` may be: `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`,
+    /// `EdDSA`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub algorithms: Option<Vec<String>>,
-    /// The largest RSA key whose RSA-PSS signatures (`PS256`, `PS384`, `PS512`) are verified, in bits; 2048 by default, at
-    /// most 4096. Envoy cannot verify them for a filter, so a bad signature costs far more than any other request.
+    /// The largest RSA key whose RSA-PSS signatures (`PS256`, `PS384`, `PS512`) are verified, in
+    /// bits; 2048 by default, at most 4096. Envoy cannot verify them for a filter, so a bad
+    /// signature costs far more than any other request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_pss_key_bits: Option<Count>,
     /// What `typ` may be; `absent` means that it may be missing. `[JWT, at+jwt]` by default.
@@ -303,14 +313,15 @@ pub struct RoleSourceDocument {
     /// How one string holds several roles; it holds one by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Split>,
-    /// Read only if no other source has any role. For scopes: they say what a client asked for, not what a user is.
+    /// Read only if no other source has any role. For scopes: they say what a client asked for, not
+    /// what a user is.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fallback: bool,
     /// Stands before every role of this source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
-    /// The roles that this source can yield, as the role table names them: compared after prefixes and renaming, exactly. Any role
-    /// by default; a fallback must say it.
+    /// The roles that this source can yield, as the role table names them: compared after prefixes
+    /// and renaming, exactly. Any role by default; a fallback must say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<Vec<String>>,
 }
@@ -349,7 +360,8 @@ pub struct HeaderDocument {
     pub prefix: Option<String>,
 }
 
-/// A cookie that carries the token. Browsers send cookies for anybody, so the origins of unsafe requests are listed.
+/// A cookie that carries the token. Browsers send cookies for anybody, so the origins of unsafe
+/// requests are listed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -360,8 +372,6 @@ pub struct CookieDocument {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub origins: Vec<String>,
 }
-
-// A service and its role table, as written.
 
 /// A service behind the gateway.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -379,8 +389,9 @@ pub struct ServiceDocument {
     /// The `aud` of the signed assertion for this service; its name by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assertion_audience: Option<String>,
-    /// The Envoy clusters that belong to it: a request that Envoy would send elsewhere is refused. Where Envoy's routes match
-    /// by a header that the filter writes or takes off, Envoy chooses again after the filter: its RBAC filter must hold those.
+    /// The Envoy clusters that belong to it: a request that Envoy would send elsewhere is refused.
+    /// Where Envoy's routes match by a header that the filter writes or takes off, Envoy chooses
+    /// again after the filter: its RBAC filter must hold those.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clusters: Option<Vec<String>>,
     /// Cross-origin requests of browsers.
@@ -389,8 +400,8 @@ pub struct ServiceDocument {
     /// Every role that rows may name: typing errors are how tables rot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vocabulary: Option<Vec<String>>,
-    /// The roles with which the service itself lets a caller touch what is another's. Nothing is decided by them: `portcullis check`
-    /// reports which claims can yield them.
+    /// The roles with which the service itself lets a caller touch what is another's. Nothing is
+    /// decided by them: `portcullis check` reports which claims can yield them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ownership_bypass_roles: Vec<String>,
     /// Overrides the policy's mode for this service.
@@ -405,12 +416,14 @@ pub struct ServiceDocument {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CorsDocument {
-    /// Whether a preflight (`OPTIONS`) for a declared endpoint needs no token. The answer stays with Envoy's own CORS filter.
+    /// Whether a preflight (`OPTIONS`) for a declared endpoint needs no token. The answer stays
+    /// with Envoy's own CORS filter.
     #[serde(default)]
     pub preflight: bool,
 }
 
-/// A row: an endpoint, and who may call it. Exactly one of `public`, `authenticated`, or roles (`roles`, `all_roles`, or both).
+/// A row: an endpoint, and who may call it. Exactly one of `public`, `authenticated`, or roles
+/// (`roles`, `all_roles`, or both).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -436,20 +449,20 @@ pub struct RouteDocument {
     pub mode: Option<ModeDocument>,
 }
 
-// What the services are told about the caller, as written.
-
 /// What the services are told about the caller.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct IdentityDocument {
-    /// The names of the plain identity headers: for logs and reading, never to be trusted by a service.
+    /// The names of the plain identity headers: for logs and reading, never to be trusted by a
+    /// service.
     #[serde(default)]
     pub headers: HeadersDocument,
     /// The signed assertion: what a service trusts.
     #[serde(default)]
     pub assertion: AssertionDocument,
-    /// Whether the caller's own token is forwarded to the service as well; it is removed by default.
+    /// Whether the caller's own token is forwarded to the service as well; it is removed by
+    /// default.
     #[serde(default)]
     pub forward_token: bool,
 }
@@ -478,7 +491,8 @@ pub struct AssertionDocument {
     /// The header that carries it; `x-auth-principal` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<String>,
-    /// Its `aud`, where the policy has one service; otherwise each service says its own `assertion_audience`.
+    /// Its `aud`, where the policy has one service; otherwise each service says its own
+    /// `assertion_audience`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audience: Option<String>,
     /// Its `iss`: the gateway's own name; `portcullis` by default.
@@ -487,10 +501,12 @@ pub struct AssertionDocument {
     /// How long it lives; `60s` by default and at most, and never longer than the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<Seconds>,
-    /// The environment variable that holds the signing key (`portcullis keygen`); `PORTCULLIS_SIGNING_KEY` by default.
+    /// The environment variable that holds the signing key (`portcullis keygen`);
+    /// `PORTCULLIS_SIGNING_KEY` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_env: Option<String>,
-    /// Write no assertion, so that services have only plain headers, which whoever reaches them past the gateway can forge.
+    /// Write no assertion, so that services have only plain headers, which whoever reaches them
+    /// past the gateway can forge.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub omit: bool,
 }
@@ -570,7 +586,9 @@ impl TryFrom<String> for Date {
         let (Ok(year), Ok(month), Ok(day)) = (year.parse(), month.parse(), day.parse()) else {
             return Err(error());
         };
-        if year < 1970 || !(1..=12).contains(&month) || !(1..=Self::days_in_month(year, month)).contains(&day)
+        if year < 1970
+            || !(1..=12).contains(&month)
+            || !(1..=Self::days_in_month(year, month)).contains(&day)
         {
             return Err(error());
         }

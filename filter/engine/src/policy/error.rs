@@ -7,8 +7,9 @@ use super::text::write_on_a_line;
 /// One mistake in a policy document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyError {
-    /// Where it is, as `services.shop.routes[3].match`. Empty: the document as a whole. Of several files, the file's name
-    /// stands first, as `orders.yaml: services.shop`; [`file_and_place`] takes the two apart.
+    /// Where it is, as `services.shop.routes[3].match`. Empty: the document as a whole. Of several
+    /// files, the file's name stands first, as `orders.yaml: services.shop`; [`file_and_place`]
+    /// takes the two apart.
     pub place: String,
     /// What is wrong: lower case, no full stop, input in backticks.
     pub message: String,

@@ -1,5 +1,5 @@
-//! Several files as one policy: each team writes its services and providers in a file of its own, and no team can take what
-//! is another's by writing its name.
+//! Several files as one policy: each team writes its services and providers in a file of its own,
+//! and no team can take what is another's by writing its name.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -17,9 +17,9 @@ pub struct Merged {
     origins: Origins,
 }
 
-/// Merges files, each with its name. A name belongs to one file; what is not a provider, a service or a lint is said in one
-/// file only. A service accepts the providers of its own file, or those that it names, of which another file's must be
-/// exported there.
+/// Merges files, each with its name. A name belongs to one file; what is not a provider, a service
+/// or a lint is said in one file only. A service accepts the providers of its own file, or those
+/// that it names, of which another file's must be exported there.
 ///
 /// # Errors
 /// Every collision, naming both files. The document still has to be compiled.
@@ -95,22 +95,26 @@ impl Merged {
         document.lint.allow.extend(lint.allow);
     }
 
-    /// Another file's provider is accepted only if that file says so: no team's provider can issue for another team's
-    /// audience by accident.
+    /// Another file's provider is accepted only if that file says so: no team's provider can issue
+    /// for another team's audience by accident.
     fn check_exports(&self, errors: &mut Errors) {
         for (name, service) in self.document.services.iter() {
             let file = self.origins.service(name);
             for (index, provider) in service.providers.iter().flatten().enumerate() {
                 let of = self.origins.provider(provider);
-                let exported =
-                    self.document.providers.get(provider).is_none_or(|it: &ProviderDocument| it.export);
+                let exported = self
+                    .document
+                    .providers
+                    .get(provider)
+                    .is_none_or(|it: &ProviderDocument| it.export);
                 if !exported && of != file {
                     let of = of.unwrap_or_default();
                     let root = Place::document(file);
                     let services = root.field("services");
                     let place = services.field(name);
                     let place = place.field("providers");
-                    let message = format!("the provider {} of `{of}` is not exported", Quoted(provider));
+                    let message =
+                        format!("the provider {} of `{of}` is not exported", Quoted(provider));
                     let help = format!(
                         "write `export: true` in `providers.{provider}` of `{of}`, if that team agrees"
                     );
@@ -202,8 +206,6 @@ impl Parts<'_> {
     }
 }
 
-// Which file a part of a merged document came from, so that a mistake names its file.
-
 /// The file of each part; empty for a document that is one file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Origins {
@@ -275,7 +277,8 @@ mod tests {
     }
 
     fn merged(files: Files) -> Result<Policy, PolicyErrors> {
-        let read = |(name, file): (&str, Value)| (name.to_owned(), serde_json::from_value(file).unwrap());
+        let read =
+            |(name, file): (&str, Value)| (name.to_owned(), serde_json::from_value(file).unwrap());
         merge(files.into_iter().map(read).collect())?.compile()
     }
 
@@ -295,7 +298,8 @@ mod tests {
         let accepted = |files| {
             let policy = merged(files).unwrap();
             let names = |service: &crate::policy::Service| {
-                let name = |id: &crate::policy::ProviderId| policy.provider(*id).unwrap().name.to_string();
+                let name =
+                    |id: &crate::policy::ProviderId| policy.provider(*id).unwrap().name.to_string();
                 (
                     service.name().to_owned(),
                     service.providers().iter().map(name).collect::<Vec<_>>().join(" "),
@@ -304,10 +308,16 @@ mod tests {
             policy.services().iter().map(names).collect::<Vec<_>>()
         };
         let pair = |service: &str, providers: &str| (service.to_owned(), providers.to_owned());
-        assert_eq!(accepted(files()), [pair("billing", "billing-idp"), pair("orders", "orders-idp")]);
+        assert_eq!(
+            accepted(files()),
+            [pair("billing", "billing-idp"), pair("orders", "orders-idp")]
+        );
         let mut named = files();
         named[1].1["services"]["orders"]["providers"] = json!(["orders-idp", "shared"]);
-        assert_eq!(accepted(named), [pair("billing", "billing-idp"), pair("orders", "orders-idp shared")]);
+        assert_eq!(
+            accepted(named),
+            [pair("billing", "billing-idp"), pair("orders", "orders-idp shared")]
+        );
     }
 
     #[test]
@@ -360,10 +370,13 @@ mod tests {
     #[test]
     fn the_place_of_a_mistake_begins_with_its_file() {
         assert_seen!(report(&[
-            ("a row", |it| it[1].1["services"]["orders"]["routes"][0]["match"] = json!("GET orders")),
+            ("a row", |it| it[1].1["services"]["orders"]["routes"][0]["match"] =
+                json!("GET orders")),
             ("a provider", |it| it[2].1["providers"]["billing-idp"]["audiences"] = json!([])),
-            ("a field", |it| it[0].1["identity"] = json!({ "assertion": { "ttl": "2m", "audience": "x" } })),
-            ("a lint", |it| it[1].1["lint"] = json!({ "allow": [{ "rule": "leeway", "reason": "" }] })),
+            ("a field", |it| it[0].1["identity"] =
+                json!({ "assertion": { "ttl": "2m", "audience": "x" } })),
+            ("a lint", |it| it[1].1["lint"] =
+                json!({ "allow": [{ "rule": "leeway", "reason": "" }] })),
             ("nothing at all", |it| it.clear()),
         ]));
         let error = Document::from_json(b"{\"x\": 1}").unwrap_err().in_file("my file.yaml");
@@ -380,7 +393,8 @@ mod tests {
         let mut all = files();
         all[0].1["lint"] = allow("public-row");
         all[1].1["lint"] = allow("leeway");
-        let read = |(name, file): (&str, Value)| (name.to_owned(), serde_json::from_value(file).unwrap());
+        let read =
+            |(name, file): (&str, Value)| (name.to_owned(), serde_json::from_value(file).unwrap());
         let merged = merge(all.into_iter().map(read).collect()).unwrap();
         let rules: Vec<_> = merged.document().lint.allow.iter().map(|it| &*it.rule).collect();
         assert_eq!(rules, ["public-row", "leeway"]);

@@ -1,8 +1,9 @@
-//! The policy: the document as written, and what it compiles to.
+//! Reads and compiles policies.
 //!
-//! [`document`] is what serde reads, `compile` checks it and makes the [`Policy`], which is made for asking: issuers and
-//! hosts are binary searches, rows are found in a tree, roles are bits. A policy that exists is whole; whoever has an old one
-//! keeps it until the new one is. Several files become one document in [`merge`].
+//! [`document`] is what serde reads; `compile` checks it and returns the
+//! [`Policy`](crate::model::Policy), which is built for look-ups: issuers and hosts are binary
+//! searches, routes are found in a tree, roles are bits. A document with an error gives no policy,
+//! and the gateway keeps the one that it has. [`merge()`] combines several files into one document.
 
 mod compile;
 pub mod configuration;

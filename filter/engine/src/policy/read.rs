@@ -11,18 +11,20 @@ impl Document {
     /// Reads a document in JSON. Numbers may be the doubles of a protobuf `Struct`.
     ///
     /// # Errors
-    /// The first thing that is no policy: an unknown field, a member written twice, a value of the wrong kind.
+    /// The first thing that is no policy: an unknown field, a member written twice, a value of the
+    /// wrong kind.
     pub fn from_json(json: &[u8]) -> Result<Self, PolicyErrors> {
         let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let document = serde_path_to_error::deserialize(Strict(&mut deserializer)).map_err(|error| {
-            let is_json = || serde_json::from_slice::<IgnoredAny>(json).is_ok();
-            if error.inner().is_data() || is_json() {
-                let place = error.path().to_string();
-                of_kind(place.strip_prefix('.').unwrap_or(&place), error.inner())
-            } else {
-                no_json(error.inner())
-            }
-        })?;
+        let document =
+            serde_path_to_error::deserialize(Strict(&mut deserializer)).map_err(|error| {
+                let is_json = || serde_json::from_slice::<IgnoredAny>(json).is_ok();
+                if error.inner().is_data() || is_json() {
+                    let place = error.path().to_string();
+                    of_kind(place.strip_prefix('.').unwrap_or(&place), error.inner())
+                } else {
+                    no_json(error.inner())
+                }
+            })?;
         deserializer.end().map_err(|error| no_json(&error))?;
         Ok(document)
     }
@@ -31,7 +33,13 @@ impl Document {
 /// The text breaks off, or is none.
 fn no_json(error: &serde_json::Error) -> PolicyErrors {
     let help = "write the policy as one JSON object".to_owned();
-    PolicyError { place: String::new(), message: format!("it is no JSON: {error}"), help, other: None }.into()
+    PolicyError {
+        place: String::new(),
+        message: format!("it is no JSON: {error}"),
+        help,
+        other: None,
+    }
+    .into()
 }
 
 /// Something in it is not what can stand there.
@@ -40,8 +48,13 @@ fn of_kind(place: &str, error: &serde_json::Error) -> PolicyErrors {
     // the place says it better
     let line = format!(" at line {} column {}", error.line(), error.column());
     let message = on_a_line(&in_words(text.strip_suffix(&line).unwrap_or(&text)));
-    PolicyError { place: on_a_line(place), help: help(place, &message).to_owned(), message, other: None }
-        .into()
+    PolicyError {
+        place: on_a_line(place),
+        help: help(place, &message).to_owned(),
+        message,
+        other: None,
+    }
+    .into()
 }
 
 /// What serde says, without the names that things have in Rust.
@@ -121,7 +134,8 @@ mod tests {
             ("nothing", |it| service(it)["clusters"] = json!(null)),
             ("no mode", |it| it["mode"] = json!(null)),
             ("a mode that is a number", |it| it["mode"] = json!(1)),
-            ("two modes", |it| it["mode"] = json!({ "shadow": { "until": "2027-01-31" }, "enforce": null })),
+            ("two modes", |it| it["mode"] =
+                json!({ "shadow": { "until": "2027-01-31" }, "enforce": null })),
             ("public, but not quite", |it| rows(it)[2]["public"] = json!("yes")),
         ]));
     }

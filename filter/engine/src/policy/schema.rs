@@ -1,4 +1,5 @@
-//! The JSON Schema of the policy document, so that editors complete it and name what is wrong while it is written.
+//! The JSON Schema of the policy document, so that editors complete it and name what is wrong while
+//! it is written.
 
 use std::borrow::Cow;
 
@@ -125,7 +126,8 @@ mod tests {
             if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
                 for (name, field) in properties.iter().filter(|(name, _)| *name != "keys") {
                     // of a choice, each is described as a whole
-                    let described = [schema, field].iter().any(|it| it.get("description").is_some());
+                    let described =
+                        [schema, field].iter().any(|it| it.get("description").is_some());
                     assert!(described, "{place}.{name}");
                 }
             }

@@ -1,4 +1,5 @@
-//! For the tests of the policy: a small policy that loads, and what a person sees when it is changed for the worse.
+//! For the tests of the policy: a small policy that loads, and what a person sees when it is
+//! changed for the worse.
 
 use std::fmt::Write as _;
 
@@ -57,8 +58,8 @@ pub(super) fn loaded(change: impl FnOnce(&mut Value)) -> Policy {
     load(&document).unwrap()
 }
 
-/// Compares what a person sees with the committed snapshot, which is named after the rule. To accept a new text, run the
-/// tests with `INSTA_UPDATE=always`, and read the difference.
+/// Compares what a person sees with the committed snapshot, which is named after the rule. To
+/// accept a new text, run the tests with `INSTA_UPDATE=always`, and read the difference.
 macro_rules! assert_seen {
     ($seen:expr) => {{
         let seen = $seen;

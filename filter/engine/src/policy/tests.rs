@@ -39,7 +39,8 @@ fn what_is_unsaid_is_the_default() {
     assert_eq!(*provider.audience_claim, ["aud".into()]);
     assert_eq!(*provider.subject, ["sub".into()]);
     assert_eq!(*provider.token_types, [Some("jwt".into()), Some("at+jwt".into())]);
-    let KeyTimes { refresh, max_stale, unknown_kid_interval, timeout, max_bytes } = provider.key_times;
+    let KeyTimes { refresh, max_stale, unknown_kid_interval, timeout, max_bytes } =
+        provider.key_times;
     assert_eq!(
         [refresh, max_stale, unknown_kid_interval, timeout].map(|it| it.as_secs()),
         [300, 3600, 30, 5]
@@ -91,9 +92,11 @@ fn the_nearest_mode_wins_row_then_service_then_policy() {
 fn row_ids_run_through_all_services_those_without_rows_too() {
     let policy = loaded(|policy| {
         for (name, rows) in [("a", 2), ("b", 0), ("c", 0), ("d", 1), ("z", 0)] {
-            let routes: Vec<_> =
-                (0..rows).map(|n| json!({ "match": format!("GET /{n}"), "public": true })).collect();
-            policy["services"][name] = json!({ "hosts": [format!("{name}.example")], "routes": routes });
+            let routes: Vec<_> = (0..rows)
+                .map(|n| json!({ "match": format!("GET /{n}"), "public": true }))
+                .collect();
+            policy["services"][name] =
+                json!({ "hosts": [format!("{name}.example")], "routes": routes });
         }
     });
     let mut ids = 0;
@@ -150,8 +153,9 @@ fn numbers_may_be_the_doubles_of_a_protobuf_struct() {
 
 #[test]
 fn only_roles_that_some_row_names_can_decide() {
-    let policy =
-        loaded(|policy| rows(policy).push(json!({ "match": "GET /x", "all_roles": ["admin", "admin"] })));
+    let policy = loaded(|policy| {
+        rows(policy).push(json!({ "match": "GET /x", "all_roles": ["admin", "admin"] }))
+    });
     assert_eq!(policy.role_names().iter().collect::<Vec<_>>(), ["customer", "admin"]);
     let Requirement::Roles { any, all } = &policy.services()[0].rows()[4].requirement else {
         panic!("no roles")
@@ -174,7 +178,8 @@ fn ten_thousand_rows_over_a_hundred_hosts_load() {
     let services = (0..100).map(|service| {
         let row = |n: usize| {
             let (method, depth) = (["GET", "PUT", "POST", "DELETE"][n % 4], n / 20);
-            let endpoint = format!("{method} /v1/area-{depth}/things-{}/{{thing_id}}/parts", n % 20);
+            let endpoint =
+                format!("{method} /v1/area-{depth}/things-{}/{{thing_id}}/parts", n % 20);
             json!({ "match": endpoint, "roles": [format!("role-{}", n % 40), "admin"] })
         };
         let hosts = [format!("service-{service}.shop.example")];
@@ -187,7 +192,8 @@ fn ten_thousand_rows_over_a_hundred_hosts_load() {
     document["services"] = services.collect::<serde_json::Map<_, _>>().into();
     let policy = load(&document).unwrap();
     assert_eq!(policy.services().iter().map(|it| it.rows().len()).sum::<usize>(), 10_000);
-    let service = policy.service(policy.service_of_host(b"service-7.shop.example").unwrap()).unwrap();
+    let service =
+        policy.service(policy.service_of_host(b"service-7.shop.example").unwrap()).unwrap();
     let path = CanonicalPath::parse(b"/v1/area-4/things-19/7/parts").unwrap();
     assert!(
         matches!(service.find("DELETE", path), Found::Row(row) if policy.row(row.id).unwrap().1.id == row.id)

@@ -1,4 +1,5 @@
-//! What a text in a policy may hold, by where it will stand: in a challenge, a header, a URI, a log line.
+//! What a text in a policy may hold, by where it will stand: in a challenge, a header, a URI, a log
+//! line.
 
 use std::fmt::{self, Display, Write as _};
 
@@ -11,9 +12,13 @@ pub(super) struct Quoted<'a>(pub(super) &'a str);
 const SHOWN: usize = 80;
 
 /// Writes a text on one line: a log line ends where we end it.
-pub(super) fn write_on_a_line(f: &mut impl fmt::Write, text: impl Iterator<Item = char>) -> fmt::Result {
-    text.into_iter()
-        .try_for_each(|c| if c.is_control() { write!(f, "{}", c.escape_default()) } else { f.write_char(c) })
+pub(super) fn write_on_a_line(
+    f: &mut impl fmt::Write,
+    text: impl Iterator<Item = char>,
+) -> fmt::Result {
+    text.into_iter().try_for_each(|c| {
+        if c.is_control() { write!(f, "{}", c.escape_default()) } else { f.write_char(c) }
+    })
 }
 
 /// A text on one line.
@@ -77,7 +82,8 @@ const fn is_token_byte(byte: u8) -> bool {
         )
 }
 
-/// An absolute URI (RFC 3986 4.3, a fragment allowed) of characters that a URI may hold: none needs an escape in JSON.
+/// An absolute URI (RFC 3986 4.3, a fragment allowed) of characters that a URI may hold: none needs
+/// an escape in JSON.
 pub(super) fn is_absolute_uri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else { return false };
     let scheme_byte = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
@@ -89,7 +95,8 @@ pub(super) fn is_absolute_uri(text: &str) -> bool {
 
 /// RFC 3986 2: reserved, unreserved, and the `%` of an escape.
 const fn is_uri_byte(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'^' | b'`' | b'{' | b'|' | b'}')
+    byte.is_ascii_graphic()
+        && !matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'^' | b'`' | b'{' | b'|' | b'}')
 }
 
 impl<'a> HttpUri<'a> {
@@ -115,7 +122,8 @@ impl<'a> HttpUri<'a> {
         Ok(Self { scheme, authority, path })
     }
 
-    /// A serialised origin (RFC 6454 6.2), as browsers send it: lower case, no default port, no path.
+    /// A serialised origin (RFC 6454 6.2), as browsers send it: lower case, no default port, no
+    /// path.
     pub(super) fn is_origin(text: &'a str) -> bool {
         let Ok(Self { scheme, authority, path }) = Self::parse(text) else { return false };
         let default_port = if scheme == "http" { ":80" } else { ":443" };
@@ -144,7 +152,10 @@ mod tests {
     #[test]
     fn a_uri_to_fetch_is_absolute_and_names_a_host_and_nobody() {
         let parts = |text| HttpUri::parse(text).map(|uri| [uri.scheme, uri.authority, uri.path]);
-        assert_eq!(parts("https://idp.example/certs?x=1"), Ok(["https", "idp.example", "/certs?x=1"]));
+        assert_eq!(
+            parts("https://idp.example/certs?x=1"),
+            Ok(["https", "idp.example", "/certs?x=1"])
+        );
         assert_eq!(parts("http://127.0.0.1:8080"), Ok(["http", "127.0.0.1:8080", ""]));
         assert_eq!(parts("http://[::1]:8080/x"), Ok(["http", "[::1]:8080", "/x"]));
         assert_eq!(parts("http://[::1]"), Ok(["http", "[::1]", ""]));

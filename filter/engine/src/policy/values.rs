@@ -1,5 +1,5 @@
-//! Values as a document may write them. Envoy and Istio hand the document over as a protobuf `Struct`, which knows no
-//! integers: `300` arrives as `300.0`, so both are the same here.
+//! Values as a document may write them. Envoy and Istio hand the document over as a protobuf
+//! `Struct`, which knows no integers: `300` arrives as `300.0`, so both are the same here.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -119,7 +119,8 @@ impl Visitor<'_> for SecondsVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<u64, E> {
-        let error = || E::custom(format_args!("`{text}` is not a span of time, as `60s`, `5m` or `1h`"));
+        let error =
+            || E::custom(format_args!("`{text}` is not a span of time, as `60s`, `5m` or `1h`"));
         seconds(text).ok_or_else(error)
     }
 }
@@ -198,7 +199,8 @@ impl<'de> Visitor<'de> for JsonVisitor {
         Ok(value.into())
     }
 
-    // every number is the double that a protobuf `Struct` would have made of it, so the policy's hash is the same
+    // every number is the double that a protobuf `Struct` would have made of it, so the policy's
+    // hash is the same
     #[allow(clippy::cast_precision_loss)]
     fn visit_u64<E: Error>(self, number: u64) -> Result<Value, E> {
         self.visit_f64(number as f64)
@@ -276,7 +278,10 @@ mod tests {
 
     #[test]
     fn a_number_that_a_protobuf_struct_made_a_double_is_the_same_number() {
-        assert_eq!(serde_json::from_str::<Count>("300").unwrap(), serde_json::from_str("300.0").unwrap());
+        assert_eq!(
+            serde_json::from_str::<Count>("300").unwrap(),
+            serde_json::from_str("300.0").unwrap()
+        );
         assert!(serde_json::from_str::<Count>("300.5").is_err());
         assert!(serde_json::from_str::<Count>("\"300\"").is_err());
     }
@@ -292,7 +297,10 @@ mod tests {
             assert!(error.contains("is written twice"), "{error}");
         }
         let whole = r#"{"a":[1,2.5,-1,null,true,"x",{}]}"#;
-        assert_eq!(serde_json::to_string(&serde_json::from_str::<Json>(whole).unwrap()).unwrap(), whole);
+        assert_eq!(
+            serde_json::to_string(&serde_json::from_str::<Json>(whole).unwrap()).unwrap(),
+            whole
+        );
         for (whole, double) in [
             ("1", "1.0"),
             ("-1", "-1.0"),
@@ -301,7 +309,8 @@ mod tests {
             ("9007199254740993", "9007199254740992.0"),
             ("-9007199254740993", "-9007199254740992.0"),
         ] {
-            let [whole, double] = [whole, double].map(|text| serde_json::from_str::<Json>(text).unwrap());
+            let [whole, double] =
+                [whole, double].map(|text| serde_json::from_str::<Json>(text).unwrap());
             assert_eq!(whole, double);
         }
     }

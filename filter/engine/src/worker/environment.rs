@@ -1,5 +1,5 @@
-//! What a worker asks of its host besides the clocks, which are arguments: data shared with the other workers, and
-//! randomness for jitter.
+//! What a worker asks of its host besides the clocks, which are arguments: data shared with the
+//! other workers, and randomness for jitter.
 
 /// An entry of shared data, and the version to compare with when replacing it.
 #[derive(Clone, Debug, PartialEq, Eq)]

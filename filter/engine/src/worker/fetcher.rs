@@ -1,5 +1,5 @@
-//! Fetches the keys of one provider, one worker for all. The worker that takes the lease fetches and stores what it got; the
-//! others read it.
+//! Fetches the keys of one provider, one worker for all. The worker that takes the lease fetches
+//! and stores what it got; the others read it.
 
 use std::time::Duration;
 
@@ -48,7 +48,8 @@ pub(super) struct ProviderFetcher {
 struct InFlightFetch {
     id: FetchId,
     started_at: Monotonic,
-    /// The end of the lease that this worker took for it: tells it from the lease of another worker.
+    /// The end of the lease that this worker took for it: tells it from the lease of another
+    /// worker.
     leased_until: Monotonic,
     endpoint: Endpoint,
     discovering: bool,
@@ -87,8 +88,8 @@ impl ProviderFetcher {
         })
     }
 
-    /// Installs what another worker has fetched and this one has not looked at yet. Says whether there was anything that the
-    /// waiting requests have not been woken for.
+    /// Installs what another worker has fetched and this one has not looked at yet. Says whether
+    /// there was anything that the waiting requests have not been woken for.
     pub(super) fn catch_up(
         &mut self,
         key_store: &mut KeyStore,
@@ -100,7 +101,8 @@ impl ProviderFetcher {
         self.is_unreported
     }
 
-    /// Notes that a request would wait until `until` for a key with an unknown id, if a fetch may look for it by then.
+    /// Notes that a request would wait until `until` for a key with an unknown id, if a fetch may
+    /// look for it by then.
     ///
     /// # Errors
     /// How long no fetch may look for it.
@@ -126,7 +128,8 @@ impl ProviderFetcher {
         Ok(())
     }
 
-    /// Reads what other workers have stored, and fetches if a fetch is due or wanted. Says whether keys have come.
+    /// Reads what other workers have stored, and fetches if a fetch is due or wanted. Says whether
+    /// keys have come.
     pub(super) fn on_tick(
         &mut self,
         key_store: &mut KeyStore,
@@ -135,7 +138,8 @@ impl ProviderFetcher {
         effects: &mut Effects,
     ) -> bool {
         let is_unreported = std::mem::take(&mut self.is_unreported);
-        let have_come = self.read_shared(key_store, environment, now, &mut effects.events) || is_unreported;
+        let have_come =
+            self.read_shared(key_store, environment, now, &mut effects.events) || is_unreported;
         if let Some(fetch) = self.in_flight.take_if(|fetch| now >= fetch.leased_until) {
             // a host answers every call, so this is the end of one that it forgot
             self.failed(fetch.leased_until, FetchError::TimedOut, environment, now, effects);
@@ -146,12 +150,17 @@ impl ProviderFetcher {
             return have_come;
         }
         let (lease, entry) = self.lease(environment, now);
-        if entry.as_ref().is_some_and(|it| self.mac_key.open(&self.names.lease, &it.value).is_none()) {
+        if entry
+            .as_ref()
+            .is_some_and(|it| self.mac_key.open(&self.names.lease, &it.value).is_none())
+        {
             effects.events.push(Event::SharedDataIgnored(self.id));
         }
-        // a refresh that is due looks for every key id, too, and does not count against the limit of extra fetches
+        // a refresh that is due looks for every key id, too, and does not count against the limit
+        // of extra fetches
         let refresh = if is_due { lease.refresh(now, self.patience()).ok() } else { None };
-        let on_demand = || lease.on_demand(now, self.patience(), self.times.unknown_kid_interval).ok();
+        let on_demand =
+            || lease.on_demand(now, self.patience(), self.times.unknown_kid_interval).ok();
         let Some(taken) = refresh.or_else(|| on_demand().filter(|_| self.is_wanted)) else {
             return have_come;
         };
@@ -217,7 +226,8 @@ impl ProviderFetcher {
         self.fetches = self.fetches.wrapping_add(1);
         let id = FetchId { provider: self.id, number: self.fetches };
         effects.fetches.push(Fetch { id, endpoint: endpoint.clone(), timeout: self.times.timeout });
-        self.in_flight = Some(InFlightFetch { id, started_at, leased_until, endpoint, discovering });
+        self.in_flight =
+            Some(InFlightFetch { id, started_at, leased_until, endpoint, discovering });
     }
 
     /// How long a fetch may take.
@@ -226,7 +236,8 @@ impl ProviderFetcher {
         self.times.timeout * if self.discovers { 2 } else { 1 } + GRACE
     }
 
-    /// Checks a response before anything of it is stored: status before body, then size, then what it says.
+    /// Checks a response before anything of it is stored: status before body, then size, then what
+    /// it says.
     fn read(
         &self,
         fetch: &InFlightFetch,
@@ -249,7 +260,8 @@ impl ProviderFetcher {
         Ok(Document::Keys(body, fresh_for(response.headers, now)))
     }
 
-    /// Installs what another worker, or this one, has stored since the last look. Says whether there was anything.
+    /// Installs what another worker, or this one, has stored since the last look. Says whether
+    /// there was anything.
     fn read_shared(
         &mut self,
         key_store: &mut KeyStore,
@@ -264,7 +276,8 @@ impl ProviderFetcher {
             return false;
         }
         self.seen = Some(version);
-        let Some(record) = self.mac_key.open(&self.names.record, &value).and_then(Record::decode) else {
+        let Some(record) = self.mac_key.open(&self.names.record, &value).and_then(Record::decode)
+        else {
             events.push(Event::SharedDataIgnored(self.id));
             return false;
         };
@@ -298,12 +311,13 @@ impl ProviderFetcher {
         self.give_back(leased_until, environment, now, |lease| lease.failed(now.plus(wait)));
     }
 
-    /// The lease as it is, and the entry to compare with when changing it. One without our MAC is none.
+    /// The lease as it is, and the entry to compare with when changing it. One without our MAC is
+    /// none.
     fn lease(&self, environment: &dyn Environment, now: Monotonic) -> (Lease, Option<SharedEntry>) {
         let entry = environment.shared(&self.names.lease);
-        let lease = entry
-            .as_ref()
-            .and_then(|entry| Lease::decode(self.mac_key.open(&self.names.lease, &entry.value)?, now));
+        let lease = entry.as_ref().and_then(|entry| {
+            Lease::decode(self.mac_key.open(&self.names.lease, &entry.value)?, now)
+        });
         (lease.unwrap_or_default(), entry)
     }
 
@@ -317,7 +331,8 @@ impl ProviderFetcher {
         environment.swap(&self.names.lease, &value, entry)
     }
 
-    /// Changes the lease that this worker took, unless it has ended and another worker has taken one.
+    /// Changes the lease that this worker took, unless it has ended and another worker has taken
+    /// one.
     fn give_back(
         &self,
         leased_until: Monotonic,

@@ -1,6 +1,6 @@
-//! One worker of the gateway as a pure state machine: events in, decisions and effects out. The host (`portcullis-plugin`)
-//! translates its calls into these events, executes the effects and does nothing else; `tests/simulation` runs many workers
-//! over one shared store, in virtual time.
+//! One worker of the gateway as a pure state machine: events in, decisions and effects out. The
+//! host (`portcullis-plugin`) translates its calls into these events, executes the effects and does
+//! nothing else; `tests/simulation` runs many workers over one shared store, in virtual time.
 //!
 //! | event | what the host calls |
 //! |---|---|
@@ -40,67 +40,69 @@ use crate::reason::Reason;
 use crate::request::Headers;
 use crate::request::{Connection, Request};
 
-/// A worker: a policy, the keys of its providers, the tokens seen so far, and the requests that wait.
+/// A worker: a policy, the keys of its providers, the token cache, and the requests that wait.
 #[derive(Debug)]
 pub struct Worker {
     authorizer: Authorizer,
     signing_key: Option<SigningKey>,
     fetchers: Vec<ProviderFetcher>,
     queue: WaitQueue,
-    /// What happened while requests were decided, until the next effects carry it.
+    /// Events of decisions, which the next effects return.
     events: Vec<Event>,
 }
 
-/// What becomes of a request now.
+/// The outcome of a request, with its trace.
 #[derive(Clone, Debug)]
 pub struct Decided {
     /// The outcome.
     pub outcome: Outcome,
-    /// What was seen on the way to it.
+    /// What the decision saw.
     pub trace: DecisionTrace,
     /// The host calls [`Worker::on_tick`] as soon as this event is over.
     pub tick_soon: bool,
 }
 
-/// What becomes of a request now.
+/// What the host does with a request.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// It goes on, with what the permit allows to say.
+    /// The request goes on; identity headers come from the permit.
     Allow(Permit),
-    /// It ends; for a limit, with the seconds after which it may come again.
+    /// The request ends, with the seconds of `Retry-After` if a limit is the reason.
     Refuse(Reason, Option<u32>),
-    /// It waits for keys, in this worker's queue.
+    /// The request waits for keys in this worker's queue.
     Wait,
 }
 
 /// What the host does after an event.
 #[derive(Debug, Default)]
 pub struct Effects {
-    /// Fetches to begin. Every end is reported by [`Worker::on_fetch_end`], also if a fetch cannot begin.
+    /// Fetches to begin. Every end is reported by [`Worker::on_fetch_end`], also if a fetch cannot
+    /// begin.
     pub fetches: Vec<Fetch>,
-    /// Requests whose wait is over, at most [`BATCH`]: each is decided again by [`Worker::on_resume`].
+    /// Requests whose wait is over, at most [`BATCH`]: each is decided again by
+    /// [`Worker::on_resume`].
     pub ready: Vec<StreamId>,
     /// The host calls [`Worker::on_tick`] again as soon as possible.
     pub tick_soon: bool,
-    /// What happened, for metrics and the log.
+    /// Events, for metrics and the log.
     pub events: Vec<Event>,
 }
 
-/// A fetch: `GET` of an endpoint.
+/// A `GET` of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetch {
-    /// Names it in [`Worker::on_fetch_end`].
+    /// Identifies the fetch in [`Worker::on_fetch_end`].
     pub id: FetchId,
-    /// Where.
+    /// The endpoint.
     pub endpoint: Endpoint,
-    /// How long it may take.
+    /// The time after which the host ends it.
     pub timeout: Duration,
 }
 
-/// A fetch of one worker.
+/// Identifies a fetch of one worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FetchId {
-    /// Whose keys it fetches.
+    /// The provider whose keys are fetched.
     pub provider: ProviderId,
     number: u32,
 }
@@ -109,28 +111,28 @@ pub struct FetchId {
 pub struct FetchResponse<'a> {
     /// Its headers, pseudo-headers included.
     pub headers: Headers<'a>,
-    /// The length of its body.
+    /// The length of the body in bytes.
     pub body_bytes: usize,
-    /// Reads the body, once it is known to be small enough.
+    /// Reads the body; called only if it is within `max_bytes`.
     pub body: &'a dyn Fn() -> Vec<u8>,
 }
 
-/// Why a fetch brought nothing.
+/// Why a fetch failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FetchError {
     /// The host has no such cluster, or no host in it.
     NoCluster(Box<str>),
     /// The host reported no response.
     Unreachable,
-    /// The host never said how the fetch ended.
+    /// The host did not report the end of the fetch in time.
     TimedOut,
     /// The status was not 200.
     Status(String),
-    /// The body has so many bytes, more than `max_bytes`.
+    /// The body is larger than `max_bytes`; its length in bytes.
     TooLarge(usize),
-    /// The discovery document does not say where the keys are.
+    /// The discovery document names no usable `jwks_uri`.
     Discovery(DiscoveryError),
-    /// The keys cannot be used.
+    /// The document is no JWKS with usable keys.
     Malformed(JwksError),
 }
 
@@ -152,31 +154,38 @@ impl FetchError {
 impl fmt::Display for FetchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoCluster(cluster) => write!(f, "Envoy has no cluster `{cluster}`, or no host in it"),
-            Self::Unreachable => f.write_str("the provider cannot be reached, or did not answer in time"),
+            Self::NoCluster(cluster) => {
+                write!(f, "Envoy has no cluster `{cluster}`, or no host in it")
+            }
+            Self::Unreachable => {
+                f.write_str("the provider cannot be reached, or did not answer in time")
+            }
             Self::TimedOut => f.write_str("no answer came"),
             Self::Status(status) => write!(f, "the provider answered with status {status}"),
-            Self::TooLarge(bytes) => write!(f, "the document has {bytes} bytes, more than `max_bytes`"),
+            Self::TooLarge(bytes) => {
+                write!(f, "the document has {bytes} bytes, more than `max_bytes`")
+            }
             Self::Discovery(error) => error.fmt(f),
             Self::Malformed(error) => write!(f, "the document cannot be used: {error}"),
         }
     }
 }
 
-/// What happened, for metrics and the log.
+/// An event for metrics and the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// This worker has taken the lease of a fetch.
     LeaseTaken,
-    /// A provider's keys have been put in use.
+    /// Keys of a provider were installed.
     KeysInstalled(ProviderId),
-    /// A provider's keys have been fetched.
+    /// Keys of a provider were fetched.
     FetchSucceeded(ProviderId),
     /// A key of a provider that signs with RSA-PSS is larger than its policy permits for that.
     KeyTooLarge(KeyTooLarge),
-    /// A fetch brought nothing.
+    /// A fetch failed.
     FetchFailed(ProviderId, FetchError),
-    /// Another plugin, or a gateway with another key, has written under a provider's names.
+    /// An entry of a provider in shared data has no valid MAC: another plugin, or a gateway with
+    /// another signing key, wrote it.
     SharedDataIgnored(ProviderId),
 }
 
@@ -192,36 +201,43 @@ pub struct KeyTooLarge {
 }
 
 impl Worker {
-    /// A worker for a policy, with no keys but the inline ones. `signing_key` signs assertions, and authenticates what the
-    /// workers share.
-    pub fn new(policy: Rc<Policy>, signing_key: Option<SigningKey>, crypto: &'static CryptoProvider) -> Self {
-        let secret = signing_key.as_ref().map_or([0; 32], |key| key.derive("portcullis shared data"));
+    /// A worker with the inline keys only. `signing_key` signs assertions, and authenticates the
+    /// entries of shared data.
+    pub fn new(
+        policy: Rc<Policy>,
+        signing_key: Option<SigningKey>,
+        crypto: &'static CryptoProvider,
+    ) -> Self {
+        let secret =
+            signing_key.as_ref().map_or([0; 32], |key| key.derive("portcullis shared data"));
         let mac_key = MacKey::new(secret);
         let providers = (0..).map(ProviderId).zip(policy.providers());
-        let fetchers = providers.filter_map(|(id, it)| ProviderFetcher::new(id, it, &mac_key)).collect();
+        let fetchers =
+            providers.filter_map(|(id, it)| ProviderFetcher::new(id, it, &mac_key)).collect();
         let queue = WaitQueue::new(policy.waiting());
         let authorizer = Authorizer::new(policy, crypto);
-        let ids = (0..authorizer.policy().providers().len()).filter_map(|id| u32::try_from(id).ok());
+        let ids =
+            (0..authorizer.policy().providers().len()).filter_map(|id| u32::try_from(id).ok());
         let events = ids.flat_map(|id| keys_too_large(&authorizer, ProviderId(id))).collect();
         Self { authorizer, signing_key, fetchers, queue, events }
     }
 
-    /// Its policy.
+    /// The policy.
     pub fn policy(&self) -> &Rc<Policy> {
         self.authorizer.policy()
     }
 
-    /// Its keys and caches, to look at.
+    /// Keys and caches.
     pub fn authorizer(&self) -> &Authorizer {
         &self.authorizer
     }
 
-    /// Its caches, to take their counts.
+    /// Keys and caches, to take counts.
     pub fn authorizer_mut(&mut self) -> &mut Authorizer {
         &mut self.authorizer
     }
 
-    /// Its numbers, for [`WorkerRegistry::publish`].
+    /// The numbers of this worker, for [`WorkerRegistry::publish`].
     pub fn stats(&self) -> WorkerStats {
         let as_u64 = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let cache = self.authorizer.cache();
@@ -229,7 +245,7 @@ impl Worker {
         WorkerStats { waiting, tokens, bytes }
     }
 
-    /// Decides a request that arrives. `request` is `received`, read.
+    /// Decides a request that arrives. `request` is parsed from `received`.
     pub fn on_request(
         &mut self,
         stream: StreamId,
@@ -244,7 +260,8 @@ impl Worker {
         })
     }
 
-    /// Decides a request again whose wait is over, from the beginning, as if it came now. `None`: it is not in the queue.
+    /// Decides a request again after its wait, from the beginning. Returns `None` if it is not in
+    /// the queue.
     pub fn on_resume(
         &mut self,
         stream: StreamId,
@@ -256,15 +273,16 @@ impl Worker {
         let received = Rc::clone(&waiter.request);
         let mut request = Request::new(received.headers());
         request.arrived = Some(waiter.arrived);
-        let decided = self.decide(&request, (connection, environment), now, |_, provider, missing| Waiter {
-            provider,
-            missing,
-            ..waiter
-        });
+        let decided =
+            self.decide(&request, (connection, environment), now, |_, provider, missing| Waiter {
+                provider,
+                missing,
+                ..waiter
+            });
         Some((received, decided))
     }
 
-    /// Reads what other workers have fetched, begins fetches that are due, and ends waits that are over.
+    /// Installs keys that other workers fetched, begins fetches that are due, and ends waits.
     pub fn on_tick(&mut self, environment: &mut dyn Environment, now: Clocks) -> Effects {
         let mut effects = Effects::default();
         let key_store = self.authorizer.key_store_mut();
@@ -277,7 +295,7 @@ impl Worker {
         self.with_ready(effects)
     }
 
-    /// Handles the end of a fetch. One that is not in flight any more is ignored.
+    /// Handles the end of a fetch; ignores a fetch that is no longer in flight.
     pub fn on_fetch_end(
         &mut self,
         id: FetchId,
@@ -304,7 +322,7 @@ impl Worker {
     /// The identity headers that the service gets with this permit.
     ///
     /// # Errors
-    /// [`Reason::HandoffFailed`] is what the request must end with.
+    /// The request must end with [`Reason::HandoffFailed`].
     pub fn identity_headers<'a>(
         &'a mut self,
         permit: &'a Permit,
@@ -312,24 +330,30 @@ impl Worker {
         method: &str,
         now: Clocks,
     ) -> Result<IdentityHeaders<'a>, HandoffError> {
-        permit.headers(policy, (self.authorizer.assertions_mut(), self.signing_key.as_ref()), method, now)
+        permit.headers(
+            policy,
+            (self.authorizer.assertions_mut(), self.signing_key.as_ref()),
+            method,
+            now,
+        )
     }
 
-    /// The effects, with as many ready requests as one event may answer.
+    /// Adds at most [`BATCH`] ready requests to the effects.
     fn with_ready(&mut self, mut effects: Effects) -> Effects {
         effects.events.append(&mut self.events);
         let installed = effects.events.iter().filter_map(|event| match event {
             Event::KeysInstalled(id) => Some(*id),
             _ => None,
         });
-        let too_large: Vec<_> = installed.flat_map(|id| keys_too_large(&self.authorizer, id)).collect();
+        let too_large: Vec<_> =
+            installed.flat_map(|id| keys_too_large(&self.authorizer, id)).collect();
         effects.events.extend(too_large);
         effects.ready = self.queue.next_batch();
         effects.tick_soon |= self.queue.has_ready();
         effects
     }
 
-    /// Decides a request. If it needs a key that is not there, `waiter` joins the queue.
+    /// Decides a request. If it needs a key that is missing, `waiter` joins the queue.
     fn decide(
         &mut self,
         request: &Request<'_>,
@@ -353,7 +377,7 @@ impl Worker {
         Decided { outcome, trace, tick_soon }
     }
 
-    /// Decides a request by the keys that any worker has fetched.
+    /// Decides a request, with the keys that any worker has fetched.
     fn evaluate(
         &mut self,
         request: &Request<'_>,
@@ -363,7 +387,9 @@ impl Worker {
     ) -> Verdict {
         let verdict = self.authorizer.decide(request, connection, now);
         let Decision::Wait(provider, _) = verdict.decision else { return verdict };
-        let Some(fetcher) = self.fetchers.iter_mut().find(|it| it.id == provider) else { return verdict };
+        let Some(fetcher) = self.fetchers.iter_mut().find(|it| it.id == provider) else {
+            return verdict;
+        };
         let key_store = self.authorizer.key_store_mut();
         if !fetcher.catch_up(key_store, environment, now.monotonic, &mut self.events) {
             return verdict;
@@ -373,7 +399,8 @@ impl Worker {
         self.authorizer.decide(request, connection, now)
     }
 
-    /// Lets a request wait, if waiting can help and there is room. Otherwise it ends, unless a shadow mode lets it pass.
+    /// Lets a request wait, if waiting can help and there is room. Otherwise it ends, unless a
+    /// shadow mode lets it pass.
     fn wait(
         &mut self,
         waiter: Waiter,
@@ -394,7 +421,7 @@ impl Worker {
     /// Lets a request wait, if waiting can help and there is room.
     ///
     /// # Errors
-    /// Why the request ends, and in how many seconds it may come again.
+    /// The reason of the refusal, and the seconds of `Retry-After`.
     fn try_wait(
         &mut self,
         waiter: Waiter,
@@ -402,12 +429,15 @@ impl Worker {
         now: Monotonic,
     ) -> Result<(), (Reason, Option<u32>)> {
         let full = match waiter.missing {
-            PendingKeys::AllKeys if now >= waiter.until => return Err((Reason::KeysUnavailable, None)),
+            PendingKeys::AllKeys if now >= waiter.until => {
+                return Err((Reason::KeysUnavailable, None));
+            }
             PendingKeys::AllKeys => Reason::QueueFull,
             PendingKeys::Kid => {
                 let fetcher = self.fetchers.iter_mut().find(|it| it.id == waiter.provider);
                 let fetcher = fetcher.ok_or((Reason::KeyNotYetFetched, None))?;
-                let seconds = |wait: Duration| u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX);
+                let seconds =
+                    |wait: Duration| u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX);
                 let fetch = fetcher.want_kid(environment, waiter.until, now);
                 fetch.map_err(|wait| (Reason::KeyNotYetFetched, Some(seconds(wait))))?;
                 if now >= waiter.until {
@@ -421,11 +451,13 @@ impl Worker {
     }
 }
 
-/// An event for each key of a provider that is too large for the RSA-PSS that the provider signs with.
+/// An event for each key of a provider that is too large for the RSA-PSS that the provider signs
+/// with.
 fn keys_too_large(authorizer: &Authorizer, id: ProviderId) -> impl Iterator<Item = Event> {
     let algorithms = authorizer.policy().provider(id).map(|provider| provider.algorithms);
-    let signs_by_pss = algorithms
-        .is_some_and(|accepted| Algorithm::ALL.into_iter().any(|it| it.is_pss() && accepted.contains(it)));
+    let signs_by_pss = algorithms.is_some_and(|accepted| {
+        Algorithm::ALL.into_iter().any(|it| it.is_pss() && accepted.contains(it))
+    });
     let keys = authorizer.key_store().too_large_for_pss(id).filter(move |_| signs_by_pss);
     keys.map(move |key| {
         let (kid, bits) = (key.kid().map(Box::from), key.rsa_bits().unwrap_or_default());

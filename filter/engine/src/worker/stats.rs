@@ -1,6 +1,6 @@
-//! Numbers of all workers together. Each worker writes its own numbers into a slot of its own in shared data at every tick, and
-//! sets the gauges to the totals of all slots. A worker whose VM died is left out of the totals after [`STALE_AFTER`], and
-//! another worker takes its slot.
+//! Numbers of all workers together. Each worker writes its own numbers into a slot of its own in
+//! shared data at every tick, and sets the gauges to the totals of all slots. A worker whose VM
+//! died is left out of the totals after [`STALE_AFTER`], and another worker takes its slot.
 //!
 //! Slots carry no MAC: a plugin that can write them can set the gauges, too.
 
@@ -10,11 +10,14 @@ use std::time::Duration;
 use super::environment::{Environment, SharedEntry};
 use crate::clock::Monotonic;
 
-/// A worker that has not published for so long is left out of the totals. Workers publish once a second.
+/// A worker that has not published for so long is left out of the totals. Workers publish once a
+/// second.
 pub const STALE_AFTER: Duration = Duration::from_secs(5);
-/// Maximum number of slots: more than an Envoy has workers, under all policies that still have streams.
+/// Maximum number of slots: more than an Envoy has workers, under all policies that still have
+/// streams.
 const MAX_SLOTS: usize = 4096;
-/// Version of the entry's format, so that a new version of the plugin does not misread the entry of an old one.
+/// Version of the entry's format, so that a new version of the plugin does not misread the entry of
+/// an old one.
 const VERSION: u8 = 1;
 
 /// Numbers of one worker.
@@ -44,7 +47,8 @@ pub struct WorkerReport {
 impl WorkerReport {
     /// Whether the worker has published within [`STALE_AFTER`].
     pub fn is_fresh(&self, now: Monotonic) -> bool {
-        // another worker's clock may be read a moment later than ours; an entry of the far future would be fresh for ever
+        // another worker's clock may be read a moment later than ours; an entry of the far future
+        // would be fresh for ever
         self.seen.is_some_and(|seen| now.since(seen) < STALE_AFTER && seen.since(now) < STALE_AFTER)
     }
 
@@ -67,8 +71,9 @@ impl WorkerReport {
             [worker, seen, waiting, tokens, bytes].map(u64::from_be_bytes);
         let policy = std::str::from_utf8(policy).ok()?;
         // it becomes a part of a metric's name
-        let is_hash =
-            !policy.is_empty() && policy.len() <= 64 && policy.bytes().all(|b| b.is_ascii_hexdigit());
+        let is_hash = !policy.is_empty()
+            && policy.len() <= 64
+            && policy.bytes().all(|b| b.is_ascii_hexdigit());
         (version == VERSION && is_hash).then(|| Self {
             worker,
             seen: (seen > 0).then_some(Monotonic(seen)),
@@ -126,8 +131,8 @@ impl WorkerRegistry {
         Self { worker: environment.random(), policy: policy.into(), policies: BTreeMap::new() }
     }
 
-    /// Publishes this worker's numbers (`None`: the worker ends), and returns the totals. If another worker takes the same free
-    /// slot first, the numbers are published by the next call.
+    /// Publishes this worker's numbers (`None`: the worker ends), and returns the totals. If
+    /// another worker takes the same free slot first, the numbers are published by the next call.
     pub fn publish(
         &mut self,
         stats: Option<WorkerStats>,
@@ -189,7 +194,11 @@ mod tests {
             assert_eq!(WorkerReport::decode(&[&[9], &bytes[1..]].concat()), None);
         }
         for policy in ["", "0f;row=x", "0F\n", &"0".repeat(65)] {
-            assert_eq!(WorkerReport::decode(&worker(7, policy, Some(NOW)).encode()), None, "{policy}");
+            assert_eq!(
+                WorkerReport::decode(&worker(7, policy, Some(NOW)).encode()),
+                None,
+                "{policy}"
+            );
         }
     }
 
@@ -205,7 +214,8 @@ mod tests {
         ];
         let totals = Totals::of(&all, NOW);
         assert_eq!(totals.stats, WorkerStats { waiting: 3, tokens: 30, bytes: 300 });
-        let policies: Vec<_> = totals.policies.iter().map(|(hash, workers)| (&**hash, *workers)).collect();
+        let policies: Vec<_> =
+            totals.policies.iter().map(|(hash, workers)| (&**hash, *workers)).collect();
         assert_eq!(policies, [("a", 2), ("b", 0), ("c", 0)]);
     }
 

@@ -1,5 +1,5 @@
-//! Requests that wait for keys, bounded in count, in bytes and in time. When the wait of a request is over, the
-//! whole decision is made again; only that decision admits or refuses the request.
+//! Requests that wait for keys, bounded in count, in bytes and in time. When the wait of a request
+//! is over, the whole decision is made again; only that decision admits or refuses the request.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -10,8 +10,9 @@ use crate::clock::Monotonic;
 use crate::model::{ProviderId, Waiting};
 use crate::request::Headers;
 
-/// Requests that are decided again after one event. Envoy deletes the streams of one VM call's replies inside each other:
-/// about 310 of them exhaust the VM's call stack, and end the VM with all of its requests.
+/// Requests that are decided again after one event. Envoy deletes the streams of one VM call's
+/// replies inside each other: about 310 of them exhaust the VM's call stack, and end the VM with
+/// all of its requests.
 pub const BATCH: usize = 32;
 
 /// Maximum number of bytes of a body that Envoy reads while a request is paused: its default of
@@ -32,7 +33,8 @@ pub struct ReceivedRequest {
 }
 
 impl ReceivedRequest {
-    /// A request with these headers. The host keeps as much of its body as the request declares, or as it keeps at all.
+    /// A request with these headers. The host keeps as much of its body as the request declares, or
+    /// as it keeps at all.
     pub fn new(headers: Vec<(String, Vec<u8>)>, has_body: bool) -> Self {
         let length = Headers(&headers).only("content-length");
         let length = length.and_then(|length| std::str::from_utf8(length).ok()?.parse().ok());
@@ -110,7 +112,8 @@ impl WaitQueue {
         };
         let alike = || self.all().filter(|it| it.missing == waiter.missing);
         let bytes: usize = alike().map(|it| it.request.body).sum();
-        let has_room = alike().count() < bound && bytes + waiter.request.body <= self.bounds.body_bytes;
+        let has_room =
+            alike().count() < bound && bytes + waiter.request.body <= self.bounds.body_bytes;
         if has_room {
             self.waiting.push(waiter);
         }

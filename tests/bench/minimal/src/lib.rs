@@ -1,7 +1,8 @@
-//! Filters that do the least, beside which a real one is judged. Without a configuration, nothing with every request: what
-//! Envoy's WebAssembly sandbox costs by itself. With keys, what no filter that verifies tokens in the sandbox can do without: it
-//! reads one header, has Envoy's cryptography verify its signature, and answers what is not good. No path, no claim, no time,
-//! no cache, no metric, nothing handed on: so what this costs, no filter of its kind goes below.
+//! Filters that do the least, beside which a real one is judged. Without a configuration, nothing
+//! with every request: what Envoy's WebAssembly sandbox costs by itself. With keys, what no filter
+//! that verifies tokens in the sandbox can do without: it reads one header, has Envoy's
+//! cryptography verify its signature, and answers what is not good. No path, no claim, no time, no
+//! cache, no metric, nothing handed on: so what this costs, no filter of its kind goes below.
 #![allow(missing_docs, reason = "what `main!` exports has none")]
 use std::rc::Rc;
 
@@ -16,8 +17,8 @@ proxy_wasm::main! {{
     proxy_wasm::set_root_context(|_| Box::new(Root { keys: Rc::default() }));
 }}
 
-/// A key: the first part of its tokens, whether they are ES256, and the part of `VerifySignatureArguments` that is always
-/// the same.
+/// A key: the first part of its tokens, whether they are ES256, and the part of
+/// `VerifySignatureArguments` that is always the same.
 struct Key {
     header: String,
     es256: bool,
@@ -31,7 +32,8 @@ struct Root {
 impl Context for Root {}
 
 impl RootContext for Root {
-    /// A line a key: the header of its tokens as they carry it, `RS256` or `ES256`, and its `SubjectPublicKeyInfo` in base64.
+    /// A line a key: the header of its tokens as they carry it, `RS256` or `ES256`, and its
+    /// `SubjectPublicKeyInfo` in base64.
     fn on_configure(&mut self, _: usize) -> bool {
         let text = self.get_plugin_configuration().unwrap_or_default();
         let Ok(text) = String::from_utf8(text) else { return false };
@@ -68,7 +70,8 @@ impl HttpContext for Verifying {
         if authorization.as_deref().and_then(|value| verify(value, &self.keys)) == Some(true) {
             return Action::Continue;
         }
-        let headers = vec![("www-authenticate", CHALLENGE), ("content-type", "application/problem+json")];
+        let headers =
+            vec![("www-authenticate", CHALLENGE), ("content-type", "application/problem+json")];
         self.send_http_response(401, headers, Some(BODY.as_bytes()));
         Action::Pause
     }
@@ -98,7 +101,8 @@ fn verify(authorization: &str, keys: &[Key]) -> Option<bool> {
         // two integers of at most 35 bytes: the short form of a length
         signature = [&[0x30, u8::try_from(parts.len()).ok()?], &*parts].concat();
     }
-    let mut arguments = Vec::with_capacity(key.arguments.len() + message.len() + signature.len() + 16);
+    let mut arguments =
+        Vec::with_capacity(key.arguments.len() + message.len() + signature.len() + 16);
     arguments.extend_from_slice(&key.arguments);
     field(&mut arguments, 3, &signature);
     field(&mut arguments, 4, message.as_bytes());

@@ -1,11 +1,14 @@
 //! What a request without a good token costs, beside a good cached one in the same rounds.
 //!
-//! The judged figure is the ratio of two CPU times of the Envoy process: that for the kind, without what a bare proxy takes longer for
-//! these bytes than for a good request's, and that for a good cached request. So Envoy's own reading of 54 KB is not held against
-//! the filter. Beside it stand the ratio of what the filter adds alone, and that of the whole CPU times, which is what an attacker
-//! gains. A kind whose signature is verified is not judged: the policy says which algorithms and key sizes it allows.
+//! The judged figure is the ratio of two CPU times of the Envoy process: that for the kind, without
+//! what a bare proxy takes longer for these bytes than for a good request's, and that for a good
+//! cached request. So Envoy's own reading of 54 KB is not held against the filter. Beside it stand
+//! the ratio of what the filter adds alone, and that of the whole CPU times, which is what an
+//! attacker gains. A kind whose signature is verified is not judged: the policy says which
+//! algorithms and key sizes it allows.
 //!
-//! The backend's public endpoints stand beside a good `GET` of the backend, whole time over whole time.
+//! The backend's public endpoints stand beside a good `GET` of the backend, whole time over whole
+//! time.
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -30,7 +33,8 @@ use crate::summary::Summary;
 use crate::tokens::{Algorithm, Claims, Tokens, now};
 use crate::unauthenticated::{Kind, World};
 
-/// As many requests may wait: more than there are connections, and few enough to be refused at once.
+/// As many requests may wait: more than there are connections, and few enough to be refused at
+/// once.
 const WAITING: usize = 200;
 /// Good tokens: few, so that each is in the cache after the warm-up.
 const CACHED: usize = 10;
@@ -59,7 +63,8 @@ pub(crate) async fn amplification(ground: &mut Ground) -> Result<Amplification> 
     let refusing = Gateway::start(Variant::Refusing, world.rules(), place, &ground.modules).await?;
 
     let total = schedule.total();
-    let tokens = Tokens::of(world.main.key(Algorithm::Rs256), &Claims::good("hot", &world.main), CACHED)?;
+    let tokens =
+        Tokens::of(world.main.key(Algorithm::Rs256), &Claims::good("hot", &world.main), CACHED)?;
     // one row: an assertion is kept for each token and row
     let good = calls(&world.table[..1], total, StatusCode::OK, spread, again(&tokens))?;
     let mut cells = vec![Cell::of(&bare, &good), Cell::of(&own, &good)];
@@ -86,13 +91,15 @@ pub(crate) async fn amplification(ground: &mut Ground) -> Result<Amplification> 
     }
     ensure!(wrong.is_empty(), "before they are measured: {wrong:#?}");
     let settings = ground.settings(schedule, 1)?;
-    let measured = rounds::run(&cells, settings, 0..schedule.rounds, &mut ground.random, &steps).await?;
+    let measured =
+        rounds::run(&cells, settings, 0..schedule.rounds, &mut ground.random, &steps).await?;
     drop(cells);
     let (first, rest) = measured.split_at(2);
     let good = (&first[0], &first[1]);
     let pairs = kinds.iter().zip(reasons).zip(rest.chunks(2));
-    let kinds =
-        pairs.map(|((kind, reason), pair)| amplified(kind, reason, (&pair[0], &pair[1]), good)).collect();
+    let kinds = pairs
+        .map(|((kind, reason), pair)| amplified(kind, reason, (&pair[0], &pair[1]), good))
+        .collect();
     let backend = backend(ground, &endpoints, &steps).await.context("the backend")?;
     Ok(Amplification {
         good_us: Summary::of(&net(good.0, good.1)),
@@ -102,7 +109,8 @@ pub(crate) async fn amplification(ground: &mut Ground) -> Result<Amplification> 
     })
 }
 
-/// Sends one request of the kind. It must be refused for an expected reason and must not reach the service. Returns the reason.
+/// Sends one request of the kind. It must be refused for an expected reason and must not reach the
+/// service. Returns the reason.
 async fn proof(ground: &Ground, gateway: &Gateway, kind: &Kind) -> Result<String> {
     let expect = kind.status()?;
     let known: Vec<_> = kind.reasons.iter().map(|reason| reason.id()).collect();
@@ -116,13 +124,24 @@ async fn proof(ground: &Ground, gateway: &Gateway, kind: &Kind) -> Result<String
         let reached = ground.upstream.requests() - passed;
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         let reason = body["reason"].as_str().unwrap_or_default().to_owned();
-        let is_it = if kind.is_grpc() { reached == 0 } else { known.contains(&&*reason) || known.is_empty() };
+        let is_it = if kind.is_grpc() {
+            reached == 0
+        } else {
+            known.contains(&&*reason) || known.is_empty()
+        };
         if status == expect && is_it {
-            ensure!(reached == u64::from(known.is_empty()), "{reached} requests reached the service");
+            ensure!(
+                reached == u64::from(known.is_empty()),
+                "{reached} requests reached the service"
+            );
             return Ok(reason);
         }
         seen.push((status, reason));
-        ensure!(std::time::Instant::now() < until, "{:?} instead of {expect} {known:?}", seen.last());
+        ensure!(
+            std::time::Instant::now() < until,
+            "{:?} instead of {expect} {known:?}",
+            seen.last()
+        );
     }
     anyhow::bail!("there is no request")
 }
@@ -166,7 +185,10 @@ fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint { principal: true, ..public("/orders", StatusCode::OK) },
         // the page is in the development build only
-        public("/docs", if cfg!(debug_assertions) { StatusCode::OK } else { StatusCode::NOT_FOUND }),
+        public(
+            "/docs",
+            if cfg!(debug_assertions) { StatusCode::OK } else { StatusCode::NOT_FOUND },
+        ),
         public("/openapi.json", StatusCode::OK),
         public("/products", StatusCode::OK),
         public("/products?q=a", StatusCode::OK),
@@ -223,7 +245,11 @@ fn once(schedule: Schedule) -> Schedule {
 }
 
 /// The public endpoints of the backend, which runs without a gateway before it.
-async fn backend(ground: &mut Ground, endpoints: &[Endpoint], steps: &Steps) -> Result<Vec<Amplified>> {
+async fn backend(
+    ground: &mut Ground,
+    endpoints: &[Endpoint],
+    steps: &Steps,
+) -> Result<Vec<Amplified>> {
     let key = SigningKey::from_seed_base64url(&harness::keys::secret())?;
     let folder = Folder::empty("bench-backend")?;
     let (service, operations) = (Port::free()?, Port::free()?);
@@ -250,7 +276,10 @@ async fn backend(ground: &mut Ground, endpoints: &[Endpoint], steps: &Steps) -> 
             anyhow::Ok(Cell { server, parameter: None, calls, base: 0, one_of: 1 })
         };
         let cells = endpoints.iter().map(cell).collect::<Result<Vec<_>>>()?;
-        rounds::add(&mut measured, rounds::run(&cells, settings, 0..1, &mut ground.random, steps).await?)?;
+        rounds::add(
+            &mut measured,
+            rounds::run(&cells, settings, 0..1, &mut ground.random, steps).await?,
+        )?;
     }
     let figures = endpoints.iter().zip(&measured).map(|(endpoint, own)| {
         let ratios = over(own.cpu_us(), measured[0].cpu_us());

@@ -11,10 +11,12 @@ use crate::rounds::{self, Cell, Measured};
 use crate::rules::{self, Provider, Rules};
 use crate::tokens::Algorithm;
 
-/// Measures the requested parts of the cost table, in their order. The rounds are spread over several
-/// restarts of all gateways, because memory layout alone shifts results by more than a round does.
+/// Measures the requested parts of the cost table, in their order. The rounds are spread over
+/// several restarts of all gateways, because memory layout alone shifts results by more than a
+/// round does.
 pub(crate) async fn costs(ground: &mut Ground, workers: u32) -> Result<Vec<Experiment>> {
-    let parts: Vec<_> = ground.plan.parts.iter().filter_map(|part| Some((*part, Kind::of(*part)?))).collect();
+    let parts: Vec<_> =
+        ground.plan.parts.iter().filter_map(|part| Some((*part, Kind::of(*part)?))).collect();
     if parts.is_empty() {
         return Ok(Vec::new());
     }
@@ -24,7 +26,8 @@ pub(crate) async fn costs(ground: &mut Ground, workers: u32) -> Result<Vec<Exper
     let row = |(part, kind): (Part, Kind)| Row::of(part, kind, &provider[0], &table, &ground.plan);
     let mut rows: Vec<Row> = parts.into_iter().map(row).collect::<Result<_>>()?;
     let restarts = ground.plan.restarts;
-    let steps = Steps::new(&title("costs", workers), rows.iter().map(|row| row.steps(restarts)).sum());
+    let steps =
+        Steps::new(&title("costs", workers), rows.iter().map(|row| row.steps(restarts)).sum());
     for restart in 0..restarts {
         let gateways = ground.start(&Variant::ALL, rules, workers).await?;
         for row in &mut rows {
@@ -32,7 +35,8 @@ pub(crate) async fn costs(ground: &mut Ground, workers: u32) -> Result<Vec<Exper
             let schedule = row.traffic.schedule;
             let rounds = schedule.of_restart(restart, restarts);
             let settings = ground.settings(schedule, workers)?;
-            let measured = rounds::run(&cells, settings, rounds, &mut ground.random, &steps).await?;
+            let measured =
+                rounds::run(&cells, settings, rounds, &mut ground.random, &steps).await?;
             rounds::add(&mut row.measured, measured)?;
         }
     }
@@ -48,7 +52,13 @@ struct Row {
 }
 
 impl Row {
-    fn of(part: Part, kind: Kind, provider: &Provider, table: &[rules::Row], plan: &Plan) -> Result<Self> {
+    fn of(
+        part: Part,
+        kind: Kind,
+        provider: &Provider,
+        table: &[rules::Row],
+        plan: &Plan,
+    ) -> Result<Self> {
         let traffic = Traffic::of(kind, provider, table, plan)?;
         Ok(Self { part, kind, traffic, measured: Vec::new() })
     }

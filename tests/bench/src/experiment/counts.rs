@@ -1,5 +1,5 @@
-//! What each kind of request costs each variant in instructions and in misses of the first caches, which a busy machine does not
-//! change.
+//! What each kind of request costs each variant in instructions and in misses of the first caches,
+//! which a busy machine does not change.
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -30,7 +30,8 @@ pub(crate) async fn counts(ground: &Ground) -> Result<Vec<Counts>> {
     let traffic = |(name, kind)| Ok((name, kind, Traffic::of(kind, &provider[0], &table, &plan)?));
     let kinds: Vec<(String, Kind, Traffic)> = kinds.map(traffic).collect::<Result<_>>()?;
     let dumps = dumps()?;
-    let concerned = kinds.iter().flat_map(|(_, kind, _)| Variant::ALL.map(|variant| kind.concerns(variant)));
+    let concerned =
+        kinds.iter().flat_map(|(_, kind, _)| Variant::ALL.map(|variant| kind.concerns(variant)));
     let steps = Steps::new("counts", concerned.filter(|concerned| *concerned).count());
 
     let mut rounds: Vec<Vec<Rounds>> = vec![Vec::new(); kinds.len()];
@@ -42,7 +43,8 @@ pub(crate) async fn counts(ground: &Ground) -> Result<Vec<Counts>> {
         for ((name, kind, traffic), rounds) in kinds.iter().zip(&mut rounds) {
             if kind.concerns(variant) {
                 let counts =
-                    count(&mut counter, gateway.port(), traffic.schedule, &traffic.to(variant)).await;
+                    count(&mut counter, gateway.port(), traffic.schedule, &traffic.to(variant))
+                        .await;
                 rounds.push((variant, counts.with_context(|| variant.name())?));
                 counter.keep(&dumps.join(format!("{name}-{}", variant.key())))?;
                 steps.done();
@@ -63,7 +65,8 @@ fn dumps() -> Result<PathBuf> {
 /// What a variant took in each round.
 type Rounds = (Variant, Vec<Count>);
 
-/// What one gateway takes for the requests of each round. While V8 compiles what has become hot, nothing is counted.
+/// What one gateway takes for the requests of each round. While V8 compiles what has become hot,
+/// nothing is counted.
 async fn count(
     counter: &mut Counter,
     port: u16,

@@ -47,9 +47,11 @@ async fn counted(ground: &Ground, workers: u32) -> Result<Fetches> {
     let gateway = Gateway::with_filters(Variant::Assertion, filters, place).await?;
 
     // all of the workers have need of the keys, all of the time
-    let tokens = Tokens::of(provider[0].key(Algorithm::Rs256), &Claims::good("hot", &provider[0]), HOT)?;
+    let tokens =
+        Tokens::of(provider[0].key(Algorithm::Rs256), &Claims::good("hot", &provider[0]), HOT)?;
     let calls = calls(&table, HOT, StatusCode::OK, spread, again(&tokens))?;
-    let mut connections = Connection::open_many(gateway.port(), 8 * usize::try_from(workers)?).await?;
+    let mut connections =
+        Connection::open_many(gateway.port(), 8 * usize::try_from(workers)?).await?;
     let end = Instant::now() + REFRESH * ground.plan.refreshes + TOGETHER / 2;
     let mut requests = 0;
     while Instant::now() < end {
@@ -61,7 +63,8 @@ async fn counted(ground: &Ground, workers: u32) -> Result<Fetches> {
     Ok(Fetches { workers, requests, refreshes, fetches })
 }
 
-/// A provider's JWKS, and when it was asked for. At the path `/once` it is served once, and at `/never` not at all.
+/// A provider's JWKS, and when it was asked for. At the path `/once` it is served once, and at
+/// `/never` not at all.
 pub(super) struct KeySource {
     pub(super) port: u16,
     asked: Arc<Mutex<Vec<Instant>>>,
@@ -69,7 +72,8 @@ pub(super) struct KeySource {
 
 impl KeySource {
     pub(super) async fn start(jwks: &str) -> Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("start the key source")?;
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("start the key source")?;
         let port = listener.local_addr()?.port();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&asked);
@@ -81,7 +85,12 @@ impl KeySource {
         .into();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&answer), Arc::clone(&seen), Arc::clone(&once)));
+                tokio::spawn(serve(
+                    stream,
+                    Arc::clone(&answer),
+                    Arc::clone(&seen),
+                    Arc::clone(&once),
+                ));
             }
         });
         Ok(Self { port, asked })

@@ -1,5 +1,5 @@
-//! What a worker's VM holds: with few rows and with many, with one key and with many, before the first token and once its
-//! cache is full.
+//! What a worker's VM holds: with few rows and with many, with one key and with many, before the
+//! first token and once its cache is full.
 use anyhow::{Result, ensure};
 use hyper::StatusCode;
 use serde_json::json;
@@ -15,20 +15,23 @@ use crate::tokens::{Algorithm, Claims, Key, Tokens};
 
 /// So that the count alone bounds the cache.
 const CACHE_BYTES: usize = 64 * 1024 * 1024;
-/// One key in five is RSA: what providers publish are mostly few of those, among elliptic curves while they rotate.
+/// One key in five is RSA: what providers publish are mostly few of those, among elliptic curves
+/// while they rotate.
 const RSA: usize = 5;
 
 /// With few rows and many keys, then with as many rows as are measured.
 pub(crate) async fn memory(ground: &Ground) -> Result<Vec<Memory>> {
     let most = ground.plan.rows.iter().copied().max().unwrap_or(10);
-    let keys = |number: usize| if number.is_multiple_of(RSA) { Algorithm::Rs256 } else { Algorithm::Es256 };
+    let keys = |number: usize| {
+        if number.is_multiple_of(RSA) { Algorithm::Rs256 } else { Algorithm::Es256 }
+    };
     let many = (0..ground.plan.keys).map(|number| Key::of(keys(number), number)).collect();
     let one = vec![Key::of(Algorithm::Rs256, 0)];
     Ok(vec![filled(ground, 10, many).await?, filled(ground, most, one).await?])
 }
 
-/// Fills the cache of one worker: each token is used twice, since not all are kept when they come only once, and each row at
-/// least once.
+/// Fills the cache of one worker: each token is used twice, since not all are kept when they come
+/// only once, and each row at least once.
 async fn filled(ground: &Ground, rows: usize, keys: Vec<Key>) -> Result<Memory> {
     let count = ground.plan.cached_tokens;
     let provider = [Provider { keys, ..Provider::new(0, &[]) }];
@@ -36,7 +39,8 @@ async fn filled(ground: &Ground, rows: usize, keys: Vec<Key>) -> Result<Memory> 
     let table = rules::table(rows);
     let rules = Rules { providers: &provider, table: &table };
     let steps = Steps::new(&format!("memory, {rows} rows, {keys} keys"), 4);
-    let tokens = Tokens::of(provider[0].key(Algorithm::Rs256), &Claims::good("cold", &provider[0]), count)?;
+    let tokens =
+        Tokens::of(provider[0].key(Algorithm::Rs256), &Claims::good("cold", &provider[0]), count)?;
     let calls = calls(&table, count, StatusCode::OK, in_turn, once(&tokens))?;
     steps.done();
 
@@ -48,7 +52,8 @@ async fn filled(ground: &Ground, rows: usize, keys: Vec<Key>) -> Result<Memory> 
     let empty = linear_memories(gateway.pid())?;
     steps.done();
     for gateway in [&bare, &gateway] {
-        let mut connections = Connection::open_many(gateway.port(), ground.plan.connections).await?;
+        let mut connections =
+            Connection::open_many(gateway.port(), ground.plan.connections).await?;
         for _ in 0..2 {
             load::all(&mut connections, &calls).await?;
         }

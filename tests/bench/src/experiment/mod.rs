@@ -48,10 +48,16 @@ pub(crate) struct Ground {
 
 impl Ground {
     /// Starts one gateway a variant, and sees to it that each does what it is to be measured at.
-    async fn start(&self, variants: &[Variant], rules: Rules<'_>, workers: u32) -> Result<Vec<Gateway>> {
+    async fn start(
+        &self,
+        variants: &[Variant],
+        rules: Rules<'_>,
+        workers: u32,
+    ) -> Result<Vec<Gateway>> {
         let mut gateways = Vec::new();
         for &variant in variants {
-            let gateway = Gateway::start(variant, rules, self.place(workers), &self.modules).await?;
+            let gateway =
+                Gateway::start(variant, rules, self.place(workers), &self.modules).await?;
             proof::of(&gateway, rules, &self.upstream).await?;
             gateways.push(gateway);
         }
@@ -67,7 +73,8 @@ impl Ground {
         let Setup { name, varies, workers, schedule, cells } = setup;
         let steps = Steps::new(&title(&name, workers), rounds::steps(cells.len(), schedule, 1));
         let settings = self.settings(schedule, workers)?;
-        let measured = rounds::run(&cells, settings, 0..schedule.rounds, &mut self.random, &steps).await?;
+        let measured =
+            rounds::run(&cells, settings, 0..schedule.rounds, &mut self.random, &steps).await?;
         let cells = rounds::figures(&measured);
         Ok(Experiment { name, varies, workers, requests: schedule.requests, cells })
     }
@@ -100,8 +107,9 @@ fn calls(
     row: impl Fn(usize) -> usize,
     token: impl Fn(usize) -> Option<HeaderValue>,
 ) -> Result<Arc<[Call]>> {
-    let endpoint =
-        |row: &Row| Ok((HeaderValue::try_from(&row.host)?, row.method.clone(), row.path().parse()?));
+    let endpoint = |row: &Row| {
+        Ok((HeaderValue::try_from(&row.host)?, row.method.clone(), row.path().parse()?))
+    };
     let endpoints = table.iter().map(endpoint).collect::<Result<Vec<_>>>()?;
     let call = |number: usize| {
         let (host, method, path) = endpoints[row(number) % endpoints.len()].clone();
@@ -110,7 +118,8 @@ fn calls(
     Ok((0..count).map(call).collect())
 }
 
-/// Takes the rows in an order without a pattern, the same in every run (the finalizer of `SplitMix64`).
+/// Takes the rows in an order without a pattern, the same in every run (the finalizer of
+/// `SplitMix64`).
 fn spread(number: usize) -> usize {
     let mixed = (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -119,7 +128,8 @@ fn spread(number: usize) -> usize {
     (mixed >> 33) as usize
 }
 
-/// Takes every row once, and then again, in an order in which neighbours are far apart: 7,919 is prime to every power of ten.
+/// Takes every row once, and then again, in an order in which neighbours are far apart: 7,919 is
+/// prime to every power of ten.
 fn in_turn(number: usize) -> usize {
     number.wrapping_mul(7919)
 }

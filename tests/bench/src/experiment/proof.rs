@@ -1,5 +1,5 @@
-//! Before a gateway is measured, it must show that it does what it is to be measured at: a variant that forgot a check would
-//! be cheap.
+//! Before a gateway is measured, it must show that it does what it is to be measured at: a variant
+//! that forgot a check would be cheap.
 use anyhow::{Context as _, Result, ensure};
 use hyper::header::HeaderValue;
 use hyper::{Method, StatusCode};
@@ -65,14 +65,19 @@ fn cases(rules: Rules<'_>) -> Result<Vec<Case>> {
     let signed = |what, token, passes| Case { what, token, path: row.path(), passes, signed: true };
     let unsigned = |what, token| Case { signed: false, ..signed(what, token, false) };
     let soon = now() + 300;
-    let sign =
-        |provider: &Provider, claims: &Claims, expires| Some(claims.sign(&provider.keys[0], 0, expires));
+    let sign = |provider: &Provider, claims: &Claims, expires| {
+        Some(claims.sign(&provider.keys[0], 0, expires))
+    };
     let good = Claims::good("proof", first);
     let foreign = Claims::good("proof", &Provider::new(usize::MAX, &[]));
     let stranger = Provider::new(usize::MAX, &[first.keys[0].algorithm]);
     let mut cases = vec![
         signed("a good token", sign(first, &good, soon), true),
-        signed("a good token of the last provider", sign(last, &Claims::good("proof", last), soon), true),
+        signed(
+            "a good token of the last provider",
+            sign(last, &Claims::good("proof", last), soon),
+            true,
+        ),
         unsigned("no token", None),
         signed("a token that has ended", sign(first, &good, now() - 3600), false),
         unsigned("a token of another key", sign(&stranger, &good, soon)),
@@ -101,7 +106,8 @@ fn cases(rules: Rules<'_>) -> Result<Vec<Case>> {
 
 /// Whether the service was told who calls, and did not get the token.
 fn handed_on(variant: Variant, head: &str) -> Result<()> {
-    let has = |name: &str| head.lines().any(|line| line.to_lowercase().starts_with(&format!("{name}: ")));
+    let has =
+        |name: &str| head.lines().any(|line| line.to_lowercase().starts_with(&format!("{name}: ")));
     for name in ["x-auth-subject", "x-auth-issuer", "x-auth-roles"] {
         ensure!(has(name), "the service did not get {name}");
     }

@@ -10,7 +10,8 @@ use crate::rules::{self, Provider, Rules};
 use crate::summary::Summary;
 use crate::tokens::Algorithm;
 
-const VARIANTS: [Variant; 4] = [Variant::Bare, Variant::NativeCached, Variant::Noop, Variant::Assertion];
+const VARIANTS: [Variant; 4] =
+    [Variant::Bare, Variant::NativeCached, Variant::Noop, Variant::Assertion];
 
 /// Starts each variant several times, interleaved like rounds.
 pub(crate) async fn starts(ground: &mut Ground) -> Result<Vec<Start>> {
@@ -23,7 +24,8 @@ pub(crate) async fn starts(ground: &mut Ground) -> Result<Vec<Start>> {
     for _ in 0..ground.plan.starts {
         order.shuffle(&mut ground.random);
         for &place in &order {
-            let gateway = Gateway::start(VARIANTS[place], rules, ground.place(1), &ground.modules).await?;
+            let gateway =
+                Gateway::start(VARIANTS[place], rules, ground.place(1), &ground.modules).await?;
             let (ready, cpu) = &mut measured[place];
             ready.push(gateway.start.as_secs_f64() * 1e3);
             cpu.push(gateway.cpu.read()?.as_secs_f64() * 1e3);

@@ -55,7 +55,8 @@ impl Kind {
         })
     }
 
-    /// Whether the figure says something of this variant: the first that it concerns is what the others are above.
+    /// Whether the figure says something of this variant: the first that it concerns is what the
+    /// others are above.
     pub(super) fn concerns(self, variant: Variant) -> bool {
         match (self, variant) {
             // it knows a good signature from a bad one, and a request with a token from one without
@@ -81,7 +82,8 @@ impl Traffic {
     pub(super) fn of(kind: Kind, provider: &Provider, table: &[Row], plan: &Plan) -> Result<Self> {
         let (cold, hot) = (plan.cold, plan.hot);
         let good = |set| Claims::good(set, provider);
-        let tokens = |algorithm, claims: &Claims, count| Tokens::of(provider.key(algorithm), claims, count);
+        let tokens =
+            |algorithm, claims: &Claims, count| Tokens::of(provider.key(algorithm), claims, count);
         let rs256 = Algorithm::Rs256;
         let made = |schedule: Schedule, expect, token: &dyn Fn(usize) -> Option<HeaderValue>| {
             Ok(Self { schedule, calls: calls(table, schedule.total(), expect, spread, token)? })
@@ -107,7 +109,9 @@ impl Traffic {
                 let bad = tokens(rs256, &good("cold"), cold.total())?.with_signatures_exchanged();
                 made(cold.unpaced(), StatusCode::UNAUTHORIZED, &once(&bad))
             }
-            Kind::Refused(Refusal::NoToken) => made(hot.unpaced(), StatusCode::UNAUTHORIZED, &|_| None),
+            Kind::Refused(Refusal::NoToken) => {
+                made(hot.unpaced(), StatusCode::UNAUTHORIZED, &|_| None)
+            }
             Kind::Refused(Refusal::WrongRole) => {
                 let guests = tokens(rs256, &Claims { role: "guest", ..good("guests") }, HOT)?;
                 made(hot.unpaced(), StatusCode::FORBIDDEN, &again(&guests))
@@ -116,7 +120,8 @@ impl Traffic {
                 let tokens = tokens(rs256, &good("hot"), HOT)?;
                 let row = Row { template: "/undeclared".to_owned(), ..table[0].clone() };
                 let schedule = hot.unpaced();
-                let calls = calls(&[row], schedule.total(), StatusCode::FORBIDDEN, spread, again(&tokens))?;
+                let calls =
+                    calls(&[row], schedule.total(), StatusCode::FORBIDDEN, spread, again(&tokens))?;
                 Ok(Self { schedule, calls })
             }
         }

@@ -1,4 +1,5 @@
-//! The Envoys under test: one process each, from the shipped configuration, that differ in their filters only.
+//! The Envoys under test: one process each, from the shipped configuration, that differ in their
+//! filters only.
 mod native;
 mod sandboxed;
 mod variant;
@@ -20,7 +21,8 @@ use self::sandboxed::minimal;
 pub(crate) use self::sandboxed::{filter, policy};
 pub use self::variant::Variant;
 
-/// Header of a request that the bare refusal answers with 400, after which Envoy closes the connection.
+/// Header of a request that the bare refusal answers with 400, after which Envoy closes the
+/// connection.
 pub(crate) const CLOSING: &str = "x-bad-request";
 
 /// What is around a gateway.
@@ -77,7 +79,11 @@ impl Gateway {
     }
 
     /// Starts one with these filters before the router.
-    pub(crate) async fn with_filters(variant: Variant, filters: Vec<Value>, place: Place) -> Result<Self> {
+    pub(crate) async fn with_filters(
+        variant: Variant,
+        filters: Vec<Value>,
+        place: Place,
+    ) -> Result<Self> {
         let folder = Folder::empty("bench")?;
         let config = config(variant, filters, place)?;
         let under = if place.counted { callgrind::under(folder.path())? } else { Vec::new() };
@@ -91,8 +97,9 @@ impl Gateway {
             folder: folder.path().to_owned(),
         };
         let begin = Instant::now();
-        let envoy =
-            Envoy::start(config, settings).await.with_context(|| format!("start {}", variant.name()))?;
+        let envoy = Envoy::start(config, settings)
+            .await
+            .with_context(|| format!("start {}", variant.name()))?;
         let start = begin.elapsed();
         let cpu = Account::of(envoy.process().pid())?;
         Ok(Self { variant, cpu, start, envoy, folder })
@@ -125,7 +132,8 @@ impl Gateway {
 /// The shipped configuration without its access log, whose writing is nobody's filter.
 fn config(variant: Variant, mut filters: Vec<Value>, place: Place) -> Result<Config> {
     let mut config = Config::shipped()?;
-    let router = config.http_filters()?.pop().context("the shipped configuration has no filters")?;
+    let router =
+        config.http_filters()?.pop().context("the shipped configuration has no filters")?;
     filters.push(router);
     *config.http_filters()? = filters;
     config.cluster("backend", place.upstream)?;
@@ -133,8 +141,10 @@ fn config(variant: Variant, mut filters: Vec<Value>, place: Place) -> Result<Con
         config.cluster("idp", port)?;
     }
     let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
-    let manager =
-        config.document().pointer_mut(manager).context("the shipped configuration has no listener")?;
+    let manager = config
+        .document()
+        .pointer_mut(manager)
+        .context("the shipped configuration has no listener")?;
     manager["access_log"] = json!([]);
     if variant == Variant::Refusing {
         let closing = json!([{ "name": CLOSING, "present_match": true }]);

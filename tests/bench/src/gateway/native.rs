@@ -1,5 +1,5 @@
-//! Envoy's own filters, told to check what Portcullis checks: `jwt_authn` for the token, `rbac` for the role table. They hand
-//! on the same three headers.
+//! Envoy's own filters, told to check what Portcullis checks: `jwt_authn` for the token, `rbac` for
+//! the role table. They hand on the same three headers.
 use serde_json::{Value, json};
 
 use crate::rules::{Provider, Row, Rules};
@@ -8,17 +8,23 @@ use crate::tokens::{AUDIENCE, ROLE};
 /// Where `jwt_authn` leaves the claims for `rbac`.
 const PAYLOAD: &str = "jwt_payload";
 
-/// The two filters. With `cached`, verified tokens are kept as `jwt_authn` offers it, as many as Portcullis keeps.
+/// The two filters. With `cached`, verified tokens are kept as `jwt_authn` offers it, as many as
+/// Portcullis keeps.
 pub(super) fn filters(rules: Rules<'_>, cached: bool) -> Vec<Value> {
     let named = |it: &Provider| (it.name.clone(), provider(it, cached));
     let providers: serde_json::Map<_, _> = rules.providers.iter().map(named).collect();
-    let wanted: Vec<_> = rules.providers.iter().map(|it| json!({ "provider_name": it.name })).collect();
+    let wanted: Vec<_> =
+        rules.providers.iter().map(|it| json!({ "provider_name": it.name })).collect();
     let requires = match &wanted[..] {
         [one] => one.clone(),
         any => json!({ "requires_any": { "requirements": any } }),
     };
-    let policies: serde_json::Map<_, _> =
-        rules.table.iter().enumerate().map(|(number, row)| (format!("row-{number}"), policy(row))).collect();
+    let policies: serde_json::Map<_, _> = rules
+        .table
+        .iter()
+        .enumerate()
+        .map(|(number, row)| (format!("row-{number}"), policy(row)))
+        .collect();
     vec![
         json!({
             "name": "envoy.filters.http.jwt_authn",
@@ -51,13 +57,14 @@ fn provider(provider: &Provider, cached: bool) -> Value {
         ],
     });
     if cached {
-        config["jwt_cache_config"] = json!({ "jwt_cache_size": 10_000, "jwt_max_token_size": 8192 });
+        config["jwt_cache_config"] =
+            json!({ "jwt_cache_size": 10_000, "jwt_max_token_size": 8192 });
     }
     config
 }
 
-/// A row of the role table: method, path and host, and the role among the token's. Most rows differ in their paths, so the host is
-/// looked at last.
+/// A row of the role table: method, path and host, and the role among the token's. Most rows differ
+/// in their paths, so the host is looked at last.
 fn policy(row: &Row) -> Value {
     let method = json!({ "name": ":method", "string_match": { "exact": row.method.as_str() } });
     let host = json!({ "name": ":authority", "string_match": { "exact": row.host } });

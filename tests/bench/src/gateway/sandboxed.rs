@@ -1,4 +1,5 @@
-//! Filters that run in Envoy's WebAssembly sandbox: one that does the least, and Portcullis with its policy.
+//! Filters that run in Envoy's WebAssembly sandbox: one that does the least, and Portcullis with
+//! its policy.
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
@@ -21,8 +22,7 @@ pub(crate) fn filter(file: &Path, configuration: &Value) -> Value {
 pub(super) fn minimal(file: &Path, providers: &[Provider]) -> Value {
     let keys = providers.iter().flat_map(|provider| &provider.keys);
     let lines: Vec<_> = keys.filter_map(Key::for_minimal).collect();
-    let text =
-        json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": lines.join("\n") });
+    let text = json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": lines.join("\n") });
     configured(file, &text)
 }
 
@@ -49,7 +49,8 @@ fn configured(file: &Path, configuration: &Value) -> Value {
 
 /// The rules as a policy of Portcullis, with or without the signed assertion.
 pub(crate) fn policy(rules: Rules<'_>, assertion: bool) -> Value {
-    let providers: Map<_, _> = rules.providers.iter().map(|it| (it.name.clone(), provider(it))).collect();
+    let providers: Map<_, _> =
+        rules.providers.iter().map(|it| (it.name.clone(), provider(it))).collect();
     let services: Map<_, _> = rules.by_host().filter_map(service).collect();
     json!({
         "providers": providers,

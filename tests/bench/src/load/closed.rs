@@ -1,4 +1,5 @@
-//! The closed loop: each connection sends its next request when the last was answered, until all are sent.
+//! The closed loop: each connection sends its next request when the last was answered, until all
+//! are sent.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -21,8 +21,9 @@ pub(crate) struct Connection {
 impl Connection {
     /// Opens one to a port of 127.0.0.1.
     pub(crate) async fn open(port: u16) -> Result<Self> {
-        let stream =
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.context("connect to the gateway")?;
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+            .await
+            .context("connect to the gateway")?;
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
@@ -38,8 +39,8 @@ impl Connection {
         Ok(connections)
     }
 
-    /// Sends the call and reads the whole answer: its status and its body. Opens the connection again if it was closed: Envoy
-    /// closes it after each answer of its own with the status 400.
+    /// Sends the call and reads the whole answer: its status and its body. Opens the connection
+    /// again if it was closed: Envoy closes it after each answer of its own with the status 400.
     pub(crate) async fn send(&mut self, call: &Call) -> Result<(StatusCode, Bytes)> {
         let mut request = Request::new(Empty::new());
         *request.method_mut() = call.method.clone();
@@ -63,7 +64,12 @@ impl Connection {
         let (status, body) = self.send(call).await?;
         if status != call.expect {
             let body = String::from_utf8_lossy(&body);
-            bail!("{} {} was answered {status}, not {}: {body}", call.method, call.path, call.expect);
+            bail!(
+                "{} {} was answered {status}, not {}: {body}",
+                call.method,
+                call.path,
+                call.expect
+            );
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! The load generator: hyper's HTTP/1.1 client on keep-alive connections. Every answer's status is checked; the first wrong
-//! one, or a broken connection, ends the run.
+//! The load generator: hyper's HTTP/1.1 client on keep-alive connections. Every answer's status is
+//! checked; the first wrong one, or a broken connection, ends the run.
 mod closed;
 mod connection;
 mod paced;

@@ -1,5 +1,6 @@
-//! The open loop: requests are due at a fixed rate, whatever the gateway does, and each latency counts from the moment when the
-//! request was due, so that one slow answer is seen in those that had to wait behind it.
+//! The open loop: requests are due at a fixed rate, whatever the gateway does, and each latency
+//! counts from the moment when the request was due, so that one slow answer is seen in those that
+//! had to wait behind it.
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -43,7 +44,8 @@ pub(crate) async fn paced(
     Ok(all)
 }
 
-/// Tells when each of `count` requests is due. A thread of its own, because the runtime's timers tick in milliseconds.
+/// Tells when each of `count` requests is due. A thread of its own, because the runtime's timers
+/// tick in milliseconds.
 fn metronome(count: usize, rate: u32) -> mpsc::UnboundedReceiver<(usize, Instant)> {
     let (ticks, due) = mpsc::unbounded_channel();
     thread::spawn(move || {

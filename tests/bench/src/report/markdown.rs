@@ -7,7 +7,8 @@ use harness::artifacts::root;
 
 use super::by_variant::ByVariant;
 use super::terminal::{
-    AMPLIFICATION, amplification_lines, amplification_title, bound, interval, measured, others, swept,
+    AMPLIFICATION, amplification_lines, amplification_title, bound, interval, measured, others,
+    swept,
 };
 use super::{Experiment, Report};
 
@@ -22,9 +23,11 @@ const END: &str = "<!-- bench:end -->";
 pub(crate) fn publish(report: &Report) -> Result<()> {
     let path = root().join(DOCUMENT);
     let text = fs::read_to_string(&path).with_context(|| format!("read {DOCUMENT}"))?;
-    let (before, rest) =
-        text.split_once(BEGIN).with_context(|| format!("{DOCUMENT} has no line `{}`", BEGIN.trim_end()))?;
-    let (_, after) = rest.split_once(END).with_context(|| format!("{DOCUMENT} has no line `{END}`"))?;
+    let (before, rest) = text
+        .split_once(BEGIN)
+        .with_context(|| format!("{DOCUMENT} has no line `{}`", BEGIN.trim_end()))?;
+    let (_, after) =
+        rest.split_once(END).with_context(|| format!("{DOCUMENT} has no line `{END}`"))?;
     let text = [before, BEGIN, &render(report), END, after].concat();
     fs::write(&path, text).with_context(|| format!("write {DOCUMENT}"))
 }
@@ -34,7 +37,13 @@ pub(super) fn render(report: &Report) -> String {
     let about = &report.about;
     let mut text = format!(
         "`{}` on {}, {}; Envoy {}, {}; commit {}; {}.\n",
-        about.command, about.machine, about.kernel, about.envoy, about.rustc, about.commit, about.date
+        about.command,
+        about.machine,
+        about.kernel,
+        about.envoy,
+        about.rustc,
+        about.commit,
+        about.date
     );
     for (workers, experiments) in report.cost_tables() {
         let _ = writeln!(
@@ -42,7 +51,10 @@ pub(super) fn render(report: &Report) -> String {
             "\nCPU time of the Envoy process for one request with {workers} worker(s), in us above the bare proxy of the same round \
              (refusals: above a bare refusal): median, and the interval that holds it with 95 %.\n"
         );
-        table(&mut text, &ByVariant::of_experiments(&experiments, |cell| cell.net.as_ref().map(interval)));
+        table(
+            &mut text,
+            &ByVariant::of_experiments(&experiments, |cell| cell.net.as_ref().map(interval)),
+        );
         if let Some(latencies) = ByVariant::of_latencies(&experiments) {
             let _ = writeln!(
                 text,
@@ -70,7 +82,9 @@ pub(super) fn render(report: &Report) -> String {
                  production, so what two columns differ by says more than what one is over the other.\n\n";
         table(
             &mut text,
-            &ByVariant::of_counts(&report.counts, |cell| cell.instructions.net.as_ref().map(interval)),
+            &ByVariant::of_counts(&report.counts, |cell| {
+                cell.instructions.net.as_ref().map(interval)
+            }),
         );
         text += "\nLikewise, instructions and data that were not in first caches of 32 KiB each, in thousands: a busy machine makes these \
                  dear.\n\n";
@@ -92,7 +106,8 @@ pub(super) fn render(report: &Report) -> String {
     for verdict in &report.targets {
         let [median, spread] = measured(verdict);
         let (figure, outcome) = (&verdict.figure, verdict.outcome);
-        let _ = writeln!(text, "| {figure} | {} | {median} | {spread} | {outcome} |", bound(verdict));
+        let _ =
+            writeln!(text, "| {figure} | {} | {median} | {spread} | {outcome} |", bound(verdict));
     }
     text
 }
@@ -102,7 +117,8 @@ fn sweep(text: &mut String, experiment: &Experiment) {
     let parameters = experiment.parameters();
     let heads: Vec<_> = parameters.iter().map(usize::to_string).collect();
     let name = &experiment.name;
-    let _ = writeln!(text, "\n| {name} | {} |\n|---|{}", heads.join(" | "), "---|".repeat(heads.len()));
+    let _ =
+        writeln!(text, "\n| {name} | {} |\n|---|{}", heads.join(" | "), "---|".repeat(heads.len()));
     for (variant, figures) in swept(experiment) {
         let _ = writeln!(text, "| {} | {} |", variant.name(), figures.join(" | "));
     }

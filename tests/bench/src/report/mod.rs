@@ -61,7 +61,10 @@ impl Report {
 
     /// The parameters of an experiment, ascending; none if it was not measured.
     pub fn parameters(&self, name: &str) -> Vec<usize> {
-        self.experiments.iter().find(|it| it.name == name).map_or_else(Vec::new, Experiment::parameters)
+        self.experiments
+            .iter()
+            .find(|it| it.name == name)
+            .map_or_else(Vec::new, Experiment::parameters)
     }
 
     /// The lines of the cost table for each number of workers, ascending.
@@ -151,7 +154,8 @@ pub struct CellFigures {
 /// What requests without a good token cost, each beside a good cached one in the same rounds.
 #[derive(Clone, Debug, Serialize)]
 pub struct Amplification {
-    /// CPU time of the Envoy process for a good cached request above the bare proxy, in microseconds.
+    /// CPU time of the Envoy process for a good cached request above the bare proxy, in
+    /// microseconds.
     pub good_us: Summary,
     /// The same with the bare proxy's part.
     pub good_all_us: Summary,
@@ -176,8 +180,8 @@ pub struct Amplified {
     pub cpu: Summary,
     /// The same above a bare proxy's for the same bytes; none for the backend.
     pub net: Option<Summary>,
-    /// `cpu` without what a bare proxy takes longer for these bytes than for a good request's, over `cpu` of a good cached request: what
-    /// is judged. For the backend, `all`.
+    /// `cpu` without what a bare proxy takes longer for these bytes than for a good request's, over
+    /// `cpu` of a good cached request: what is judged. For the backend, `all`.
     pub ratio: Summary,
     /// `net` over `net` of a good cached request; none for the backend.
     pub filter_alone: Option<Summary>,
@@ -242,8 +246,8 @@ pub struct Memory {
     pub linear_bytes_before: u64,
     /// VMs in the Envoy process, which has one worker.
     pub vms: usize,
-    /// How much more the Envoy process holds than the bare proxy after the same requests, with all its VMs, their compiled code
-    /// and Envoy's own counters for each row, in bytes.
+    /// How much more the Envoy process holds than the bare proxy after the same requests, with all
+    /// its VMs, their compiled code and Envoy's own counters for each row, in bytes.
     pub process_bytes: u64,
 }
 

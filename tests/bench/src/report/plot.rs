@@ -1,4 +1,5 @@
-//! The plots, as SVG: what a request costs, and how the cost grows with the role table and the number of providers.
+//! The plots, as SVG: what a request costs, and how the cost grows with the role table and the
+//! number of providers.
 use std::error::Error;
 use std::path::Path;
 
@@ -31,7 +32,9 @@ pub(super) fn write(report: &Report, folder: &Path) -> Result<Vec<&'static str>>
     }
     for (name, file) in SWEEPS {
         if let Some(experiment) = report.experiments.iter().find(|it| it.name == name) {
-            curves(experiment, &folder.join(file)).map_err(failed).with_context(|| format!("draw {file}"))?;
+            curves(experiment, &folder.join(file))
+                .map_err(failed)
+                .with_context(|| format!("draw {file}"))?;
         }
     }
     Ok(names(report))
@@ -53,8 +56,9 @@ fn color(variant: Variant) -> RGBColor {
     }
 }
 
-/// A group an experiment, a bar a variant, with the interval of the median. The scale is logarithmic: RustCrypto inside of the
-/// sandbox is two orders of magnitude away from a cached token.
+/// A group an experiment, a bar a variant, with the interval of the median. The scale is
+/// logarithmic: RustCrypto inside of the sandbox is two orders of magnitude away from a cached
+/// token.
 fn bars(experiments: &[&Experiment], file: &Path) -> Result<(), Box<dyn Error>> {
     let (width, group) = (960, 110_u32);
     let height = 90 + group * u32::try_from(experiments.len())?;
@@ -69,7 +73,12 @@ fn bars(experiments: &[&Experiment], file: &Path) -> Result<(), Box<dyn Error>> 
         .x_label_area_size(30)
         .y_label_area_size(110)
         .build_cartesian_2d((1.0..most).log_scale(), groups..0.0)?;
-    chart.configure_mesh().disable_y_mesh().y_labels(0).x_label_formatter(&|us| format!("{us}")).draw()?;
+    chart
+        .configure_mesh()
+        .disable_y_mesh()
+        .y_labels(0)
+        .x_label_formatter(&|us| format!("{us}"))
+        .draw()?;
     for variant in Variant::ALL.into_iter().filter(|variant| !variant.is_base()) {
         let figures = experiments.iter().enumerate().filter_map(|(group, experiment)| {
             let mut shown = experiment.cells.iter().filter(|cell| cell.net.is_some());
@@ -155,10 +164,15 @@ fn curves(experiment: &Experiment, file: &Path) -> Result<(), Box<dyn Error>> {
             .label(variant.name())
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 14, y)], stroke.stroke_width(2)));
         chart.draw_series(points.iter().map(|(at, net)| {
-            PathElement::new(vec![(*at, net.low.max(low)), (*at, net.high.max(low))], stroke.stroke_width(1))
+            PathElement::new(
+                vec![(*at, net.low.max(low)), (*at, net.high.max(low))],
+                stroke.stroke_width(1),
+            )
         }))?;
         chart.draw_series(
-            points.iter().map(|(at, net)| Circle::new((*at, net.median.max(low)), 3, stroke.filled())),
+            points
+                .iter()
+                .map(|(at, net)| Circle::new((*at, net.median.max(low)), 3, stroke.filled())),
         )?;
     }
     chart

@@ -8,7 +8,8 @@ use crate::gateway::Variant;
 use crate::summary::Summary;
 use crate::targets::{Unit, Verdict, bounded};
 
-/// Everything, in the order of the issue: costs, sweeps, the other figures, and what is to be reached.
+/// Everything, in the order of the issue: costs, sweeps, the other figures, and what is to be
+/// reached.
 pub(crate) fn render(report: &Report) -> String {
     let mut parts = vec![head(report)];
     for (workers, experiments) in report.cost_tables() {
@@ -27,7 +28,10 @@ pub(crate) fn render(report: &Report) -> String {
             let [name, answer, figures @ .., outcome] = line;
             let figures = figures.into_iter().map(right);
             table.add_row(
-                [Cell::new(name), Cell::new(answer)].into_iter().chain(figures).chain([Cell::new(outcome)]),
+                [Cell::new(name), Cell::new(answer)]
+                    .into_iter()
+                    .chain(figures)
+                    .chain([Cell::new(outcome)]),
             );
         }
         parts.push(format!("{}\n{table}", amplification_title(amplification)));
@@ -40,7 +44,11 @@ pub(crate) fn render(report: &Report) -> String {
         parts.push(format!("Misses of first caches of 32 KiB {above}\n{misses}"));
     }
     for experiment in report.experiments.iter().filter(|it| it.varies.is_some()) {
-        parts.push(format!("{}, in us above the bare proxy\n{}", experiment.name, sweep(experiment)));
+        parts.push(format!(
+            "{}, in us above the bare proxy\n{}",
+            experiment.name,
+            sweep(experiment)
+        ));
     }
     parts.push(others(report).join("\n"));
     parts.push(format!("Figures to reach\n{}", targets(&report.targets)));
@@ -51,7 +59,13 @@ fn head(report: &Report) -> String {
     let about = &report.about;
     format!(
         "{}\n{}, {}\nEnvoy {}, {}, commit {}\n{}",
-        about.command, about.machine, about.kernel, about.envoy, about.rustc, about.commit, about.date
+        about.command,
+        about.machine,
+        about.kernel,
+        about.envoy,
+        about.rustc,
+        about.commit,
+        about.date
     )
 }
 
@@ -92,9 +106,11 @@ fn by_variant(texts: &ByVariant) -> Table {
 fn sweep(experiment: &Experiment) -> Table {
     let parameters = experiment.parameters();
     let what = experiment.varies.unwrap_or_default();
-    let mut table = table([what.to_owned()].into_iter().chain(parameters.iter().map(usize::to_string)));
+    let mut table =
+        table([what.to_owned()].into_iter().chain(parameters.iter().map(usize::to_string)));
     for (variant, figures) in swept(experiment) {
-        table.add_row([Cell::new(variant.name())].into_iter().chain(figures.into_iter().map(right)));
+        table
+            .add_row([Cell::new(variant.name())].into_iter().chain(figures.into_iter().map(right)));
     }
     table
 }
@@ -104,14 +120,19 @@ pub(super) fn swept(experiment: &Experiment) -> Vec<(Variant, Vec<String>)> {
     let parameters = experiment.parameters();
     let figure = |variant, parameter| {
         let mut cells = experiment.cells.iter();
-        let cell = cells.find(|cell| cell.variant == variant && cell.parameter == Some(parameter))?;
+        let cell =
+            cells.find(|cell| cell.variant == variant && cell.parameter == Some(parameter))?;
         cell.net.as_ref().map(interval)
     };
-    let of = |variant| parameters.iter().map(|parameter| figure(variant, *parameter)).collect::<Vec<_>>();
+    let of = |variant| {
+        parameters.iter().map(|parameter| figure(variant, *parameter)).collect::<Vec<_>>()
+    };
     let all = Variant::ALL.into_iter().map(|variant| (variant, of(variant)));
     let some = all.filter(|(_, figures)| figures.iter().any(Option::is_some));
-    some.map(|(variant, figures)| (variant, figures.into_iter().map(Option::unwrap_or_default).collect()))
-        .collect()
+    some.map(|(variant, figures)| {
+        (variant, figures.into_iter().map(Option::unwrap_or_default).collect())
+    })
+    .collect()
 }
 
 /// What stands over the columns of the amplification table.
@@ -131,7 +152,9 @@ pub(super) fn amplification_title(amplification: &Amplification) -> String {
 }
 
 /// A line for each kind of request.
-pub(super) fn amplification_lines(amplification: &Amplification) -> impl Iterator<Item = [String; 8]> {
+pub(super) fn amplification_lines(
+    amplification: &Amplification,
+) -> impl Iterator<Item = [String; 8]> {
     amplification.kinds.iter().chain(&amplification.backend).map(|it| {
         let ratio = |of: &Summary| format!("{:.2} ({:.2} to {:.2})", of.median, of.low, of.high);
         [
@@ -140,7 +163,10 @@ pub(super) fn amplification_lines(amplification: &Amplification) -> impl Iterato
             it.bytes.to_string(),
             interval(it.net.as_ref().unwrap_or(&it.cpu)),
             ratio(&it.ratio),
-            it.filter_alone.as_ref().map(|alone| format!("{:.2}", alone.median)).unwrap_or_default(),
+            it.filter_alone
+                .as_ref()
+                .map(|alone| format!("{:.2}", alone.median))
+                .unwrap_or_default(),
             format!("{:.2}", it.all.median),
             bounded(it).map_or_else(|| "cryptography".to_owned(), |outcome| outcome.to_string()),
         ]
@@ -162,7 +188,10 @@ pub(super) fn others(report: &Report) -> Vec<String> {
     }
     for start in &report.starts {
         let (ready, cpu) = (start.ready_ms.median, start.cpu_ms.median);
-        lines.push(format!("{}: ready after {ready:.0} ms, {cpu:.0} ms of CPU time", start.variant.name()));
+        lines.push(format!(
+            "{}: ready after {ready:.0} ms, {cpu:.0} ms of CPU time",
+            start.variant.name()
+        ));
     }
     for it in &report.fetches {
         lines.push(format!(
@@ -197,8 +226,9 @@ pub(super) fn bound(verdict: &Verdict) -> String {
 /// A figure's median and its interval; nothing if it was not measured.
 pub(super) fn measured(verdict: &Verdict) -> [String; 2] {
     let show = |value: f64| format!("{value:.2}{}", unit(verdict));
-    let texts =
-        verdict.measured.map(|it| [show(it.median), format!("{} to {}", show(it.low), show(it.high))]);
+    let texts = verdict
+        .measured
+        .map(|it| [show(it.median), format!("{} to {}", show(it.low), show(it.high))]);
     texts.unwrap_or_default()
 }
 

@@ -1,5 +1,5 @@
-//! The signing keys of the bench's providers. They come from fixed seeds, so that tokens made in one run are good in the next;
-//! nothing but the bench trusts them.
+//! The signing keys of the bench's providers. They come from fixed seeds, so that tokens made in
+//! one run are good in the next; nothing but the bench trusts them.
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as BASE64URL};
 use p256::elliptic_curve::pkcs8::EncodePublicKey as _;
@@ -52,7 +52,8 @@ impl Algorithm {
 /// A key pair under its key id.
 pub(crate) struct Key {
     pub(crate) algorithm: Algorithm,
-    /// Of the algorithm, the number of its provider, and the public key, so that tokens of another key are never taken for its.
+    /// Of the algorithm, the number of its provider, and the public key, so that tokens of another
+    /// key are never taken for its.
     pub(crate) kid: String,
     secret: Secret,
     jwk: Value,
@@ -67,7 +68,8 @@ enum Secret {
 }
 
 impl Key {
-    /// The key for `algorithm` of the provider `number`: always the same. RSA takes some tenths of a second.
+    /// The key for `algorithm` of the provider `number`: always the same. RSA takes some tenths of
+    /// a second.
     pub(crate) fn of(algorithm: Algorithm, number: usize) -> Self {
         let seed: [u8; 32] = Sha256::digest(format!("{} {number}", algorithm.name())).into();
         let secret = Secret::from_seed(algorithm, seed);
@@ -98,7 +100,8 @@ impl Key {
         format!("{message}.{signature}")
     }
 
-    /// Its line in the configuration of the filter that does the least; none for what Envoy cannot verify for a filter.
+    /// Its line in the configuration of the filter that does the least; none for what Envoy cannot
+    /// verify for a filter.
     pub(crate) fn for_minimal(&self) -> Option<String> {
         let der = match &self.secret {
             Secret::Rs256(key) => rsa::RsaPublicKey::from(key.as_ref()).to_public_key_der(),
@@ -130,7 +133,8 @@ impl Key {
 impl Secret {
     fn from_seed(algorithm: Algorithm, seed: [u8; 32]) -> Self {
         let mut random = StdRng::from_seed(seed);
-        let mut rsa = || rsa::RsaPrivateKey::new(&mut random, 2048).expect("2048 bits is a size for RSA");
+        let mut rsa =
+            || rsa::RsaPrivateKey::new(&mut random, 2048).expect("2048 bits is a size for RSA");
         match algorithm {
             Algorithm::Rs256 => Self::Rs256(rsa::pkcs1v15::SigningKey::new(rsa())),
             Algorithm::Ps256 => Self::Ps256(rsa::pss::SigningKey::new(rsa())),

@@ -19,7 +19,8 @@ pub(crate) struct Claims {
     pub(crate) issuer: String,
     pub(crate) audience: &'static str,
     pub(crate) role: &'static str,
-    /// Of the whole compact token, in bytes: reached within four, and passed where the least token is larger.
+    /// Of the whole compact token, in bytes: reached within four, and passed where the least token
+    /// is larger.
     pub(crate) size: usize,
 }
 
@@ -53,9 +54,13 @@ impl Claims {
         let room = size.saturating_sub(payload.to_string().len() + r#","groups":[]"#.len());
         if room >= GROUP.len() {
             let count = room / GROUP.len();
-            let mut groups: Vec<String> = (0..count).map(|group| format!("/group-{group:04}")).collect();
+            let mut groups: Vec<String> =
+                (0..count).map(|group| format!("/group-{group:04}")).collect();
             // what is left of the room goes to the last one; one comma less than groups
-            groups.last_mut().into_iter().for_each(|last| last.push_str(&"-".repeat(room % GROUP.len() + 1)));
+            groups
+                .last_mut()
+                .into_iter()
+                .for_each(|last| last.push_str(&"-".repeat(room % GROUP.len() + 1)));
             payload["groups"] = json!(groups);
         }
         payload

@@ -1,4 +1,5 @@
-//! The tokens that are sent: made beforehand and kept between runs, so that a run measures gateways and not its own signing.
+//! The tokens that are sent: made beforehand and kept between runs, so that a run measures gateways
+//! and not its own signing.
 mod key;
 mod mint;
 mod store;

@@ -1,4 +1,5 @@
-//! Sets of tokens, one file each in `target/bench`: one token a line, after a line that says when they end.
+//! Sets of tokens, one file each in `target/bench`: one token a line, after a line that says when
+//! they end.
 use std::fs;
 use std::path::PathBuf;
 use std::thread;
@@ -44,7 +45,8 @@ impl Tokens {
         Ok(Self(tokens[..count].iter().map(|token| bearer(token)).collect()))
     }
 
-    /// The same tokens, each with the signature of the next: well formed, of the right key, and not good.
+    /// The same tokens, each with the signature of the next: well formed, of the right key, and not
+    /// good.
     pub(crate) fn with_signatures_exchanged(&self) -> Self {
         let split = |value: &HeaderValue| {
             let text = value.to_str().expect("tokens are ASCII");
@@ -53,7 +55,8 @@ impl Tokens {
         };
         let parts: Vec<_> = self.0.iter().map(split).collect();
         let next = parts.iter().cycle().skip(1);
-        let exchanged = parts.iter().zip(next).map(|((message, _), (_, other))| format!("{message}.{other}"));
+        let exchanged =
+            parts.iter().zip(next).map(|((message, _), (_, other))| format!("{message}.{other}"));
         Self(exchanged.map(|text| HeaderValue::try_from(text).expect("tokens are ASCII")).collect())
     }
 }

@@ -22,7 +22,8 @@ pub(crate) struct Composed {
 
 impl Composed {
     pub(crate) fn running() -> Self {
-        let port = |name| env::var(name).unwrap_or_else(|_| panic!("run `cargo xtask test compose`"));
+        let port =
+            |name| env::var(name).unwrap_or_else(|_| panic!("run `cargo xtask test compose`"));
         Self {
             gateway: format!("http://127.0.0.1:{}", port("GATEWAY_PORT")),
             provider: format!("http://127.0.0.1:{}", port("KEYCLOAK_PORT")),
@@ -50,7 +51,8 @@ impl Composed {
 
     /// `docker compose` with another `.env`: whether it succeeds, and what it says.
     pub(crate) fn with_secrets(&self, file: &Path, arguments: &[&str]) -> (bool, String) {
-        let output = docker(&["compose"]).args(arguments).env("COMPOSE_ENV_FILES", file).output().unwrap();
+        let output =
+            docker(&["compose"]).args(arguments).env("COMPOSE_ENV_FILES", file).output().unwrap();
         (output.status.success(), text(&output))
     }
 
@@ -63,8 +65,10 @@ impl Composed {
     pub(crate) fn shell(&self, script: &str, folder: &Path) -> String {
         let here = script.replace("http://127.0.0.1:8080", &self.gateway);
         let here = here.replace("http://127.0.0.1:8180", &self.provider);
-        let output =
-            Command::new("bash").args(["-euo", "pipefail", "-c", &here]).current_dir(folder).output();
+        let output = Command::new("bash")
+            .args(["-euo", "pipefail", "-c", &here])
+            .current_dir(folder)
+            .output();
         let output = output.unwrap();
         assert!(output.status.success(), "{here}: {}", text(&output));
         text(&output)
@@ -86,7 +90,9 @@ impl Composed {
 
     pub(crate) async fn token(&self, who: &str) -> String {
         let endpoint = format!("{}/realms/shop/protocol/openid-connect/token", self.provider);
-        tokens::login(&self.client, &endpoint, who).await.unwrap_or_else(|error| panic!("{who}: {error}"))
+        tokens::login(&self.client, &endpoint, who)
+            .await
+            .unwrap_or_else(|error| panic!("{who}: {error}"))
     }
 
     pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> (u16, Value) {
@@ -100,7 +106,12 @@ impl Composed {
     /// A `GET` is refused, for this reason.
     pub(crate) async fn refused(&self, path: &str, token: Option<&str>, status: u16, reason: &str) {
         let answer = self.get(path, token).await;
-        assert_eq!((answer.0, &answer.1["reason"]), (status, &json!(reason)), "{path}: {}", answer.1);
+        assert_eq!(
+            (answer.0, &answer.1["reason"]),
+            (status, &json!(reason)),
+            "{path}: {}",
+            answer.1
+        );
     }
 
     /// A `GET` comes to be answered with `status`.
@@ -120,13 +131,26 @@ impl Composed {
         });
         let token = self.admin_token().await;
         let components = format!("{}/admin/realms/shop/components", self.provider);
-        let made = self.client.post(&components).bearer_auth(&token).json(&key).send().await.unwrap();
+        let made =
+            self.client.post(&components).bearer_auth(&token).json(&key).send().await.unwrap();
         assert_eq!(made.status(), 201);
-        let first =
-            self.client.get(format!("{components}?name=rsa")).bearer_auth(&token).send().await.unwrap();
+        let first = self
+            .client
+            .get(format!("{components}?name=rsa"))
+            .bearer_auth(&token)
+            .send()
+            .await
+            .unwrap();
         let first: Value = first.json().await.unwrap();
-        let id = first[0]["id"].as_str().unwrap_or_else(|| panic!("no key provider `rsa`: {first}"));
-        let gone = self.client.delete(format!("{components}/{id}")).bearer_auth(&token).send().await.unwrap();
+        let id =
+            first[0]["id"].as_str().unwrap_or_else(|| panic!("no key provider `rsa`: {first}"));
+        let gone = self
+            .client
+            .delete(format!("{components}/{id}"))
+            .bearer_auth(&token)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(gone.status(), 204);
     }
 

@@ -1,5 +1,6 @@
-//! docker compose as it ships, asked from outside: what a person meets who types `docker compose up`. `cargo xtask test compose`
-//! brings it up and down; one test runs at a time, and each leaves everything as healthy as it found it.
+//! docker compose as it ships, asked from outside: what a person meets who types
+//! `docker compose up`. `cargo xtask test compose` brings it up and down; one test runs at a time,
+//! and each leaves everything as healthy as it found it.
 #[path = "../e2e/documents/blocks.rs"]
 #[allow(dead_code, reason = "what else is asked of blocks is the end-to-end suite's")]
 mod blocks;
@@ -18,7 +19,8 @@ use serde_json::{Value, json};
 use crate::blocks::blocks_of;
 use crate::composed::Composed;
 
-/// Containers start in seconds, and keys that were not found are looked for again after half a minute.
+/// Containers start in seconds, and keys that were not found are looked for again after half a
+/// minute.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 #[test]
@@ -79,12 +81,17 @@ fn compose_does_not_start_without_one_of_its_secrets_and_says_what_makes_them() 
     let folder = Folder::empty("compose-secrets").unwrap();
     let file = folder.join("env");
     let secrets = composed.secrets();
-    let names = secrets.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
-    let names: Vec<_> = names.map(|(name, _)| name).filter(|name| *name != "COMPOSE_PROFILES").collect();
+    let names = secrets
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once('='));
+    let names: Vec<_> =
+        names.map(|(name, _)| name).filter(|name| *name != "COMPOSE_PROFILES").collect();
     assert_eq!(names.len(), 5, "{names:?}");
     let config = ["--profile", "*", "config", "--quiet"];
     for name in names {
-        let rest: Vec<_> = secrets.lines().filter(|line| !line.starts_with(&format!("{name}="))).collect();
+        let rest: Vec<_> =
+            secrets.lines().filter(|line| !line.starts_with(&format!("{name}="))).collect();
         fs::write(&file, rest.join("\n")).unwrap();
         let (done, said) = composed.with_secrets(&file, &config);
         assert!(!done && said.contains("cargo xtask secrets"), "{name}: {said}");
@@ -103,13 +110,17 @@ fn compose_has_its_secrets_on_a_machine_without_rust_as_the_documents_say() {
     let image = format!("{}-keys", std::env::var("COMPOSE_PROJECT_NAME").unwrap());
     let script = block.text.replace("portcullis-gateway", &image);
     // as the stack's images were built, so that nothing is compiled again
-    let script = script.replace("docker build", "docker build --build-arg OPT_LEVEL=\"$BUILD_OPT_LEVEL\"");
+    let script =
+        script.replace("docker build", "docker build --build-arg OPT_LEVEL=\"$BUILD_OPT_LEVEL\"");
     composed.shell(&script, copy.path());
     composed.shell(&format!("docker image rm {image}"), copy.path());
     let made = fs::read_to_string(copy.join(".env")).unwrap();
-    let of = |name: &str| made.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).unwrap();
+    let of = |name: &str| {
+        made.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).unwrap()
+    };
     let key = SigningKey::from_seed_base64url(of("PORTCULLIS_SIGNING_KEY")).unwrap();
-    let public: Value = serde_json::from_str(of("BACKEND_GATEWAY_JWKS").trim_matches('\'')).unwrap();
+    let public: Value =
+        serde_json::from_str(of("BACKEND_GATEWAY_JWKS").trim_matches('\'')).unwrap();
     assert_eq!(public, key.public_jwks());
     let (done, said) = composed.with_secrets(&copy.join(".env"), &["--profile", "*", "config"]);
     assert!(done && said.contains(of("SHOP_DATABASE_PASSWORD")), "{said}");
@@ -141,7 +152,8 @@ fn compose_answers_as_the_documents_say() {
     }
 }
 
-/// `.env` is changed as its owner would change it, and what is documented is done after each change.
+/// `.env` is changed as its owner would change it, and what is documented is done after each
+/// change.
 #[test]
 fn compose_replaces_the_handoff_key_without_a_refused_request() {
     let composed = Composed::running();
@@ -159,10 +171,15 @@ fn compose_replaces_the_handoff_key_without_a_refused_request() {
         lines.map(|line| line + "\n").collect::<String>()
     };
     let new = harness::keys::secret();
-    let public = |seed: &str| SigningKey::from_seed_base64url(seed).unwrap().public_jwks()["keys"][0].clone();
+    let public = |seed: &str| {
+        SigningKey::from_seed_base64url(seed).unwrap().public_jwks()["keys"][0].clone()
+    };
     let (old_key, new_key) = (public(&value("PORTCULLIS_SIGNING_KEY")), public(&new));
-    let both =
-        change(&secrets, "BACKEND_GATEWAY_JWKS", &json!({ "keys": [old_key, new_key.clone()] }).to_string());
+    let both = change(
+        &secrets,
+        "BACKEND_GATEWAY_JWKS",
+        &json!({ "keys": [old_key, new_key.clone()] }).to_string(),
+    );
     let signed = change(&both, "PORTCULLIS_SIGNING_KEY", &new);
     let alone = change(&signed, "BACKEND_GATEWAY_JWKS", &json!({ "keys": [new_key] }).to_string());
     for (text, service) in [(both, "backend"), (signed, "gateway"), (alone, "backend")] {
@@ -187,13 +204,14 @@ fn compose_decides_by_a_changed_policy_after_the_documented_command() {
     let copy = copy::of_the_repository("compose-policy");
     let policy = copy.join("envoy/policy.yaml");
     let text = fs::read_to_string(&policy).unwrap();
-    let changed =
-        text.replace(r#"match: "GET /me", authenticated: true"#, r#"match: "GET /me", roles: [admin]"#);
+    let changed = text
+        .replace(r#"match: "GET /me", authenticated: true"#, r#"match: "GET /me", roles: [admin]"#);
     assert_ne!(changed, text);
     fs::write(&policy, changed).unwrap();
     let command = "docker compose up --build --detach gateway";
-    let documented =
-        fs::read_to_string(root().join("envoy/README.md")).unwrap().contains(&format!("`{command}`"));
+    let documented = fs::read_to_string(root().join("envoy/README.md"))
+        .unwrap()
+        .contains(&format!("`{command}`"));
     assert!(documented, "{command}");
     composed.shell(command, copy.path());
     composed.run(async |it| it.becomes(403, "/me", &token).await);
@@ -209,11 +227,13 @@ fn compose_builds_no_dependency_again_when_a_source_changes() {
     let source = copy.join("backend/src/lib.rs");
     let text = fs::read_to_string(&source).unwrap();
     fs::write(&source, text + "\n// a change\n").unwrap();
-    // the level that the stack's images were built with: another one is another build of every dependency
+    // the level that the stack's images were built with: another one is another build of every
+    // dependency
     let build = "docker build --progress plain --build-arg OPT_LEVEL=\"$BUILD_OPT_LEVEL\" \
                  --file envoy/Dockerfile --target dependencies . 2>&1";
     let said = composed.shell(build, copy.path());
-    let step = said.lines().find(|line| line.contains("RUN cargo build --locked --release")).unwrap();
+    let step =
+        said.lines().find(|line| line.contains("RUN cargo build --locked --release")).unwrap();
     let (number, _) = step.split_once(' ').unwrap();
     assert!(said.lines().any(|line| line == format!("{number} CACHED")), "{said}");
 }
@@ -221,7 +241,8 @@ fn compose_builds_no_dependency_again_when_a_source_changes() {
 #[test]
 fn compose_runs_the_chain() {
     Composed::running().run(async |it| {
-        let tea = json!({ "name": "Tea", "price": { "cents": 499, "currency": "EUR" }, "stock": 100 });
+        let tea =
+            json!({ "name": "Tea", "price": { "cents": 499, "currency": "EUR" }, "stock": 100 });
         let sam = it.token("sam").await;
         let (status, product) = it.post("/products", Some(&sam), &tea).await;
         assert_eq!(status, 201, "{product}");
@@ -238,7 +259,8 @@ fn compose_runs_the_chain() {
         it.refused(&hers, Some(&sam), 403, "role-missing").await;
         it.refused("/nowhere", Some(&alice), 403, "route-undeclared").await;
         it.refused(&hers, Some(&bob), 403, "no-right").await;
-        it.refused("/orders/00000000-0000-7000-8000-000000000000", Some(&alice), 404, "absent").await;
+        it.refused("/orders/00000000-0000-7000-8000-000000000000", Some(&alice), 404, "absent")
+            .await;
         assert_eq!(it.get(&hers, Some(&it.token("ada").await)).await.0, 200);
         // ES256, by client credentials
         assert_eq!(it.get("/me", Some(&it.token("reporting").await)).await.0, 200);
@@ -264,7 +286,8 @@ fn compose_follows_the_provider_through_a_rotation_of_its_keys() {
 fn compose_serves_with_the_keys_it_has_while_the_provider_is_away() {
     let composed = Composed::running();
     let token = composed.run(async |it| it.token("alice").await);
-    // nobody has seen it while there was a provider: its signature is verified by a key that was kept
+    // nobody has seen it while there was a provider: its signature is verified by a key that was
+    // kept
     let unseen = composed.run(async |it| it.token("bob").await);
     let serves = || composed.run(async |it| assert_eq!(it.get("/me", Some(&token)).await.0, 200));
     serves();
@@ -330,7 +353,11 @@ fn compose_brings_a_killed_gateway_back() {
 fn compose_ships_the_finished_module() {
     let folder = Folder::empty("compose-module").unwrap();
     let module = folder.join("portcullis.wasm");
-    Composed::running().does(&["cp", "gateway:/etc/envoy/portcullis.wasm", module.to_str().unwrap()]);
+    Composed::running().does(&[
+        "cp",
+        "gateway:/etc/envoy/portcullis.wasm",
+        module.to_str().unwrap(),
+    ]);
     let shipped = fs::read(module).unwrap();
     assert!(shipped.len() <= portcullis_finish::MAX_BYTES, "{} bytes", shipped.len());
     for unused in portcullis_finish::UNUSED {
@@ -354,7 +381,8 @@ fn compose_takes_the_development_provider_in_the_place_of_the_real_one() {
     });
     composed.does(&["--profile", "dev", "rm", "--stop", "--force", "dev-idp"]);
     composed.does(&["up", "--no-build", "--detach", "--wait", "keycloak"]);
-    // a key that was withdrawn and comes back is believed at the next refresh, or by a gateway that starts
+    // a key that was withdrawn and comes back is believed at the next refresh, or by a gateway that
+    // starts
     composed.does(&["restart", "gateway"]);
     composed.does(&["up", "--no-build", "--detach", "--wait", "gateway"]);
     composed.run(async |it| {
@@ -377,11 +405,22 @@ fn documented(begin: &str) -> String {
 fn compose_shows_itself_to_prometheus() {
     let composed = Composed::running();
     // Grafana's image has no stand-in
-    let config =
-        documented("docker compose --profile keycloak ").replace("up --build --wait", "config --services");
+    let config = documented("docker compose --profile keycloak ")
+        .replace("up --build --wait", "config --services");
     let services = composed.shell(&config, root());
-    assert!(["keycloak", "prometheus", "grafana"].iter().all(|it| services.contains(it)), "{services}");
-    composed.does(&["--profile", "observability", "up", "--no-build", "--detach", "--wait", "prometheus"]);
+    assert!(
+        ["keycloak", "prometheus", "grafana"].iter().all(|it| services.contains(it)),
+        "{services}"
+    );
+    composed.does(&[
+        "--profile",
+        "observability",
+        "up",
+        "--no-build",
+        "--detach",
+        "--wait",
+        "prometheus",
+    ]);
     composed.run(async |it| {
         it.refused("/me", None, 401, "token-missing").await;
         let query = r#"portcullis_decisions{row="GET /me",reason="token-missing"} and on(instance) up{job="gateway"} == 1"#;

@@ -1,6 +1,7 @@
 //! Bad input is refused, says what is wrong with it, and harms nobody: the worker's VM lives on.
 use e2e::{
-    Answer, NO_TOKEN, Shared, Shop, insufficient_scope, invalid_request, invalid_token, lines, product,
+    Answer, NO_TOKEN, Shared, Shop, insufficient_scope, invalid_request, invalid_token, lines,
+    product,
 };
 use serde_json::{Value, json};
 
@@ -18,7 +19,9 @@ async fn vms(shop: &Shop) -> Vms {
     let stats = shop.stack.stats().await.unwrap();
     let log = shop.stack.envoy().process().log().lines();
     let complains = |line: &&String| {
-        ["panicked", "Proxy-Wasm plugin in-VM backtrace", "vm failed"].iter().any(|it| line.contains(it))
+        ["panicked", "Proxy-Wasm plugin in-VM backtrace", "vm failed"]
+            .iter()
+            .any(|it| line.contains(it))
     };
     Vms {
         created: stats.get("wasm.envoy.wasm.runtime.v8.created"),
@@ -47,13 +50,19 @@ fn a_body_that_cannot_be_read_is_400_and_nothing_is_written() {
             let request = shop.post("/orders").sent_as("alice").body("application/json", body);
             request.named(body).is_denied(400, "body-malformed").await;
         }
-        let not_utf8 = shop.post("/orders").sent_as("alice").body("application/json", b"{\"\xff\":1}");
+        let not_utf8 =
+            shop.post("/orders").sent_as("alice").body("application/json", b"{\"\xff\":1}");
         not_utf8.is_denied(400, "body-malformed").await;
-        let deep = shop.post("/orders").sent_as("alice").body("application/json", "[".repeat(50_000));
+        let deep =
+            shop.post("/orders").sent_as("alice").body("application/json", "[".repeat(50_000));
         assert!([400, 422].contains(&deep.send().await.status));
-        let form = shop.post("/orders").sent_as("alice").body("application/x-www-form-urlencoded", "lines=1");
+        let form = shop
+            .post("/orders")
+            .sent_as("alice")
+            .body("application/x-www-form-urlencoded", "lines=1");
         form.is_denied(415, "media-type-unsupported").await;
-        let large = shop.post("/orders").sent_as("alice").body("application/json", " ".repeat(1 << 20));
+        let large =
+            shop.post("/orders").sent_as("alice").body("application/json", " ".repeat(1 << 20));
         large.is_denied(413, "body-too-large").await;
     });
 }
@@ -73,7 +82,10 @@ fn a_body_that_means_nothing_is_422_and_names_every_field_that_is_wrong() {
             ("/lines", json!({ "lines": "one" })),
             ("/lines", json!({ "lines": vec![lines(&tea, 1)["lines"][0].clone(); 101] })),
             ("/lines/0", json!({ "lines": [7] })),
-            ("/lines/0/product_id", line(|it| drop(it.as_object_mut().unwrap().remove("product_id")))),
+            (
+                "/lines/0/product_id",
+                line(|it| drop(it.as_object_mut().unwrap().remove("product_id"))),
+            ),
             ("/lines/0/product_id", line(|it| it["product_id"] = json!("tea"))),
             ("/lines/0/product_id", line(|it| it["product_id"] = json!(7))),
             ("/lines/0/quantity", line(|it| it["quantity"] = json!(0))),
@@ -106,8 +118,12 @@ fn a_body_that_means_nothing_is_422_and_names_every_field_that_is_wrong() {
         }
         let all_wrong =
             json!({ "name": "", "price": { "cents": -1, "currency": "EUR" }, "stock": 2_000_000 });
-        let answer =
-            shop.post("/products").sent_as("sam").json(all_wrong).is_denied(422, "fields-invalid").await;
+        let answer = shop
+            .post("/products")
+            .sent_as("sam")
+            .json(all_wrong)
+            .is_denied(422, "fields-invalid")
+            .await;
         assert!(!answer.body["errors"].as_array().unwrap().is_empty());
     });
 }
@@ -203,7 +219,8 @@ fn a_token_that_is_too_large_is_refused() {
                 shop.get("/me").token(&dots).is_stopped(invalid_token("token-too-large")).await;
             }
             // more than Envoy takes of a head: it refuses before the filter is asked
-            let head = format!("GET /me HTTP/1.1\r\nAuthorization: Bearer {}", "x".repeat(64 * 1024));
+            let head =
+                format!("GET /me HTTP/1.1\r\nAuthorization: Bearer {}", "x".repeat(64 * 1024));
             let answer = shop.unreached(shop.raw(bytes(&[head.as_bytes()]))).await;
             assert_eq!(answer.status, 431, "{answer}");
         })
@@ -219,13 +236,20 @@ fn a_token_whose_parts_are_odd_is_refused() {
             let deep = format!("{}1{}", "[".repeat(5_000), "]".repeat(5_000));
             let deep = format!(r#"{{"sub":"a","x":{deep}}}"#);
             let many = (0..3_000).fold(String::new(), |many, n| format!(r#"{many},"c{n}":{n}"#));
-            for payload in ["", "{}", "null", "7", "\"x\"", "{", "{\"exp\":1e999}", "{\"exp\":NaN}", &deep] {
+            for payload in
+                ["", "{}", "null", "7", "\"x\"", "{", "{\"exp\":1e999}", "{\"exp\":NaN}", &deep]
+            {
                 let token = idp.token("alice").raw_payload(payload).sign().await.unwrap();
-                let answer = shop.unreached(shop.get("/me").named(payload).token(&token).send()).await;
+                let answer =
+                    shop.unreached(shop.get("/me").named(payload).token(&token).send()).await;
                 assert_eq!(answer.status, 401, "{answer}");
             }
-            let token =
-                idp.token("alice").raw_payload(format!(r#"{{"sub":"a"{many}}}"#)).sign().await.unwrap();
+            let token = idp
+                .token("alice")
+                .raw_payload(format!(r#"{{"sub":"a"{many}}}"#))
+                .sign()
+                .await
+                .unwrap();
             assert_eq!(shop.unreached(shop.get("/me").token(&token).send()).await.status, 401);
             for token in [
                 "",
@@ -266,7 +290,10 @@ fn a_request_that_two_parties_could_read_differently_is_400() {
             ] {
                 let head = format!("GET {target} HTTP/1.1\r\nAuthorization: Bearer {token}");
                 let answer = shop.unreached(shop.raw(bytes(&[head.as_bytes()]))).await;
-                assert_eq!(answer.is_problem(400, "path-ambiguous").header("www-authenticate"), None);
+                assert_eq!(
+                    answer.is_problem(400, "path-ambiguous").header("www-authenticate"),
+                    None
+                );
             }
         })
         .await;

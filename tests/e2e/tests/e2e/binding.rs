@@ -1,4 +1,5 @@
-//! A token that is bound to a client's certificate (RFC 8705 3.1) passes over a connection that proves it, and over no other.
+//! A token that is bound to a client's certificate (RFC 8705 3.1) passes over a connection that
+//! proves it, and over no other.
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -64,7 +65,8 @@ async fn shop(name: &str, server: &Identity, door: &Port) -> Shop {
                         "certificate_chain": { "inline_string": certificate },
                         "private_key": { "inline_string": key },
                     }],
-                    // RFC 8705 2.2: a self-signed certificate proves its key, which is all that a binding needs
+                    // RFC 8705 2.2: a self-signed certificate proves its key, which is all that a
+                    // binding needs
                     "validation_context": { "trust_chain_verification": "ACCEPT_UNTRUSTED" },
                 },
             },
@@ -79,7 +81,9 @@ async fn ask(server: &Identity, door: &Port, client: Option<&Identity>, token: &
     let mut roots = RootCertStore::empty();
     roots.add(server.0.cert.der().clone()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap();
     let config = config.with_root_certificates(roots);
     let config = match client {
         None => config.with_no_client_auth(),
@@ -112,7 +116,8 @@ async fn ask(server: &Identity, door: &Port, client: Option<&Identity>, token: &
 #[test]
 fn a_token_bound_to_a_certificate_passes_over_a_connection_that_proves_it_and_over_no_other() {
     run(async {
-        let (server, owner, thief) = (Identity::new(NAME), Identity::new("owner"), Identity::new("thief"));
+        let (server, owner, thief) =
+            (Identity::new(NAME), Identity::new("owner"), Identity::new("thief"));
         let door = Port::free().unwrap();
         let shop = shop("binding", &server, &door).await;
         let bound = json!({ "x5t#S256": owner.thumbprint() });
@@ -138,9 +143,10 @@ fn a_token_bound_to_a_certificate_passes_over_a_connection_that_proves_it_and_ov
     });
 }
 
-/// CVE-2026-47778, CVE-2025-66220 (Envoy): a name of a certificate was compared up to its first NUL, or the first of several
-/// names stood for all. A token is bound to the whole certificate by its SHA-256, so no name is compared at all: neither one that
-/// begins as the owner's does nor one that stands beside it helps a thief.
+/// CVE-2026-47778, CVE-2025-66220 (Envoy): a name of a certificate was compared up to its first
+/// NUL, or the first of several names stood for all. A token is bound to the whole certificate by
+/// its SHA-256, so no name is compared at all: neither one that begins as the owner's does nor one
+/// that stands beside it helps a thief.
 #[test]
 fn a_bound_token_is_its_certificates_alone_whatever_names_others_have_with_several_or_with_a_nul() {
     const OWNER: &str = "owner.example";

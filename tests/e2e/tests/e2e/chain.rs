@@ -1,5 +1,5 @@
-//! The chain, row by row of the shop's role table: who may call what, and what the service then decides. Written once, for
-//! tokens of the development provider and of a real Keycloak.
+//! The chain, row by row of the shop's role table: who may call what, and what the service then
+//! decides. Written once, for tokens of the development provider and of a real Keycloak.
 use dev_idp::{clients, users};
 use e2e::{NO_TOKEN, Shared, Shop, insufficient_scope, invalid_token, lines, product};
 use reqwest::Method;
@@ -78,7 +78,8 @@ async fn an_order_is_its_placers_whatever_the_body_says(shop: &Shop) {
 
     let mut forged = lines(&tea, 1);
     forged["customer_id"] = json!(subject("bob"));
-    let denied = shop.post("/orders").sent_as("alice").json(forged).is_denied(422, "fields-invalid").await;
+    let denied =
+        shop.post("/orders").sent_as("alice").json(forged).is_denied(422, "fields-invalid").await;
     assert_eq!(denied.body["errors"][0]["pointer"], "/customer_id");
 }
 
@@ -96,7 +97,9 @@ async fn an_order_is_read_by_its_owner_and_by_admins_only(shop: &Shop) {
 
 async fn a_list_has_ones_own_orders_and_for_an_admin_all(shop: &Shop) {
     let (hers, his) = (shop.order_of("alice").await, shop.order_of("bob").await);
-    for (who, sees_hers, sees_his) in [("alice", true, false), ("bob", false, true), ("ada", true, true)] {
+    for (who, sees_hers, sees_his) in
+        [("alice", true, false), ("bob", false, true), ("ada", true, true)]
+    {
         let list = shop.get("/orders?limit=100").sent_as(who).answers(200).await;
         assert_eq!(list.ids().contains(&&*hers), sees_hers, "{who}");
         assert_eq!(list.ids().contains(&&*his), sees_his, "{who}");
@@ -123,7 +126,8 @@ async fn a_product_is_its_sellers_whatever_the_body_says(shop: &Shop) {
 
     let mut forged = product("Tea", 250);
     forged["seller_id"] = json!(subject("sofia"));
-    let denied = shop.post("/products").sent_as("sam").json(forged).is_denied(422, "fields-invalid").await;
+    let denied =
+        shop.post("/products").sent_as("sam").json(forged).is_denied(422, "fields-invalid").await;
     assert_eq!(denied.body["errors"][0]["pointer"], "/seller_id");
 }
 

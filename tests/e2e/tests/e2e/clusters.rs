@@ -1,6 +1,8 @@
-//! Envoy chooses its route by itself, and its rules may disagree with the policy's: where a service names its clusters, a
-//! request that Envoy would send elsewhere is refused, and says so.
-use e2e::{Answer, NO_TOKEN, Refusal, Shared, Shop, an_echo, in_front_of_an_echo, invalid_token, serve};
+//! Envoy chooses its route by itself, and its rules may disagree with the policy's: where a service
+//! names its clusters, a request that Envoy would send elsewhere is refused, and says so.
+use e2e::{
+    Answer, NO_TOKEN, Refusal, Shared, Shop, an_echo, in_front_of_an_echo, invalid_token, serve,
+};
 use serde_json::{Value, json};
 
 use crate::support::manager::{manager, routes};
@@ -13,7 +15,10 @@ fn astray() -> Vec<Value> {
     vec![
         to("elsewhere", json!({ "path": "/memberships" })),
         to("elsewhere", json!({ "prefix": "/docs" })),
-        to("elsewhere", json!({ "prefix": "/", "headers": [{ "name": "x-canary", "present_match": true }] })),
+        to(
+            "elsewhere",
+            json!({ "prefix": "/", "headers": [{ "name": "x-canary", "present_match": true }] }),
+        ),
         to("no-such-cluster", json!({ "path": "/audit" })),
         json!({
             "match": { "path": "/openapi.json" },
@@ -29,14 +34,19 @@ fn astray() -> Vec<Value> {
 static SHOP: Shared = Shared::made("clusters", |stack| {
     let elsewhere = serve(an_echo());
     in_front_of_an_echo(stack)
-        .policy(|policy| policy["services"]["shop"]["clusters"] = json!(["backend", "backend-of-old"]))
+        .policy(|policy| {
+            policy["services"]["shop"]["clusters"] = json!(["backend", "backend-of-old"])
+        })
         .envoy(move |config| {
             config.cluster("elsewhere", elsewhere).unwrap();
             manager(config)["route_config"]["validate_clusters"] = json!(false);
             let elsewhere = json!({ "name": "elsewhere", "domains": ["elsewhere.example"],
                 "routes": [{ "match": { "prefix": "/" }, "route": { "cluster": "elsewhere" } }] });
             routes(config).splice(0..0, astray());
-            manager(config)["route_config"]["virtual_hosts"].as_array_mut().unwrap().push(elsewhere);
+            manager(config)["route_config"]["virtual_hosts"]
+                .as_array_mut()
+                .unwrap()
+                .push(elsewhere);
         })
 });
 
@@ -61,12 +71,22 @@ fn what_envoy_would_send_elsewhere_is_refused_and_says_so() {
     SHOP.visit(async |shop| {
         let before = sent_elsewhere(shop).await;
         // no other token of theirs would help
-        let refused = Refusal { status: 403, reason: "route-elsewhere", challenge: None, retry_after: false };
-        // by path, by a header of the client's, by host; to a cluster that is not there; to no cluster at all
+        let refused =
+            Refusal { status: 403, reason: "route-elsewhere", challenge: None, retry_after: false };
+        // by path, by a header of the client's, by host; to a cluster that is not there; to no
+        // cluster at all
         shop.get("/memberships").sent_as("alice").is_stopped(refused).await;
         shop.get("/me").header("x-canary", "1").sent_as("alice").is_stopped(refused).await;
-        shop.get("/me").header("host", "elsewhere.example").sent_as("alice").is_stopped(refused).await;
-        shop.get("/me").header("host", "ELSEWHERE.example").sent_as("alice").is_stopped(refused).await;
+        shop.get("/me")
+            .header("host", "elsewhere.example")
+            .sent_as("alice")
+            .is_stopped(refused)
+            .await;
+        shop.get("/me")
+            .header("host", "ELSEWHERE.example")
+            .sent_as("alice")
+            .is_stopped(refused)
+            .await;
         shop.get("/audit").sent_as("ada").is_stopped(refused).await;
         shop.get("/openapi.json").sent_as("alice").is_stopped(refused).await;
         // public rows too, and over HTTP/2
@@ -82,13 +102,17 @@ fn what_envoy_would_send_elsewhere_is_refused_and_says_so() {
 fn who_is_not_known_is_told_so_first() {
     SHOP.visit(async |shop| {
         shop.get("/memberships").is_stopped(NO_TOKEN).await;
-        shop.get("/memberships").token("no-token").is_stopped(invalid_token("token-malformed")).await;
+        shop.get("/memberships")
+            .token("no-token")
+            .is_stopped(invalid_token("token-malformed"))
+            .await;
         // and who may not call the endpoint does not learn where Envoy sends it
         shop.get("/nothing/here").header("x-canary", "1").is_stopped(NO_TOKEN).await;
     });
 }
 
-/// Envoy draws a cluster for each request: those that would go to the other one are refused, the others pass.
+/// Envoy draws a cluster for each request: those that would go to the other one are refused, the
+/// others pass.
 #[test]
 fn of_weighted_clusters_only_the_services_own_is_reached() {
     SHOP.visit(async |shop| {
@@ -107,8 +131,8 @@ fn of_weighted_clusters_only_the_services_own_is_reached() {
     });
 }
 
-/// Where Envoy routes by what the filter writes, it chooses again after the filter: its own RBAC filter, which comes after
-/// that, must hold the cluster then.
+/// Where Envoy routes by what the filter writes, it chooses again after the filter: its own RBAC
+/// filter, which comes after that, must hold the cluster then.
 static BY_IDENTITY: Shared = Shared::made("clusters-by-identity", |stack| {
     let elsewhere = serve(an_echo());
     in_front_of_an_echo(stack)
@@ -117,7 +141,8 @@ static BY_IDENTITY: Shared = Shared::made("clusters-by-identity", |stack| {
             config.cluster("elsewhere", elsewhere).unwrap();
             let known = json!([{ "name": "x-auth-roles", "present_match": true }]);
             let found = json!({ "prefix": "/me", "headers": known });
-            routes(config).insert(0, json!({ "match": found, "route": { "cluster": "elsewhere" } }));
+            routes(config)
+                .insert(0, json!({ "match": found, "route": { "cluster": "elsewhere" } }));
             let filters = config.http_filters().unwrap();
             filters.insert(filters.len() - 1, only_to("backend"));
         })
@@ -126,7 +151,8 @@ static BY_IDENTITY: Shared = Shared::made("clusters-by-identity", |stack| {
 /// Envoy's RBAC filter, with the rule `xds.cluster_name == cluster`.
 fn only_to(cluster: &str) -> Value {
     let chosen = json!({ "operand": { "ident_expr": { "name": "xds" } }, "field": "cluster_name" });
-    let arguments = json!([{ "select_expr": chosen }, { "const_expr": { "string_value": cluster } }]);
+    let arguments =
+        json!([{ "select_expr": chosen }, { "const_expr": { "string_value": cluster } }]);
     let any = json!([{ "any": true }]);
     let own = json!({
         "permissions": any,

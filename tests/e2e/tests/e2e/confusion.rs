@@ -1,5 +1,5 @@
-//! 401 and 403 are never confused: who is not known is 401 with a challenge, who is known and may not is 403, whatever else
-//! is wrong with the request.
+//! 401 and 403 are never confused: who is not known is 401 with a challenge, who is known and may
+//! not is 403, whatever else is wrong with the request.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -7,7 +7,9 @@ use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use dev_idp::{Algorithm, Control, KeyKind, Mint, Signature};
-use e2e::{NO_TOKEN, Refusal, Shared, Shop, insufficient_scope, invalid_request, invalid_token, serve};
+use e2e::{
+    NO_TOKEN, Refusal, Shared, Shop, insufficient_scope, invalid_request, invalid_token, serve,
+};
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
 
@@ -43,13 +45,21 @@ const BAD_TOKENS: &[Case] = &[
     case("an end that is a text", |it| it.claim("exp", "4102444800"), "claims-malformed"),
     case("wrong issuer", |it| it.claim("iss", "https://idp.example"), "issuer-unknown"),
     case("the issuer with a slash more", with_a_slash_more, "issuer-unknown"),
-    case("the issuer in a list", |it| it.claim("iss", json!(["https://idp.example"])), "claims-malformed"),
+    case(
+        "the issuer in a list",
+        |it| it.claim("iss", json!(["https://idp.example"])),
+        "claims-malformed",
+    ),
     case("no issuer", |it| it.without("iss"), "claims-malformed"),
     case("wrong audience", |it| it.claim("aud", "billing-api"), "audience-mismatch"),
     case("no audience", |it| it.without("aud"), "audience-mismatch"),
     case("an audience that is a number", |it| it.claim("aud", 7), "claims-malformed"),
     case("no subject", |it| it.without("sub"), "subject-invalid"),
-    case("a subject with a line break", |it| it.claim("sub", "a\r\nx-auth-roles: admin"), "subject-invalid"),
+    case(
+        "a subject with a line break",
+        |it| it.claim("sub", "a\r\nx-auth-roles: admin"),
+        "subject-invalid",
+    ),
     case("an ID token", |it| it.claim("typ", "ID"), "claim-mismatch"),
     case("a logout token", |it| it.header("typ", "logout+jwt"), "type-not-accepted"),
     case("bound to a key", |it| it.claim("cnf", json!({ "jkt": "x" })), "binding-mismatch"),
@@ -89,23 +99,25 @@ const ENDPOINTS: [(&str, &str); 5] = [
     ("GET", "/nothing/here"),
 ];
 
-/// CVE-2026-32597 (`PyJWT`), CVE-2026-35042 (fast-jwt), CVE-2026-48526 (`PyJWT`), CVE-2026-25537 (jsonwebtoken) are among them; the
-/// full products are the engine's tests.
+/// CVE-2026-32597 (`PyJWT`), CVE-2026-35042 (fast-jwt), CVE-2026-48526 (`PyJWT`), CVE-2026-25537
+/// (jsonwebtoken) are among them; the full products are the engine's tests.
 #[test]
 fn a_bad_token_is_401_with_its_reason_on_every_kind_of_row() {
     SHOP.visit(async |shop| {
         for case in BAD_TOKENS {
             let token = (case.token)(shop.stack.idp().token("alice")).sign().await.unwrap();
             for (method, path) in ENDPOINTS {
-                let request = shop.ask(method.parse().unwrap(), path).named(case.name).token(&token);
+                let request =
+                    shop.ask(method.parse().unwrap(), path).named(case.name).token(&token);
                 request.is_stopped(invalid_token(case.reason)).await;
             }
         }
     });
 }
 
-/// CVE-2022-21449: who does not look whether r and s are numbers below the group's order and above zero lets everybody pass
-/// (FIPS 186-5 6.4.2). The host does look, and is not taken for broken by who asks it that.
+/// CVE-2022-21449: who does not look whether r and s are numbers below the group's order and above
+/// zero lets everybody pass (FIPS 186-5 6.4.2). The host does look, and is not taken for broken by
+/// who asks it that.
 #[test]
 fn an_ecdsa_signature_of_numbers_that_none_has_is_401_and_no_fault_of_the_host() {
     SHOP.visit(async |shop| {
@@ -117,19 +129,22 @@ fn an_ecdsa_signature_of_numbers_that_none_has_is_401_and_no_fault_of_the_host()
         let (r, s) = signature.split_at(32);
         let (zero, large) = (&[0; 32][..], &[0xff; 32][..]);
         let before = count("portcullis.cache;outcome=miss").await;
-        for numbers in [[zero, zero], [zero, s], [r, zero], [large, s], [r, large], [large, large]] {
+        for numbers in [[zero, zero], [zero, s], [r, zero], [large, s], [r, large], [large, large]]
+        {
             let token = format!("{signed}.{}", BASE64URL.encode(numbers.concat()));
             let ask = shop.get("/me").named(format!("{numbers:x?}")).token(&token);
             ask.is_stopped(invalid_token("signature-invalid")).await;
         }
         // both are told at the same tick
-        let told = async || (count("portcullis.cache;outcome=miss").await >= before + 6).then_some(());
+        let told =
+            async || (count("portcullis.cache;outcome=miss").await >= before + 6).then_some(());
         harness::process::eventually("the misses", crate::keys::PATIENCE, told).await.unwrap();
         assert_eq!(count("portcullis.host_crypto_failures").await, 0);
     });
 }
 
-/// RFC 7515 4.1.2 to 4.1.5 let a token bring its key, or say where it is. Whoever heeds that lets everybody pass (RFC 8725 3.10).
+/// RFC 7515 4.1.2 to 4.1.5 let a token bring its key, or say where it is. Whoever heeds that lets
+/// everybody pass (RFC 8725 3.10).
 #[test]
 fn a_strangers_token_that_brings_its_own_key_is_401_and_nothing_is_fetched_for_it() {
     SHOP.visit(async |shop| {
@@ -229,8 +244,15 @@ fn more_than_one_credential_is_400() {
             .header("authorization", &bearer)
             .is_stopped(twice)
             .await;
-        shop.get("/me").header("authorization", format!("{bearer}, {bearer}")).is_stopped(twice).await;
-        shop.get("/products").header("authorization", &bearer).token("other").is_stopped(twice).await;
+        shop.get("/me")
+            .header("authorization", format!("{bearer}, {bearer}"))
+            .is_stopped(twice)
+            .await;
+        shop.get("/products")
+            .header("authorization", &bearer)
+            .token("other")
+            .is_stopped(twice)
+            .await;
     });
 }
 

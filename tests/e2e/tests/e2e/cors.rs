@@ -1,4 +1,5 @@
-//! Preflights: browsers send them without credentials, so they need no token, if the service says so and the row exists.
+//! Preflights: browsers send them without credentials, so they need no token, if the service says
+//! so and the row exists.
 use e2e::{Ask, NO_TOKEN, Shared, Shop, in_front_of_an_echo, insufficient_scope};
 use reqwest::Method;
 use serde_json::json;
@@ -49,7 +50,8 @@ fn an_options_request_that_is_no_preflight_is_401() {
             .header("origin", "https://shop.example")
             .is_stopped(NO_TOKEN)
             .await;
-        let no_origin = shop.ask(Method::OPTIONS, "/orders").header("access-control-request-method", "GET");
+        let no_origin =
+            shop.ask(Method::OPTIONS, "/orders").header("access-control-request-method", "GET");
         no_origin.is_stopped(NO_TOKEN).await;
         // another method never becomes a preflight by its headers
         let get = shop.get("/orders").header("origin", "https://shop.example");

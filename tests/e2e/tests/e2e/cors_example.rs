@@ -1,4 +1,5 @@
-//! The example of CORS: Envoy's own filter and the policy's `cors` together, as `envoy/examples/cors.yaml` shows them.
+//! The example of CORS: Envoy's own filter and the policy's `cors` together, as
+//! `envoy/examples/cors.yaml` shows them.
 use std::fs;
 
 use e2e::{Answer, NO_TOKEN, Shared, Shop, in_front_of_an_echo, insufficient_scope};
@@ -11,7 +12,8 @@ use serde_json::Value;
 use crate::support::manager::manager;
 use crate::support::policy::{load, merge, shipped, underlined};
 
-static SHOP: Shared = Shared::made("cors-example", |stack| with_the_example(stack, Place::AfterTheFilter));
+static SHOP: Shared =
+    Shared::made("cors-example", |stack| with_the_example(stack, Place::AfterTheFilter));
 static BEFORE: Shared =
     Shared::made("cors-example-before", |stack| with_the_example(stack, Place::BeforeTheFilter));
 
@@ -92,11 +94,16 @@ fn a_preflight_of_an_undeclared_endpoint_stays_401() {
 #[test]
 fn what_an_origin_may_read_is_said_by_envoy_alone() {
     SHOP.visit(async |shop| {
-        let listed = shop.get("/orders").sent_as("alice").header("origin", ORIGIN).answers(200).await;
+        let listed =
+            shop.get("/orders").sent_as("alice").header("origin", ORIGIN).answers(200).await;
         assert_eq!(allowed(&listed), Some(ORIGIN));
-        assert!(listed.header("access-control-expose-headers").unwrap().contains("etag"), "{listed}");
+        assert!(
+            listed.header("access-control-expose-headers").unwrap().contains("etag"),
+            "{listed}"
+        );
         let other = "https://elsewhere.example";
-        let stranger = shop.get("/orders").sent_as("alice").header("origin", other).answers(200).await;
+        let stranger =
+            shop.get("/orders").sent_as("alice").header("origin", other).answers(200).await;
         assert_eq!(allowed(&stranger), None, "{stranger}");
         // Envoy does not answer it, and the service says nothing of origins
         assert_eq!(allowed(&preflight(shop, other, "GET", "/orders").await), None);
@@ -122,6 +129,8 @@ fn before_the_filter_envoy_answers_preflights_by_itself_and_refusals_can_be_read
         assert_eq!(allowed(&refused), Some(ORIGIN));
         let exposed = refused.header("access-control-expose-headers").unwrap();
         assert!(exposed.contains("www-authenticate"), "{refused}");
-        shop.unreached(preflight(shop, "https://elsewhere.example", "GET", "/orders")).await.is(401);
+        shop.unreached(preflight(shop, "https://elsewhere.example", "GET", "/orders"))
+            .await
+            .is(401);
     });
 }

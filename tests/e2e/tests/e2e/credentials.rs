@@ -1,12 +1,13 @@
-//! A service receives no unverified credential: not beside a verified one, not on a public row, not in shadow mode, and in no
-//! spelling of the header's name that a service could read as that name.
+//! A service receives no unverified credential: not beside a verified one, not on a public row, not
+//! in shadow mode, and in no spelling of the header's name that a service could read as that name.
 use e2e::{Ask, Shared, Shop, in_front_of_an_echo};
 use serde_json::json;
 
 use crate::support::manager::passes_trailers;
 use crate::support::{fields, headers_of, subject};
 
-/// The shop reads tokens from a cookie, another service from a header, and neither from `Authorization`.
+/// The shop reads tokens from a cookie, another service from a header, and neither from
+/// `Authorization`.
 static SHOP: Shared = Shared::made("credentials", |stack| {
     in_front_of_an_echo(stack.provider("partner")).envoy(passes_trailers).policy(|policy| {
         policy["providers"]["keycloak"]["token_source"] =
@@ -20,7 +21,8 @@ static SHOP: Shared = Shared::made("credentials", |stack| {
     })
 });
 
-/// Credentials that are not verified at the shop, with the names under which a service could read each.
+/// Credentials that are not verified at the shop, with the names under which a service could read
+/// each.
 const UNVERIFIED: &[(&str, &str)] = &[
     ("authorization", "Bearer e30.e30.forged"),
     ("authorization", "Basic Zm9yZ2Vk"),
@@ -48,7 +50,8 @@ fn a_forged_bearer_beside_a_good_cookie_reaches_no_service_and_neither_does_the_
     SHOP.visit(async |shop| {
         for (name, value) in UNVERIFIED {
             let (request, token) = by_cookie(shop, "/me").await;
-            let answer = request.named(format!("{name}: {value}")).header(name, value).answers(200).await;
+            let answer =
+                request.named(format!("{name}: {value}")).header(name, value).answers(200).await;
             let received = headers_of(&answer);
             assert_eq!(received["x-auth-subject"], [subject("alice")]);
             assert_eq!(received["cookie"], ["theme=dark"], "{answer}");
@@ -65,7 +68,8 @@ fn an_unverified_credential_reaches_no_service_on_a_public_row_neither() {
     SHOP.visit(async |shop| {
         for (name, value) in UNVERIFIED {
             let request = shop.get("/products").named(format!("{name}: {value}"));
-            let answer = request.header(name, value).header("cookie", "theme=dark").answers(200).await;
+            let answer =
+                request.header(name, value).header("cookie", "theme=dark").answers(200).await;
             assert_eq!(headers_of(&answer)["cookie"], ["theme=dark"], "{answer}");
             assert!(!answer.text.contains("orged"), "{answer}");
         }
@@ -101,7 +105,8 @@ fn in_shadow_mode_a_service_gets_a_forwarded_token_only_if_it_was_verified() {
         };
         shop.stack.change_policy(change).await.unwrap();
         let (good, token) = by_cookie(shop, "/me").await;
-        let received = headers_of(&good.header("authorization", "Bearer forged").answers(200).await);
+        let received =
+            headers_of(&good.header("authorization", "Bearer forged").answers(200).await);
         assert_eq!(received["cookie"], [format!("theme=dark; __Host-token={token}")]);
         assert_eq!(received.get("authorization"), None);
 
@@ -128,8 +133,10 @@ fn a_credential_that_the_policy_passes_unverified_reaches_the_service_and_no_oth
         shop.stack.change_policy(|policy| policy["headers"] = passes).await.unwrap();
         for path in ["/me", "/products"] {
             let (request, token) = by_cookie(shop, path).await;
-            let request = request.header("authorization", "Basic Zm9yZ2Vk").header("x-proxy-token", "mine");
-            let request = request.header("x_proxy_token", "forged").header("proxy-authorization", "forged");
+            let request =
+                request.header("authorization", "Basic Zm9yZ2Vk").header("x-proxy-token", "mine");
+            let request =
+                request.header("x_proxy_token", "forged").header("proxy-authorization", "forged");
             let answer = request.answers(200).await;
             let received = headers_of(&answer);
             assert_eq!(received["authorization"], ["Basic Zm9yZ2Vk"]);

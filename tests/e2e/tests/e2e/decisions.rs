@@ -9,10 +9,12 @@ use portcullis_engine::reason::Reason;
 
 use crate::support::headers_of;
 
-static SHOP: Shared =
-    Shared::made("corpus", |stack| in_front_of_an_echo(stack).policy(|policy| *policy = corpus::policy()));
+static SHOP: Shared = Shared::made("corpus", |stack| {
+    in_front_of_an_echo(stack).policy(|policy| *policy = corpus::policy())
+});
 
-/// Envoy's own parser takes other forms of a target apart before the filter sees them (RFC 9112 3.2).
+/// Envoy's own parser takes other forms of a target apart before the filter sees them (RFC 9112
+/// 3.2).
 fn is_in_origin_form(case: &Case) -> bool {
     case.sent(1_000_000).target.starts_with('/')
 }
@@ -21,8 +23,10 @@ fn is_in_origin_form(case: &Case) -> bool {
 async fn ask(shop: &Shop, case: &Case) -> (Answer, Option<String>) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
     let sent = case.sent(now);
-    let mut request =
-        format!("{} {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", sent.method, sent.target, case.host);
+    let mut request = format!(
+        "{} {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n",
+        sent.method, sent.target, case.host
+    );
     for (name, value) in &sent.headers {
         request.extend([name, ": ", value, "\r\n"]);
     }
@@ -40,8 +44,11 @@ fn stays_at_the_gateway(case: &Case, answer: &Answer, token: &str) -> bool {
     !answer.text.contains(signature)
         && case.carriers().iter().all(|(name, value)| {
             let others: Vec<_> = value.split("; ").filter(|pair| !pair.contains(TOKEN)).collect();
-            let left =
-                if name == "cookie" && !others.is_empty() { Some(vec![others.join("; ")]) } else { None };
+            let left = if name == "cookie" && !others.is_empty() {
+                Some(vec![others.join("; ")])
+            } else {
+                None
+            };
             received.get(name) == left.as_ref()
         })
 }
@@ -52,17 +59,20 @@ fn wrong(case: &Case, answer: &Answer, token: Option<&str>) -> Option<String> {
     let told = |what: &str| Some(format!("{}: {what}: {answer}", case.name));
     match case.expected() {
         Expected::Refuse(expected) => {
-            let reason = Reason::ALL.iter().find(|reason| reason.id() == expected).expect("a reason");
+            let reason =
+                Reason::ALL.iter().find(|reason| reason.id() == expected).expect("a reason");
             // of a path that is no path Envoy itself may say so; to a HEAD there is no body
-            let bodiless =
-                answer.body.is_null() && (*reason == Reason::PathAmbiguous || sent.method == "HEAD");
-            let right =
-                answer.status == reason.terms().status && (bodiless || answer.body["reason"] == expected);
+            let bodiless = answer.body.is_null()
+                && (*reason == Reason::PathAmbiguous || sent.method == "HEAD");
+            let right = answer.status == reason.terms().status
+                && (bodiless || answer.body["reason"] == expected);
             if right { None } else { told(expected) }
         }
         Expected::Allow if answer.status != 200 => told("allow"),
         Expected::Allow if sent.method == "HEAD" => None,
-        Expected::Allow if token.is_some_and(|token| !stays_at_the_gateway(case, answer, token)) => {
+        Expected::Allow
+            if token.is_some_and(|token| !stays_at_the_gateway(case, answer, token)) =>
+        {
             told("what carried the token stays at the gateway")
         }
         Expected::Allow => {
@@ -93,15 +103,21 @@ fn every_case_of_the_corpus_is_decided_in_envoy_as_it_says() {
         for cases in cases.chunks(50) {
             let answers = join_all(cases.iter().map(|case| ask(shop, case))).await;
             let answers = cases.iter().zip(&answers);
-            wrongs
-                .extend(answers.filter_map(|(case, (answer, token))| wrong(case, answer, token.as_deref())));
+            wrongs.extend(
+                answers.filter_map(|(case, (answer, token))| wrong(case, answer, token.as_deref())),
+            );
         }
         assert_eq!(wrongs, [""; 0]);
         let allowed = cases.iter().filter(|case| case.expected() == Expected::Allow).count();
         let passed = shop.requests_passed().await - before;
-        assert_eq!(passed, u64::try_from(allowed).expect("a count"), "what is refused reaches no service");
+        assert_eq!(
+            passed,
+            u64::try_from(allowed).expect("a count"),
+            "what is refused reaches no service"
+        );
         let allowed = cases.iter().filter(|case| case.expected() == Expected::Allow);
-        let carriers: BTreeSet<_> = allowed.flat_map(Case::carriers).map(|(name, _)| name).collect();
+        let carriers: BTreeSet<_> =
+            allowed.flat_map(Case::carriers).map(|(name, _)| name).collect();
         assert!(
             ["authorization", "cookie", "x-proxy-token"].iter().all(|it| carriers.contains(*it)),
             "{carriers:?}"

@@ -1,5 +1,5 @@
-//! Dependency rules between crates (from `cargo metadata` and `cargo tree`) and between the modules of
-//! a crate (from paths in the code), which must form no circle.
+//! Dependency rules between crates (from `cargo metadata` and `cargo tree`) and between the modules
+//! of a crate (from paths in the code), which must form no circle.
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -100,9 +100,13 @@ fn only_the_plugin_knows_the_host_and_what_runs_in_it_has_no_runtime_and_no_netw
 
 #[test]
 fn the_development_provider_is_linked_into_nothing_that_ships() {
-    for package in
-        ["portcullis-principal", "portcullis-engine", "portcullis-plugin", "portcullis-cli", "backend"]
-    {
+    for package in [
+        "portcullis-principal",
+        "portcullis-engine",
+        "portcullis-plugin",
+        "portcullis-cli",
+        "backend",
+    ] {
         let linked = linked(package);
         for name in ["dev-idp", "harness", "e2e", "bench", "xtask"] {
             assert!(!linked.contains(name), "{package} links {name}");
@@ -129,7 +133,10 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
             "eprintln!",
         ],
     ),
-    ("filter/plugin/src", &["std::net", "std::fs", "std::thread", "std::process", "println!", "eprintln!"]),
+    (
+        "filter/plugin/src",
+        &["std::net", "std::fs", "std::thread", "std::process", "println!", "eprintln!"],
+    ),
 ];
 
 #[test]
@@ -149,7 +156,8 @@ fn no_file_mentions_what_its_layer_must_not_know() {
 #[test]
 fn the_list_of_reasons_imports_nothing() {
     let code = code(&root().join("filter/engine/src/reason.rs"));
-    let imports: Vec<_> = code.lines().filter(|line| line.trim_start().starts_with("use ")).collect();
+    let imports: Vec<_> =
+        code.lines().filter(|line| line.trim_start().starts_with("use ")).collect();
     assert!(imports.is_empty() && !code.contains("crate::"), "{imports:?}");
 }
 
@@ -164,8 +172,8 @@ fn every_file_says_what_it_is_in_its_first_line() {
     }
 }
 
-/// Folders whose direct children (a file, or a folder with all its files) must not form a circle, each
-/// with the path of its module in the crate.
+/// Folders whose direct children (a file, or a folder with all its files) must not form a circle,
+/// each with the path of its module in the crate.
 const MODULES: [(&str, &[&str]); 4] = [
     ("filter/engine/src", &[]),
     ("filter/plugin/src", &[]),
@@ -249,7 +257,8 @@ fn test_files(file: &Path) -> Vec<PathBuf> {
     for declaration in text.split("#[cfg(test)]\n").skip(1) {
         let mut lines = declaration.lines().map(str::trim);
         let first = lines.next().unwrap_or_default();
-        if let Some(path) = first.strip_prefix("#[path = \"").and_then(|it| it.strip_suffix("\"]")) {
+        if let Some(path) = first.strip_prefix("#[path = \"").and_then(|it| it.strip_suffix("\"]"))
+        {
             found.push(file.with_file_name(path));
         } else if let Some(name) = first.strip_prefix("mod ").and_then(|it| it.strip_suffix(';')) {
             found.push(folder.join(name).with_extension("rs"));
@@ -258,8 +267,8 @@ fn test_files(file: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The paths in `code` that begin with `crate`, `super` or `self`, from the crate's root on. A scan of
-/// words instead of `syn`: the arguments of macros, which `syn` leaves unread, count too.
+/// The paths in `code` that begin with `crate`, `super` or `self`, from the crate's root on. A scan
+/// of words instead of `syn`: the arguments of macros, which `syn` leaves unread, count too.
 fn paths(code: &str, module: &[&str]) -> Vec<Vec<String>> {
     let words = words(code);
     let mut found = Vec::new();
@@ -274,7 +283,12 @@ fn paths(code: &str, module: &[&str]) -> Vec<Vec<String>> {
 }
 
 /// Reads one path, or each path of a group, from `at` on, and returns the place after it.
-fn path(words: &[&str], mut at: usize, mut so_far: Vec<String>, found: &mut Vec<Vec<String>>) -> usize {
+fn path(
+    words: &[&str],
+    mut at: usize,
+    mut so_far: Vec<String>,
+    found: &mut Vec<Vec<String>>,
+) -> usize {
     loop {
         match words.get(at).copied() {
             Some("crate") => so_far.clear(),
@@ -366,5 +380,8 @@ pub(crate) fn code(file: &Path) -> String {
         .match_indices("#[cfg(test)]\nmod ")
         .find(|(at, _)| text[*at..].lines().nth(1).is_some_and(|line| line.ends_with('{')));
     let text = tests.map_or(&text[..], |(at, _)| &text[..at]);
-    text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .map(|line| line.split("//").next().unwrap_or_default())
+        .collect::<Vec<_>>()
+        .join("\n")
 }

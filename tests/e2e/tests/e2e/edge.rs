@@ -1,4 +1,5 @@
-//! What reaches a service behind the gateway: nothing that a client forged, and everything that the gateway wrote.
+//! What reaches a service behind the gateway: nothing that a client forged, and everything that the
+//! gateway wrote.
 use std::collections::BTreeMap;
 
 use e2e::{NO_TOKEN, Shared, in_front_of_an_echo, insufficient_scope};
@@ -9,11 +10,12 @@ use crate::support::manager::passes_trailers;
 use crate::support::policy::any_role;
 use crate::support::{fields, headers_of, now, payload, subject};
 
-static SHOP: Shared =
-    Shared::made("edge", |stack| in_front_of_an_echo(stack).policy(any_role).envoy(passes_trailers));
+static SHOP: Shared = Shared::made("edge", |stack| {
+    in_front_of_an_echo(stack).policy(any_role).envoy(passes_trailers)
+});
 
-/// Names that reach no service: the gateway's own, those that let a request be two things, and those by which proxies describe
-/// a request.
+/// Names that reach no service: the gateway's own, those that let a request be two things, and
+/// those by which proxies describe a request.
 const FORGED: &[&str] = &[
     "x-auth-subject",
     "x-auth-roles",
@@ -48,7 +50,8 @@ const FORGED: &[&str] = &[
     "proxy-authorization",
 ];
 
-/// A name in the spellings that services confuse: each hyphen by itself, and all of them, replaced by `_` and by `.`.
+/// A name in the spellings that services confuse: each hyphen by itself, and all of them, replaced
+/// by `_` and by `.`.
 fn spellings(name: &str) -> Vec<String> {
     let mut spellings = vec![name.to_owned(), name.to_uppercase()];
     for by in ["_", "."] {
@@ -75,13 +78,17 @@ fn forged() -> Vec<Vec<String>> {
 fn what_a_client_forges_reaches_no_service_on_public_rows_neither() {
     SHOP.visit(async |shop| {
         for names in forged() {
-            let forged = |path| names.iter().fold(shop.get(path), |it, name| it.header(name, "root"));
+            let forged =
+                |path| names.iter().fold(shop.get(path), |it, name| it.header(name, "root"));
             let anonymous = headers_of(&forged("/products").answers(200).await);
             let known = headers_of(&forged("/me").sent_as("alice").answers(200).await);
             for name in FORGED {
                 assert_eq!(anonymous.get(*name), None, "{name}");
                 let values = known.get(*name).map_or(&[][..], Vec::as_slice);
-                assert!(values.len() <= 1 && !values.contains(&"root".to_owned()), "{name}: {values:?}");
+                assert!(
+                    values.len() <= 1 && !values.contains(&"root".to_owned()),
+                    "{name}: {values:?}"
+                );
             }
             assert_eq!(known["x-auth-subject"], [subject("alice")]);
             assert_eq!(known["x-auth-roles"], ["customer"]);
@@ -113,12 +120,15 @@ fn what_a_client_forges_reaches_no_service_in_trailers_neither() {
     });
 }
 
-/// Envoy knows its own names in one spelling: another one would pass its checks and be the same name to the service.
+/// Envoy knows its own names in one spelling: another one would pass its checks and be the same
+/// name to the service.
 #[test]
 fn what_envoy_writes_reaches_the_service_once_and_in_envoys_spelling_alone() {
     SHOP.visit(async |shop| {
-        let names = ["x-forwarded-for", "x-forwarded-proto", "x-request-id", "x-envoy-external-address"];
-        let forged = names.iter().flat_map(|name| spellings(name)).filter(|name| name.contains(['_', '.']));
+        let names =
+            ["x-forwarded-for", "x-forwarded-proto", "x-request-id", "x-envoy-external-address"];
+        let forged =
+            names.iter().flat_map(|name| spellings(name)).filter(|name| name.contains(['_', '.']));
         let request = forged.fold(shop.get("/products"), |it, name| it.header(&name, "root"));
         let received = headers_of(&request.answers(200).await);
         for name in ["x-forwarded-for", "x-forwarded-proto", "x-request-id"] {
@@ -128,7 +138,8 @@ fn what_envoy_writes_reaches_the_service_once_and_in_envoys_spelling_alone() {
     });
 }
 
-/// oauth2-proxy CVE-2026-40575, -76835; Traefik CVE-2026-35051: what a header says of the path opened another one.
+/// oauth2-proxy CVE-2026-40575, -76835; Traefik CVE-2026-35051: what a header says of the path
+/// opened another one.
 #[test]
 fn no_header_that_describes_a_request_changes_the_decision() {
     SHOP.visit(async |shop| {
@@ -136,14 +147,16 @@ fn no_header_that_describes_a_request_changes_the_decision() {
             for value in ["/products", "GET", "root"] {
                 shop.get("/orders").named(*name).header(name, value).is_stopped(NO_TOKEN).await;
             }
-            let known = shop.post("/products").named(*name).sent_as("alice").header(name, "/orders");
+            let known =
+                shop.post("/products").named(*name).sent_as("alice").header(name, "/orders");
             known.is_stopped(insufficient_scope("role-missing")).await;
         }
     });
 }
 
 #[test]
-fn a_header_that_the_policy_lets_pass_does_so_in_its_own_spelling_alone_and_one_that_it_strips_does_not() {
+fn a_header_that_the_policy_lets_pass_does_so_in_its_own_spelling_alone_and_one_that_it_strips_does_not()
+ {
     SHOP.visit(async |shop| {
         let headers = json!({ "pass": ["x-forwarded-prefix", "forwarded"], "strip": ["x-user", "x-envoy-attempt-count"] });
         shop.stack.change_policy(|policy| policy["headers"] = headers).await.unwrap();
@@ -164,7 +177,8 @@ fn a_header_that_the_policy_lets_pass_does_so_in_its_own_spelling_alone_and_one_
     });
 }
 
-/// RFC 9110 7.6.1 makes a proxy drop what `Connection` names: it must not drop what the gateway wrote.
+/// RFC 9110 7.6.1 makes a proxy drop what `Connection` names: it must not drop what the gateway
+/// wrote.
 #[test]
 fn a_client_cannot_have_the_identity_removed_by_naming_it_in_connection() {
     SHOP.visit(async |shop| {
@@ -177,7 +191,8 @@ fn a_client_cannot_have_the_identity_removed_by_naming_it_in_connection() {
         assert_eq!(received["x-auth-subject"], [subject("alice")]);
         assert_eq!(received["x-auth-roles"], ["customer"]);
         assert_eq!(received["x-auth-principal"].len(), 1);
-        let named = received.get("connection").is_some_and(|it| it.iter().any(|it| it.contains("x-auth")));
+        let named =
+            received.get("connection").is_some_and(|it| it.iter().any(|it| it.contains("x-auth")));
         assert!(!named, "the service must not be told to drop them either: {received:?}");
     });
 }
@@ -198,11 +213,18 @@ fn the_token_stays_at_the_gateway() {
 fn a_role_with_a_comma_or_a_line_break_is_one_role_everywhere() {
     SHOP.visit(async |shop| {
         let role = "customer,admin";
-        let token =
-            shop.stack.idp().token("nora").roles([role, "a b", "käufer", "x\r\ny"]).sign().await.unwrap();
+        let token = shop
+            .stack
+            .idp()
+            .token("nora")
+            .roles([role, "a b", "käufer", "x\r\ny"])
+            .sign()
+            .await
+            .unwrap();
         shop.get("/orders").token(&token).is_stopped(insufficient_scope("role-missing")).await;
         let received = headers_of(&shop.get("/me").token(&token).answers(200).await);
-        let roles: Vec<_> = received["x-auth-roles"].iter().flat_map(|value| value.split(',')).collect();
+        let roles: Vec<_> =
+            received["x-auth-roles"].iter().flat_map(|value| value.split(',')).collect();
         // a role with a control character is dropped, the others stay one role each
         assert_eq!(roles.len(), 3, "{roles:?}");
         assert!(!roles.contains(&"admin") && !roles.contains(&"customer"), "{roles:?}");
@@ -217,7 +239,8 @@ fn the_assertion_says_who_for_which_request_and_ends_with_the_token() {
         for (path, row) in [("/me", "/me"), ("/orders/7", "/orders/{order_id}")] {
             let received = headers_of(&shop.get(path).sent_as("alice").answers(200).await);
             let endpoint = Endpoint { method: "GET", route: row };
-            let principal = verifier.verify(&received["x-auth-principal"][0], endpoint, now()).unwrap();
+            let principal =
+                verifier.verify(&received["x-auth-principal"][0], endpoint, now()).unwrap();
             assert_eq!(principal.subject(), subject("alice"));
             assert_eq!(principal.issuer(), shop.issuer());
             assert_eq!(principal.roles(), ["customer"]);
@@ -230,6 +253,9 @@ fn the_assertion_says_who_for_which_request_and_ends_with_the_token() {
         assert!(claims["exp"].as_u64().unwrap() <= ends, "{claims}");
         let received = headers_of(&shop.get("/me").sent_as("alice").answers(200).await);
         let claims = payload(&received["x-auth-principal"][0]);
-        assert!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap() <= 60, "{claims}");
+        assert!(
+            claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap() <= 60,
+            "{claims}"
+        );
     });
 }

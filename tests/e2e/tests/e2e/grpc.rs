@@ -1,4 +1,5 @@
-//! A real gRPC client reads refusals as gRPC says them: UNAUTHENTICATED, `PERMISSION_DENIED`, UNAVAILABLE, with the reason.
+//! A real gRPC client reads refusals as gRPC says them: UNAUTHENTICATED, `PERMISSION_DENIED`,
+//! UNAVAILABLE, with the reason.
 use dev_idp::{Endpoint, Fault};
 use e2e::{NO_TOKEN, Shared, Shop, in_front_of_an_echo};
 use serde_json::json;
@@ -67,7 +68,12 @@ async fn call(shop: &Shop, method: &'static str, token: Option<&str>) -> Status 
 
 const GET: &str = "/shop.v1.Orders/Get";
 
-async fn is_refused(shop: &Shop, method: &'static str, token: Option<&str>, (code, reason): (Code, &str)) {
+async fn is_refused(
+    shop: &Shop,
+    method: &'static str,
+    token: Option<&str>,
+    (code, reason): (Code, &str),
+) {
     let status = shop.unreached(call(shop, method, token)).await;
     assert_eq!(status.code(), code, "{status:?}");
     assert!(status.message().contains(reason), "{status:?}");
@@ -89,7 +95,8 @@ fn a_refusal_is_read_as_what_it_is() {
             (Code::PermissionDenied, "route-undeclared"),
         )
         .await;
-        is_refused(shop, "/shop.v1.Orders/Delete", None, (Code::Unauthenticated, "token-missing")).await;
+        is_refused(shop, "/shop.v1.Orders/Delete", None, (Code::Unauthenticated, "token-missing"))
+            .await;
 
         let before = shop.requests_passed().await;
         call(shop, GET, Some(&alice)).await;
@@ -97,7 +104,8 @@ fn a_refusal_is_read_as_what_it_is() {
     });
 }
 
-/// The status is in the head, and the head is all there is: no HTTP status tells it, no body, no trailers.
+/// The status is in the head, and the head is all there is: no HTTP status tells it, no body, no
+/// trailers.
 #[test]
 fn a_refusal_is_a_trailers_only_reply() {
     SHOP.visit(async |shop| {
@@ -108,7 +116,8 @@ fn a_refusal_is_a_trailers_only_reply() {
                 (Some("no-token"), "16", "token-malformed", Some("invalid_token")),
                 (Some(&*nora), "7", "role-missing", Some("insufficient_scope")),
             ] {
-                let call = || shop.post(GET).h2().body(content_type, [0, 0, 0, 0, 0]).named(content_type);
+                let call =
+                    || shop.post(GET).h2().body(content_type, [0, 0, 0, 0, 0]).named(content_type);
                 let call = || token.map_or_else(&call, |token| call().token(token));
                 let answer = shop.unreached(call().send()).await.is(200);
                 assert_eq!(answer.header("grpc-status"), Some(status), "{answer}");
@@ -142,7 +151,8 @@ fn what_only_looks_like_grpc_is_refused_as_plain_http_is() {
             }
         }
         let grpc = "Content-Type: application/grpc\r\nConnection: close";
-        let tunnel = shop.raw(format!("CONNECT shop:443 HTTP/1.1\r\nHost: shop:443\r\n{grpc}\r\n\r\n"));
+        let tunnel =
+            shop.raw(format!("CONNECT shop:443 HTTP/1.1\r\nHost: shop:443\r\n{grpc}\r\n\r\n"));
         shop.unreached(tunnel).await.is_problem(400, "path-ambiguous");
     });
 }

@@ -1,5 +1,5 @@
-//! Several services behind one gateway: each has its hosts, its providers, and its own audience; one team's provider issues
-//! for no other team.
+//! Several services behind one gateway: each has its hosts, its providers, and its own audience;
+//! one team's provider issues for no other team.
 use std::collections::BTreeMap;
 
 use e2e::{RawH2Reply, Shared, Shop, in_front_of_an_echo, raw_h2};
@@ -81,14 +81,20 @@ async fn get(shop: &Shop, over: Over, host: &str, path: &str, token: Option<&str
     let bearer = token.map(|token| format!("Bearer {token}"));
     let body = match over {
         Over::H1 => {
-            let bearer = bearer.map(|bearer| format!("Authorization: {bearer}\r\n")).unwrap_or_default();
-            let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{bearer}\r\n");
+            let bearer =
+                bearer.map(|bearer| format!("Authorization: {bearer}\r\n")).unwrap_or_default();
+            let head =
+                format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{bearer}\r\n");
             shop.raw(head).await.text
         }
         Over::H2 => {
             let (host, path) = (host.as_bytes(), path.as_bytes());
-            let mut fields: Vec<(&str, &[u8])> =
-                vec![(":method", b"GET"), (":scheme", b"http"), (":authority", host), (":path", path)];
+            let mut fields: Vec<(&str, &[u8])> = vec![
+                (":method", b"GET"),
+                (":scheme", b"http"),
+                (":authority", host),
+                (":path", path),
+            ];
             fields.extend(bearer.as_deref().map(|bearer| ("authorization", bearer.as_bytes())));
             match raw_h2(shop.stack.envoy().port(), &fields).await {
                 RawH2Reply::Answer(body) => body,
@@ -108,16 +114,25 @@ fn a_request_belongs_to_the_service_of_its_host_whatever_its_port_and_case() {
             for &(host, service) in HOSTS {
                 let token = if service == "partners" { &partner } else { &alice };
                 let own = get(shop, over, host, &format!("/{service}"), Some(token)).await;
-                let received =
-                    if own["headers"].is_array() { fields(&own["headers"]) } else { BTreeMap::new() };
-                let audience = received.get("x-auth-principal").map(|jws| payload(&jws[0])["aud"].clone());
+                let received = if own["headers"].is_array() {
+                    fields(&own["headers"])
+                } else {
+                    BTreeMap::new()
+                };
+                let audience =
+                    received.get("x-auth-principal").map(|jws| payload(&jws[0])["aud"].clone());
                 if audience != Some(json!(service)) {
                     wrongs.push(format!("{over:?} {host}: {own}"));
                 }
                 // byte for byte, as the service will read it
-                assert_eq!(received.get("host").map(|it| it[0].as_str()), Some(host), "{over:?} {own}");
+                assert_eq!(
+                    received.get("host").map(|it| it[0].as_str()),
+                    Some(host),
+                    "{over:?} {own}"
+                );
                 // and the others' rows are not its own
-                for other in ["shop", "wide", "partners", "others"].iter().filter(|other| **other != service)
+                for other in
+                    ["shop", "wide", "partners", "others"].iter().filter(|other| **other != service)
                 {
                     let undeclared = get(shop, over, host, &format!("/{other}"), Some(token)).await;
                     if undeclared["reason"] != "route-undeclared" {
@@ -182,9 +197,10 @@ fn a_service_accepts_its_own_providers_and_no_other_teams() {
             }
         }
         // at the host that takes both, each is who its own issuer says
-        for (token, issuer) in
-            [(&alice, shop.issuer()), (&partner, shop.stack.idp_named("partner").addresses().issuer.clone())]
-        {
+        for (token, issuer) in [
+            (&alice, shop.issuer()),
+            (&partner, shop.stack.idp_named("partner").addresses().issuer.clone()),
+        ] {
             let echo = get(shop, Over::H1, "elsewhere", "/me", Some(token)).await;
             let received = fields(&echo["headers"]);
             assert_eq!(received["x-auth-subject"], [subject("alice")]);
@@ -193,8 +209,9 @@ fn a_service_accepts_its_own_providers_and_no_other_teams() {
     });
 }
 
-/// A request has one host: the one that decides is the one that the service gets.
-/// CVE-2026-26308 (Envoy), CVE-2026-31838 (Istio): of several values, the one that decided was not the one that was used.
+/// A request has one host: the one that decides is the one that the service gets. CVE-2026-26308
+/// (Envoy), CVE-2026-31838 (Istio): of several values, the one that decided was not the one that
+/// was used.
 #[test]
 fn a_second_host_changes_nothing() {
     SHOP.visit(async |shop| {
@@ -214,18 +231,21 @@ fn a_second_host_changes_nothing() {
                 ("authorization", bearer.as_bytes()),
                 (other, value.as_bytes()),
             ];
-            let RawH2Reply::Answer(body) = raw_h2(shop.stack.envoy().port(), &fields_sent).await else {
+            let RawH2Reply::Answer(body) = raw_h2(shop.stack.envoy().port(), &fields_sent).await
+            else {
                 continue;
             };
             let echo: Value = serde_json::from_str(&body).unwrap();
             assert_eq!(fields(&echo["headers"])["host"], ["shop.example"], "{other}: {echo}");
         }
         let twice = "GET /shop HTTP/1.1\r\nHost: shop.example\r\nHost: partners.example";
-        let twice = shop.raw(format!("{twice}\r\nConnection: close\r\nAuthorization: {bearer}\r\n\r\n"));
+        let twice =
+            shop.raw(format!("{twice}\r\nConnection: close\r\nAuthorization: {bearer}\r\n\r\n"));
         // Envoy makes a list of them, which is no host
         shop.unreached(twice).await.is_problem(403, "route-undeclared");
         let absolute = "GET http://partners.example/shop HTTP/1.1\r\nHost: shop.example";
-        let absolute = format!("{absolute}\r\nConnection: close\r\nAuthorization: {bearer}\r\n\r\n");
+        let absolute =
+            format!("{absolute}\r\nConnection: close\r\nAuthorization: {bearer}\r\n\r\n");
         shop.unreached(shop.raw(absolute)).await.is_problem(401, "issuer-not-accepted");
     });
 }

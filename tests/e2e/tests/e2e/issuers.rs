@@ -1,4 +1,5 @@
-//! A subject is unique within its issuer only: two providers that both know an Alice know two people.
+//! A subject is unique within its issuer only: two providers that both know an Alice know two
+//! people.
 use e2e::{Shared, invalid_token, lines, product};
 
 use crate::keys::on_all_workers;
@@ -14,9 +15,13 @@ fn the_same_subject_of_another_issuer_is_another_customer() {
         shop.get(&mine).sent_as("alice@partner").is_denied(403, "no-right").await;
 
         let theirs = shop.order_of("alice@partner").await;
-        let order = shop.get(&format!("/orders/{theirs}")).sent_as("alice@partner").answers(200).await;
+        let order =
+            shop.get(&format!("/orders/{theirs}")).sent_as("alice@partner").answers(200).await;
         assert_eq!(order.body["customer_id"], subject("alice"));
-        assert_eq!(order.body["customer_issuer"], shop.stack.idp_named("partner").addresses().issuer);
+        assert_eq!(
+            order.body["customer_issuer"],
+            shop.stack.idp_named("partner").addresses().issuer
+        );
         shop.get(&format!("/orders/{theirs}")).sent_as("alice").is_denied(403, "no-right").await;
 
         let list = shop.get("/orders?limit=100").sent_as("alice@partner").answers(200).await;
@@ -31,7 +36,8 @@ fn the_same_subject_of_another_issuer_is_another_customer() {
 fn the_same_subject_of_another_issuer_is_another_seller() {
     SHOP.visit(async |shop| {
         let tea = format!("/products/{}", shop.product_of("sam").await);
-        let change = |who| shop.put(&tea).sent_as(who).header("if-match", "*").json(product("Tea", 1));
+        let change =
+            |who| shop.put(&tea).sent_as(who).header("if-match", "*").json(product("Tea", 1));
         change("sam@partner").is_denied(403, "no-right").await;
         change("sam").answers(200).await;
     });
@@ -42,7 +48,11 @@ fn an_idempotency_key_belongs_to_its_sender_and_not_to_the_namesake() {
     SHOP.visit(async |shop| {
         let tea = shop.product_of("sam").await;
         let place = async |who: &str| {
-            let order = shop.post("/orders").sent_as(who).header("idempotency-key", "k").json(lines(&tea, 1));
+            let order = shop
+                .post("/orders")
+                .sent_as(who)
+                .header("idempotency-key", "k")
+                .json(lines(&tea, 1));
             order.answers(201).await.id().to_owned()
         };
         let hers = place("alice").await;
@@ -56,8 +66,9 @@ fn the_service_is_told_which_issuer_vouches_for_the_subject() {
     SHOP.visit(async |shop| {
         for who in ["alice", "alice@partner"] {
             let me = shop.get("/me").sent_as(who).answers(200).await;
-            let idp =
-                who.split_once('@').map_or(shop.stack.idp(), |(_, partner)| shop.stack.idp_named(partner));
+            let idp = who
+                .split_once('@')
+                .map_or(shop.stack.idp(), |(_, partner)| shop.stack.idp_named(partner));
             assert_eq!(me.body["subject"], subject("alice"), "{who}");
             assert_eq!(me.body["issuer"], idp.addresses().issuer, "{who}");
         }
@@ -70,7 +81,8 @@ fn a_key_of_one_provider_never_verifies_a_token_of_another() {
     SHOP.visit(async |shop| {
         let (ours, partner) = (shop.stack.idp(), shop.stack.idp_named("partner"));
         let forged = || partner.token("alice").claim("iss", &*ours.addresses().issuer);
-        let key_of_ours = ours.keys().await.unwrap().into_iter().find(|key| key.current).unwrap().kid;
+        let key_of_ours =
+            ours.keys().await.unwrap().into_iter().find(|key| key.current).unwrap().kid;
         let under_our_kid = forged().header("kid", key_of_ours).sign().await.unwrap();
         let under_its_own_kid = forged().sign().await.unwrap();
         shop.get("/me").token(&under_our_kid).is_stopped(invalid_token("signature-invalid")).await;

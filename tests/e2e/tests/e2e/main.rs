@@ -1,4 +1,5 @@
-//! The end-to-end suites, a module each: `cargo test -p e2e chain::` runs one. Those with `keycloak` in their name need one.
+//! The end-to-end suites, a module each: `cargo test -p e2e chain::` runs one. Those with
+//! `keycloak` in their name need one.
 mod advisories;
 mod bad_input;
 mod binding;

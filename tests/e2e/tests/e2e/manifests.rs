@@ -1,8 +1,9 @@
-//! What `portcullis render` writes for Istio and for Envoy Gateway, as far as this machine can run it: the policy and the other
-//! settings of the filter are taken out of the manifest, and handed to a real Envoy as the control plane hands them over, the
-//! policy as JSON in a `StringValue`.
+//! What `portcullis render` writes for Istio and for Envoy Gateway, as far as this machine can run
+//! it: the policy and the other settings of the filter are taken out of the manifest, and handed to
+//! a real Envoy as the control plane hands them over, the policy as JSON in a `StringValue`.
 //!
-//! Sources: istio/istio, `pilot/pkg/model`, `buildVMConfig`; envoyproxy/gateway, `internal/xds/translator/wasm.go`.
+//! Sources: istio/istio, `pilot/pkg/model`, `buildVMConfig`; envoyproxy/gateway,
+//! `internal/xds/translator/wasm.go`.
 use std::fs;
 use std::process::Command;
 
@@ -19,7 +20,11 @@ fn rendered(name: &str, policy: &Value, arguments: &[&str]) -> Value {
     let file = folder.join("policy.json");
     fs::write(&file, policy.to_string()).unwrap();
     let mut render = Command::new(artifacts::binary("portcullis").unwrap());
-    render.arg("render").arg(&file).args(arguments).args(["--plugin", "oci://registry.example/portcullis"]);
+    render
+        .arg("render")
+        .arg(&file)
+        .args(arguments)
+        .args(["--plugin", "oci://registry.example/portcullis"]);
     let output = render.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
@@ -56,7 +61,8 @@ fn of_envoy_gateway(wasm: &Value) -> Plugin {
     }
 }
 
-/// Puts the plugin of the manifest into the place of the one that ECDS brings, with the same file of code.
+/// Puts the plugin of the manifest into the place of the one that ECDS brings, with the same file
+/// of code.
 fn instead(config: &mut Config, plugin: impl FnOnce(&Value) -> Plugin) {
     let filters = config.http_filters().unwrap();
     let ours = filters.iter_mut().find(|filter| filter["name"] == "portcullis").unwrap();
@@ -64,7 +70,8 @@ fn instead(config: &mut Config, plugin: impl FnOnce(&Value) -> Plugin) {
     let discovery: Value =
         serde_json::from_str(&fs::read_to_string(file.as_str().unwrap()).unwrap()).unwrap();
     let shipped = &discovery["resources"][0]["typed_config"]["config"];
-    let Plugin { root_id, failure_policy, env, policy } = plugin(&shipped["configuration"]["value"]);
+    let Plugin { root_id, failure_policy, env, policy } =
+        plugin(&shipped["configuration"]["value"]);
     *ours = json!({
         "name": "portcullis",
         "typed_config": {

@@ -1,6 +1,9 @@
-//! Methods are compared exactly (RFC 9110 9.1), over HTTP/2 too, where Envoy passes any; `HEAD` uses the row of `GET` unless
-//! it has its own; a method that a known path does not list is refused, and the log says that the path is known.
-use e2e::{NO_TOKEN, RawH2Reply, Refusal, Shared, Shop, in_front_of_an_echo, insufficient_scope, raw_h2};
+//! Methods are compared exactly (RFC 9110 9.1), over HTTP/2 too, where Envoy passes any; `HEAD`
+//! uses the row of `GET` unless it has its own; a method that a known path does not list is
+//! refused, and the log says that the path is known.
+use e2e::{
+    NO_TOKEN, RawH2Reply, Refusal, Shared, Shop, in_front_of_an_echo, insufficient_scope, raw_h2,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -8,7 +11,8 @@ use crate::support::{fields, payload};
 
 static SHOP: Shared = Shared::made("methods", |stack| {
     in_front_of_an_echo(stack).provider("browsers").log_levels("wasm:debug").policy(|policy| {
-        let cookie = json!({ "cookie": { "name": "__Host-token", "origins": ["https://shop.example"] } });
+        let cookie =
+            json!({ "cookie": { "name": "__Host-token", "origins": ["https://shop.example"] } });
         policy["providers"]["browsers"]["token_source"] = cookie;
         let rows = policy["services"]["shop"]["routes"].as_array_mut().unwrap();
         rows.push(json!({ "match": "GET /heads", "roles": ["customer"] }));
@@ -63,7 +67,10 @@ fn a_method_in_other_letters_is_another_method() {
         ] {
             for (token, reason) in [(None, "token-missing"), (Some(&*alice), "route-undeclared")] {
                 let refused = shop.unreached(over_h2(shop, method, path, token)).await;
-                assert!(refused.is_null() || refused["reason"] == reason, "{method:?} {path}: {refused}");
+                assert!(
+                    refused.is_null() || refused["reason"] == reason,
+                    "{method:?} {path}: {refused}"
+                );
             }
         }
         // what Envoy passes, the service gets, if it has a row
@@ -77,8 +84,9 @@ fn a_method_in_other_letters_is_another_method() {
 fn a_head_uses_the_row_of_get_unless_it_has_its_own() {
     SHOP.visit(async |shop| {
         for h2 in [false, true] {
-            let ask =
-                |method: Method, path| if h2 { shop.ask(method, path).h2() } else { shop.ask(method, path) };
+            let ask = |method: Method, path| {
+                if h2 { shop.ask(method, path).h2() } else { shop.ask(method, path) }
+            };
             for (path, who) in
                 [("/orders", "alice"), ("/orders/7", "alice"), ("/audit", "ada"), ("/heads", "ada")]
             {
@@ -96,18 +104,23 @@ fn a_head_uses_the_row_of_get_unless_it_has_its_own() {
                 ("/delegations/7/x", "alice", "route-undeclared"),
                 ("/orders/7/shipment", "ada", "route-undeclared"),
             ] {
-                let answer = shop.unreached(ask(Method::HEAD, path).sent_as(who).send()).await.is(403);
+                let answer =
+                    shop.unreached(ask(Method::HEAD, path).sent_as(who).send()).await.is(403);
                 let challenge = insufficient_scope(reason).challenge;
                 assert_eq!(answer.header("www-authenticate"), challenge, "{answer}");
             }
             shop.unreached(ask(Method::HEAD, "/orders").send()).await.is(401);
             ask(Method::GET, "/heads").sent_as("alice").answers(200).await;
-            ask(Method::GET, "/heads").sent_as("ada").is_stopped(insufficient_scope("role-missing")).await;
+            ask(Method::GET, "/heads")
+                .sent_as("ada")
+                .is_stopped(insufficient_scope("role-missing"))
+                .await;
         }
     });
 }
 
-/// Envoy 1.40 passes QUERY (RFC 10008), over HTTP/2: it is safe as GET is, but has a body and is another method.
+/// Envoy 1.40 passes QUERY (RFC 10008), over HTTP/2: it is safe as GET is, but has a body and is
+/// another method.
 #[test]
 fn a_query_is_decided_by_its_own_row_and_not_by_that_of_get() {
     SHOP.visit(async |shop| {
@@ -115,8 +128,12 @@ fn a_query_is_decided_by_its_own_row_and_not_by_that_of_get() {
         // without a content type, Envoy itself answers 400
         let query = |path| ask("QUERY", path).json(json!("tea"));
         let echo = query("/searches").sent_as("alice").answers(200).await;
-        assert_eq!((&echo.body["method"], &echo.body["body"]), (&json!("QUERY"), &json!("\"tea\"")));
-        let (undeclared, role) = (insufficient_scope("route-undeclared"), insufficient_scope("role-missing"));
+        assert_eq!(
+            (&echo.body["method"], &echo.body["body"]),
+            (&json!("QUERY"), &json!("\"tea\""))
+        );
+        let (undeclared, role) =
+            (insufficient_scope("route-undeclared"), insufficient_scope("role-missing"));
         query("/orders").sent_as("alice").is_stopped(undeclared).await;
         ask("GET", "/searches").sent_as("alice").is_stopped(undeclared).await;
         shop.unreached(ask("HEAD", "/searches").sent_as("alice").send()).await.is(403);
@@ -127,7 +144,8 @@ fn a_query_is_decided_by_its_own_row_and_not_by_that_of_get() {
     });
 }
 
-/// A QUERY (RFC 10008) has a body that a service may treat as that of a POST, and browsers send its origin.
+/// A QUERY (RFC 10008) has a body that a service may treat as that of a POST, and browsers send its
+/// origin.
 #[test]
 fn a_query_with_a_cookie_comes_from_a_listed_origin() {
     SHOP.visit(async |shop| {
@@ -162,7 +180,14 @@ fn the_assertion_says_the_method_as_it_was_sent() {
 /// The lines that the filter has logged about refusals for this reason.
 fn refusals(shop: &Shop, reason: &str) -> Vec<String> {
     let reason = format!("refused: reason={reason} ");
-    shop.stack.envoy().process().log().lines().into_iter().filter(|line| line.contains(&reason)).collect()
+    shop.stack
+        .envoy()
+        .process()
+        .log()
+        .lines()
+        .into_iter()
+        .filter(|line| line.contains(&reason))
+        .collect()
 }
 
 #[test]
@@ -174,7 +199,8 @@ fn the_log_says_that_the_path_is_known_and_the_client_is_told_nothing() {
         {
             let before = refusals(shop, "route-undeclared").len();
             let patch = || shop.ask(Method::PATCH, path);
-            let refused = patch().sent_as("alice").is_stopped(insufficient_scope("route-undeclared")).await;
+            let refused =
+                patch().sent_as("alice").is_stopped(insufficient_scope("route-undeclared")).await;
             let mut body = refused.body;
             body.as_object_mut().unwrap().remove("request_id");
             told.push(body);

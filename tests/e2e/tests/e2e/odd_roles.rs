@@ -1,5 +1,5 @@
-//! A role is a whole string, from the claim to the service: with a comma, a space or letters beyond ASCII it is one role, and
-//! no two roles ever make another.
+//! A role is a whole string, from the claim to the service: with a comma, a space or letters beyond
+//! ASCII it is one role, and no two roles ever make another.
 use e2e::{Shared, Shop, insufficient_scope};
 use serde_json::json;
 
@@ -51,15 +51,31 @@ fn a_row_opens_for_the_whole_role_and_for_no_part_or_sum_of_roles() {
                 "/memberships",
                 &[&["käufer"], &["購買者"], &["a", "käufer"]],
                 // the last one is written with a combining mark: other bytes, another role
-                &[&["kaufer"], &["KÄUFER"], &["k", "äufer"], &["k%C3%A4ufer"], &["購買"], &["ka\u{308}ufer"]],
+                &[
+                    &["kaufer"],
+                    &["KÄUFER"],
+                    &["k", "äufer"],
+                    &["k%C3%A4ufer"],
+                    &["購買"],
+                    &["ka\u{308}ufer"],
+                ],
             ),
-            ("/audit", &[&["x", "y"], &["y", "z", "x"]], &[&["x"], &["x,y"], &["x y"], &["xy"], &["x", "Y"]]),
+            (
+                "/audit",
+                &[&["x", "y"], &["y", "z", "x"]],
+                &[&["x"], &["x,y"], &["x y"], &["xy"], &["x", "Y"]],
+            ),
         ] {
             for roles in opens {
-                shop.get(path).named(roles.join("|")).token(&token(shop, roles).await).answers(200).await;
+                shop.get(path)
+                    .named(roles.join("|"))
+                    .token(&token(shop, roles).await)
+                    .answers(200)
+                    .await;
             }
             for roles in stays_shut {
-                let request = shop.get(path).named(roles.join("|")).token(&token(shop, roles).await);
+                let request =
+                    shop.get(path).named(roles.join("|")).token(&token(shop, roles).await);
                 request.is_stopped(insufficient_scope("role-missing")).await;
             }
         }

@@ -1,5 +1,5 @@
-//! Is a gateway ready, and what does it answer while it is not? `portcullis ready` asks a real one; and the port for operators
-//! shows what they need and nothing else.
+//! Is a gateway ready, and what does it answer while it is not? `portcullis ready` asks a real one;
+//! and the port for operators shows what they need and nothing else.
 use std::fs;
 use std::process::Command;
 
@@ -22,7 +22,8 @@ static SHOP: Shared = Shared::named("readiness-operators");
 fn asked(envoy: &Envoy) -> (bool, String) {
     let mut ready = Command::new(artifacts::binary("portcullis").unwrap());
     let admin = envoy.admin_url();
-    let output = ready.args(["ready", "--admin", admin.trim_start_matches("http://")]).output().unwrap();
+    let output =
+        ready.args(["ready", "--admin", admin.trim_start_matches("http://")]).output().unwrap();
     let said = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8_lossy(&said).trim().to_owned())
 }
@@ -76,11 +77,13 @@ fn of_several_providers_one_that_is_down_takes_its_own_clients_alone() {
     });
 }
 
-/// What Envoy reads of the filter, as `portcullis render` writes it, with a change of the policy in it.
+/// What Envoy reads of the filter, as `portcullis render` writes it, with a change of the policy in
+/// it.
 fn rendered(folder: &Folder, change: impl FnOnce(&mut Value)) -> std::path::PathBuf {
     let mut render = Command::new(artifacts::binary("portcullis").unwrap());
     render.args(["render", "envoy/policy.yaml", "--for", "envoy", "--plugin"]);
-    let output = render.arg(artifacts::plugin().unwrap()).current_dir(artifacts::root()).output().unwrap();
+    let output =
+        render.arg(artifacts::plugin().unwrap()).current_dir(artifacts::root()).output().unwrap();
     let mut discovery: Value = serde_json::from_slice(&output.stdout).unwrap();
     change(&mut discovery["resources"][0]["typed_config"]["config"]["configuration"]["value"]);
     let file = folder.join("portcullis.json");
@@ -92,8 +95,9 @@ fn rendered(folder: &Folder, change: impl FnOnce(&mut Value)) -> std::path::Path
 fn without_a_policy_or_a_key_everything_is_answered_with_500() {
     run(async {
         let key = || vec![("PORTCULLIS_SIGNING_KEY".to_owned(), keys::secret())];
-        let wrong =
-            |policy: &mut Value| policy["services"]["shop"]["routes"][0]["match"] = json!("POST orders");
+        let wrong = |policy: &mut Value| {
+            policy["services"]["shop"]["routes"][0]["match"] = json!("POST orders")
+        };
         for (name, env, change, said) in [
             ("policy", key(), Some(wrong), "services.shop.routes[0].match"),
             ("key", vec![], None, "the environment variable `PORTCULLIS_SIGNING_KEY` is not set"),
@@ -107,7 +111,9 @@ fn without_a_policy_or_a_key_everything_is_answered_with_500() {
             let folder = Folder::empty(&format!("readiness-no-{name}")).unwrap();
             let mut config = Config::shipped().unwrap();
             config
-                .filter_from(&rendered(&folder, |policy| change.into_iter().for_each(|it| it(policy))))
+                .filter_from(&rendered(&folder, |policy| {
+                    change.into_iter().for_each(|it| it(policy))
+                }))
                 .unwrap();
             let nobody = Port::free().unwrap();
             for cluster in ["backend", "idp"] {
@@ -129,7 +135,8 @@ fn without_a_policy_or_a_key_everything_is_answered_with_500() {
             for (method, path) in
                 [(Method::GET, "/products"), (Method::POST, "/orders"), (Method::GET, "/nowhere")]
             {
-                let answer = client.request(method.clone(), envoy.url() + path).send().await.unwrap();
+                let answer =
+                    client.request(method.clone(), envoy.url() + path).send().await.unwrap();
                 assert_eq!(answer.status(), 500, "{name}: {method} {path}");
             }
             assert_eq!(asked(&envoy), (false, "no policy has been taken".to_owned()), "{name}");

@@ -1,4 +1,5 @@
-//! A new policy reaches the running gateway: no restart, no lost request; a bad one is refused and the old one stays.
+//! A new policy reaches the running gateway: no restart, no lost request; a bad one is refused and
+//! the old one stays.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -41,8 +42,12 @@ fn a_new_policy_takes_effect_without_a_restart_and_without_a_lost_request() {
             traffic.spawn(async move {
                 let mut answered = 0;
                 while !over.load(Ordering::Relaxed) {
-                    let answer =
-                        client.get(&url).bearer_auth(&token).send().await.expect("no request is lost");
+                    let answer = client
+                        .get(&url)
+                        .bearer_auth(&token)
+                        .send()
+                        .await
+                        .expect("no request is lost");
                     assert_eq!(answer.status(), 200);
                     answered += 1;
                 }
@@ -52,8 +57,14 @@ fn a_new_policy_takes_effect_without_a_restart_and_without_a_lost_request() {
         let fetches = shop.stack.idp().counts().await.unwrap().jwks.total;
         for _ in 0..3 {
             shop.stack.change_policy(|policy| only_for(policy, "GET /me", "admin")).await.unwrap();
-            shop.get("/me").token(&token).is_stopped_meanwhile(insufficient_scope("role-missing")).await;
-            shop.stack.change_policy(|policy| only_for(policy, "GET /me", "customer")).await.unwrap();
+            shop.get("/me")
+                .token(&token)
+                .is_stopped_meanwhile(insufficient_scope("role-missing"))
+                .await;
+            shop.stack
+                .change_policy(|policy| only_for(policy, "GET /me", "customer"))
+                .await
+                .unwrap();
             shop.get("/me").token(&token).answers(200).await;
         }
         over.store(true, Ordering::Relaxed);
@@ -80,7 +91,10 @@ fn a_cached_token_is_judged_anew_by_a_new_policy_on_every_worker() {
             // the second time from the cache
             assert_eq!(on_all_workers(&shop, &token).await, passes);
             assert_eq!(on_all_workers(&shop, &token).await, passes);
-            shop.stack.change_policy(|it| audiences_are(it, &json!(["billing-api"]))).await.unwrap();
+            shop.stack
+                .change_policy(|it| audiences_are(it, &json!(["billing-api"])))
+                .await
+                .unwrap();
             let refused = shop.unreached(on_all_workers(&shop, &token)).await;
             assert_eq!(refused, Some((401, "audience-mismatch".to_owned())));
             shop.stack.change_policy(|it| audiences_are(it, &ours)).await.unwrap();
@@ -115,9 +129,15 @@ fn a_bad_policy_is_refused_with_the_place_and_the_old_one_stays() {
             shop.stack.change_policy(change).await.expect_err(place);
             let said = refusals(&shop).split_off(before);
             let whole = format!("policy refused: {place}: ");
-            assert!(!said.is_empty() && said.iter().all(|line| line.contains(&whole)), "{place}: {said:#?}");
+            assert!(
+                !said.is_empty() && said.iter().all(|line| line.contains(&whole)),
+                "{place}: {said:#?}"
+            );
             shop.get("/me").sent_as("alice").answers(200).await;
-            shop.post("/orders").sent_as("nora").is_stopped(insufficient_scope("role-missing")).await;
+            shop.post("/orders")
+                .sent_as("nora")
+                .is_stopped(insufficient_scope("role-missing"))
+                .await;
         }
         // and a good one is taken afterwards
         shop.stack.change_policy(|policy| only_for(policy, "GET /me", "admin")).await.unwrap();
@@ -133,7 +153,8 @@ fn a_request_under_way_is_decided_wholly_by_the_policy_that_it_came_under() {
         let token = shop.token("alice").await;
         let order = lines(&shop.product_of("sam").await, 1).to_string();
         let (first, second) = order.split_at(order.len() / 2);
-        let mut upload = TcpStream::connect(("127.0.0.1", shop.stack.envoy().port())).await.unwrap();
+        let mut upload =
+            TcpStream::connect(("127.0.0.1", shop.stack.envoy().port())).await.unwrap();
         let head = format!(
             "POST /orders HTTP/1.1\r\nHost: shop\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{first}",
@@ -191,8 +212,8 @@ fn keys_outlive_a_reload_while_their_provider_is_down_and_a_new_provider_touches
 #[test]
 fn requests_that_wait_for_keys_survive_a_reload_that_does_not_touch_their_provider() {
     run(async {
-        let waiting =
-            Stack::named("reload-waiting").policy(|policy| policy["waiting"] = json!({ "time": "30s" }));
+        let waiting = Stack::named("reload-waiting")
+            .policy(|policy| policy["waiting"] = json!({ "time": "30s" }));
         let mut shop = Shop::of(waiting).await.unwrap();
         let token = shop.token("alice").await;
         shop.stack.idp().fault(Endpoint::Jwks, Fault::Down).await.unwrap();
@@ -206,7 +227,8 @@ fn requests_that_wait_for_keys_survive_a_reload_that_does_not_touch_their_provid
             (stats.get("http.gateway.downstream_rq_active") >= 8).then_some(())
         };
         eventually("the waiting requests", Duration::from_secs(20), have_come).await.unwrap();
-        // two reloads, a refused one between them; what waits is decided by the policy that it came under
+        // two reloads, a refused one between them; what waits is decided by the policy that it came
+        // under
         shop.stack.change_policy(|policy| only_for(policy, "GET /audit", "auditor")).await.unwrap();
         shop.stack.change_policy(|policy| policy["mode"] = json!("off")).await.unwrap_err();
         shop.stack.change_policy(|policy| only_for(policy, "GET /me", "admin")).await.unwrap();

@@ -22,7 +22,11 @@ fn a_scope_that_is_called_as_a_role_is_none_unless_the_policy_lists_it() {
             }
             let me = shop.get("/me").token(&token).answers(200).await;
             let customer = scopes.contains("customer");
-            assert_eq!(me.body["roles"], if customer { json!(["customer"]) } else { json!([]) }, "{scopes}");
+            assert_eq!(
+                me.body["roles"],
+                if customer { json!(["customer"]) } else { json!([]) },
+                "{scopes}"
+            );
         }
         // what it lists is one
         let token = with_scopes(shop, "openid customer").sign().await.unwrap();

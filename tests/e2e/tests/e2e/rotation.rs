@@ -1,4 +1,5 @@
-//! A provider changes its keys while the stack runs: nothing is restarted, and nobody honest is turned away.
+//! A provider changes its keys while the stack runs: nothing is restarted, and nobody honest is
+//! turned away.
 use std::time::Duration;
 
 use dev_idp::Algorithm;
@@ -10,7 +11,8 @@ use serde_json::json;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Asks for `/me` until the gateway, which may say meanwhile that it has to look for the key first, lets the token pass.
+/// Asks for `/me` until the gateway, which may say meanwhile that it has to look for the key first,
+/// lets the token pass.
 async fn passes(shop: &Shop, token: &str) -> Answer {
     let answer = async || {
         let answer = shop.get("/me").token(token).send().await;

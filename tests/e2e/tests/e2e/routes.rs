@@ -1,4 +1,5 @@
-//! The walk: every operation that the service offers has a row of the role table, and every row an operation.
+//! The walk: every operation that the service offers has a row of the role table, and every row an
+//! operation.
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -8,7 +9,10 @@ use crate::support::{ABSENT, policy};
 /// Method and template of each operation, parameter names erased, and whether it is public.
 fn operations() -> BTreeMap<String, bool> {
     let operation = |route: &backend::Route| {
-        (erased(&format!("{} {}", route.method, route.path)), route.access == backend::Access::Public)
+        (
+            erased(&format!("{} {}", route.method, route.path)),
+            route.access == backend::Access::Public,
+        )
     };
     backend::ROUTES.iter().map(operation).collect()
 }
@@ -28,7 +32,8 @@ fn erased(endpoint: &str) -> String {
 /// Method and a path of each operation: parameters are replaced by an identifier that nothing has.
 pub(crate) fn endpoints() -> impl Iterator<Item = (&'static str, String)> {
     backend::ROUTES.iter().map(|route| {
-        let segments = route.path.split('/').map(|it| if it.starts_with('{') { ABSENT } else { it });
+        let segments =
+            route.path.split('/').map(|it| if it.starts_with('{') { ABSENT } else { it });
         (route.method, segments.collect::<Vec<_>>().join("/"))
     })
 }
@@ -48,7 +53,8 @@ fn every_operation_of_the_service_has_a_row() {
 fn every_row_has_an_operation() {
     let document = policy::shipped();
     let operations = operations();
-    let idle: Vec<_> = rows(&document).into_keys().filter(|row| !operations.contains_key(row)).collect();
+    let idle: Vec<_> =
+        rows(&document).into_keys().filter(|row| !operations.contains_key(row)).collect();
     assert_eq!(idle, [""; 0]);
 }
 

@@ -1,8 +1,11 @@
-//! A token is told to nobody: not to a log at any level, a metric, the access log or a reply, whatever is wrong with it.
+//! A token is told to nobody: not to a log at any level, a metric, the access log or a reply,
+//! whatever is wrong with it.
 use e2e::{Shared, in_front_of_an_echo};
 
-// the filter's own lines at their most talkative; Envoy's `http` component would log every header of every request by itself
-static SHOP: Shared = Shared::made("secrecy", |stack| in_front_of_an_echo(stack).log_levels("wasm:trace"));
+// the filter's own lines at their most talkative; Envoy's `http` component would log every header
+// of every request by itself
+static SHOP: Shared =
+    Shared::made("secrecy", |stack| in_front_of_an_echo(stack).log_levels("wasm:trace"));
 
 #[test]
 fn no_part_of_a_token_is_in_a_log_a_metric_or_a_reply() {
@@ -30,7 +33,10 @@ fn no_part_of_a_token_is_in_a_log_a_metric_or_a_reply() {
             told += &envoy.admin(page).await.unwrap();
         }
         let log = envoy.process().log().lines();
-        assert!(log.iter().any(|line| line.contains("reason=signature-invalid")), "the filter logs refusals");
+        assert!(
+            log.iter().any(|line| line.contains("reason=signature-invalid")),
+            "the filter logs refusals"
+        );
         told += &log.join("\n");
         // the claims and the signature are this token's alone
         for secret in [claims, signature] {

@@ -37,11 +37,14 @@ fn mistake_2_ownership_decided_outside_the_use_case_handler() {
         shop.get(&order).sent_as("bob").is_denied(403, "no-right").await;
     });
     let backend = root().join("backend/src");
-    let deciders = sources(&backend).into_iter().filter(|file| code(file).contains("ownership::decide"));
-    let deciders: Vec<_> = deciders.map(|file| file.strip_prefix(&backend).unwrap().to_owned()).collect();
+    let deciders =
+        sources(&backend).into_iter().filter(|file| code(file).contains("ownership::decide"));
+    let deciders: Vec<_> =
+        deciders.map(|file| file.strip_prefix(&backend).unwrap().to_owned()).collect();
     assert_eq!(deciders, [std::path::PathBuf::from("application/session.rs")]);
-    for file in
-        ["filter/engine/src", "filter/plugin/src"].iter().flat_map(|folder| sources(&root().join(folder)))
+    for file in ["filter/engine/src", "filter/plugin/src"]
+        .iter()
+        .flat_map(|folder| sources(&root().join(folder)))
     {
         // the roles that a service lets past its ownership checks are named for the lint alone
         let code = code(&file).to_lowercase().replace("ownership_bypass_roles", "");
@@ -51,7 +54,8 @@ fn mistake_2_ownership_decided_outside_the_use_case_handler() {
     }
 }
 
-/// What looks like a switch is no part of the policy, and there is no Cargo feature that would leave the check out.
+/// What looks like a switch is no part of the policy, and there is no Cargo feature that would
+/// leave the check out.
 #[test]
 fn mistake_3_a_signature_that_is_not_verified() {
     type Change = fn(&mut Value);
@@ -80,7 +84,8 @@ fn mistake_3_a_signature_that_is_not_verified() {
         let error = policy::load(&document).expect_err(name);
         assert!(error.contains("providers."), "{name}: {error}");
     }
-    for mode in [json!("off"), json!("permissive"), json!("disabled"), json!({ "insecure": true })] {
+    for mode in [json!("off"), json!("permissive"), json!("disabled"), json!({ "insecure": true })]
+    {
         let mut document = policy::shipped();
         document["mode"] = mode.clone();
         assert!(policy::load(&document).is_err(), "{mode}");
@@ -95,21 +100,31 @@ fn mistake_3_a_signature_that_is_not_verified() {
         }
     }
     SHOP.visit(async |shop| {
-        let forged =
-            shop.stack.idp().token("alice").signature(dev_idp::Signature::Stranger).sign().await.unwrap();
+        let forged = shop
+            .stack
+            .idp()
+            .token("alice")
+            .signature(dev_idp::Signature::Stranger)
+            .sign()
+            .await
+            .unwrap();
         for path in ["/me", "/products", "/orders"] {
             shop.get(path).token(&forged).is_stopped(invalid_token("signature-invalid")).await;
         }
     });
 }
 
-/// Found by the walk of `routes.rs`, which this breaks on purpose; refused at the edge all the same.
+/// Found by the walk of `routes.rs`, which this breaks on purpose; refused at the edge all the
+/// same.
 #[test]
 fn mistake_4_an_endpoint_without_declared_roles() {
     for (row, what) in [
         (json!({ "match": "GET /orders/{order_id}" }), "no requirement"),
         (json!({ "match": "GET /orders/{order_id}", "roles": [] }), "an empty list"),
-        (json!({ "match": "GET /orders/{order_id}", "authenticated": false }), "a requirement denied"),
+        (
+            json!({ "match": "GET /orders/{order_id}", "authenticated": false }),
+            "a requirement denied",
+        ),
     ] {
         let mut document = policy::shipped();
         let rows = document["services"]["shop"]["routes"].as_array_mut().unwrap();
@@ -139,7 +154,9 @@ fn mistake_4_an_endpoint_without_declared_roles() {
 #[test]
 fn mistake_5_403_for_an_invalid_token() {
     SHOP.visit(async |shop| {
-        for (method, path) in endpoints().chain([("GET", "/nothing".into()), ("BREW", "/me".into())]) {
+        for (method, path) in
+            endpoints().chain([("GET", "/nothing".into()), ("BREW", "/me".into())])
+        {
             for who in ["alice", "nora"] {
                 let ended = shop.stack.idp().token(who).expires_in(-60).sign().await.unwrap();
                 let request = || shop.ask(method.parse().unwrap(), &path).h2();
@@ -168,7 +185,8 @@ fn mistake_6_a_role_check_without_the_ownership_check() {
             ("sofia", "PUT", tea.clone(), Some(product("Mine", 1))),
             ("sofia", "DELETE", tea.clone(), None),
         ] {
-            let request = shop.ask(method.parse().unwrap(), &path).sent_as(who).header("if-match", "*");
+            let request =
+                shop.ask(method.parse().unwrap(), &path).sent_as(who).header("if-match", "*");
             let request = body.into_iter().fold(request, e2e::Ask::json);
             if method == "HEAD" {
                 request.answers(403).await;

@@ -1,4 +1,5 @@
-//! The shop's own service behind the gateway: its page, and callers that take more than their share.
+//! The shop's own service behind the gateway: its page, and callers that take more than their
+//! share.
 use std::collections::BTreeMap;
 
 use e2e::{Shared, Shop, lines};
@@ -13,12 +14,16 @@ const MANY: usize = 300;
 fn the_page_of_the_api_and_its_files_come_through_the_gateway_from_its_own_origin() {
     SHOP.visit(async |shop| {
         let page = shop.get("/docs").answers(200).await;
-        let files: Vec<_> = page.text.split(['"']).filter(|part| part.starts_with("/docs/")).collect();
+        let files: Vec<_> =
+            page.text.split(['"']).filter(|part| part.starts_with("/docs/")).collect();
         assert_eq!(files.len(), 4, "{page}");
         for path in [&["/docs"], &*files].concat() {
             let answer = shop.get(path).answers(200).await;
             let policy = answer.header("content-security-policy").unwrap();
-            assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{path}: {policy}");
+            assert!(
+                policy.starts_with("default-src 'none'; script-src 'self';"),
+                "{path}: {policy}"
+            );
             assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
             assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{path}");
         }

@@ -2,7 +2,8 @@
 use std::collections::BTreeMap;
 
 use e2e::{
-    Answer, NO_TOKEN, Shared, Shop, in_front_of_an_echo, insufficient_scope, invalid_request, invalid_token,
+    Answer, NO_TOKEN, Shared, Shop, in_front_of_an_echo, insufficient_scope, invalid_request,
+    invalid_token,
 };
 use reqwest::Method;
 use serde_json::json;
@@ -38,7 +39,8 @@ fn what_level_1_would_refuse_passes_marked_and_without_an_identity() {
     SHOP.visit(async |shop| {
         let idp = shop.stack.idp();
         let ended = idp.token("alice").expires_in(-60).sign().await.unwrap();
-        let forged = idp.token("alice").signature(dev_idp::Signature::Stranger).sign().await.unwrap();
+        let forged =
+            idp.token("alice").signature(dev_idp::Signature::Stranger).sign().await.unwrap();
         let with_forged_identity =
             |path| IDENTITY.iter().fold(shop.get(path), |it, name| it.header(name, "root"));
         for (request, reason) in [
@@ -49,7 +51,10 @@ fn what_level_1_would_refuse_passes_marked_and_without_an_identity() {
             (with_forged_identity("/nothing/here"), "token-missing"),
         ] {
             let headers = marked(request.send().await, reason);
-            assert!(IDENTITY.iter().all(|name| !headers.contains_key(*name)), "{reason}: {headers:?}");
+            assert!(
+                IDENTITY.iter().all(|name| !headers.contains_key(*name)),
+                "{reason}: {headers:?}"
+            );
         }
     });
 }
@@ -89,7 +94,8 @@ fn an_endpoint_that_the_policy_did_not_decide_gets_no_assertion() {
 #[test]
 fn what_passes_anyway_is_not_marked_and_a_client_cannot_mark_it() {
     SHOP.visit(async |shop| {
-        let request = shop.get("/orders").sent_as("alice").header("x-portcullis-shadow", "role-missing");
+        let request =
+            shop.get("/orders").sent_as("alice").header("x-portcullis-shadow", "role-missing");
         let headers = headers_of(&request.header("x_portcullis_shadow", "x").answers(200).await);
         assert!(headers.keys().all(|name| !name.contains("shadow")), "{headers:?}");
     });
@@ -98,7 +104,10 @@ fn what_passes_anyway_is_not_marked_and_a_client_cannot_mark_it() {
 #[test]
 fn the_nearest_mode_wins_and_a_trial_ends() {
     SHOP.visit(async |shop| {
-        shop.post("/products").sent_as("alice").is_stopped(insufficient_scope("role-missing")).await;
+        shop.post("/products")
+            .sent_as("alice")
+            .is_stopped(insufficient_scope("role-missing"))
+            .await;
         shop.post("/products").is_stopped(NO_TOKEN).await;
         shop.get("/audit").sent_as("alice").is_stopped(insufficient_scope("role-missing")).await;
         shop.get("/audit").token("no-token").is_stopped(invalid_token("token-malformed")).await;
@@ -120,10 +129,18 @@ fn ambiguous_paths_and_duplicate_credentials_are_refused_all_the_same() {
     });
 }
 
-/// The lines that the filter has logged about requests that were refused for this reason, or would have been.
+/// The lines that the filter has logged about requests that were refused for this reason, or would
+/// have been.
 fn refusals(shop: &Shop, reason: &str) -> Vec<String> {
     let reason = format!("refused: reason={reason}");
-    shop.stack.envoy().process().log().lines().into_iter().filter(|line| line.contains(&reason)).collect()
+    shop.stack
+        .envoy()
+        .process()
+        .log()
+        .lines()
+        .into_iter()
+        .filter(|line| line.contains(&reason))
+        .collect()
 }
 
 /// How many decisions were counted of which the labels say this.
@@ -156,7 +173,10 @@ fn what_would_be_refused_is_logged_and_counted_as_if_it_were() {
 
         // a row that enforces is told as what it is, beside a trial too
         let (lines, count) = (refusals(shop, "role-missing").len(), counted(shop, ROLE).await);
-        shop.post("/products").sent_as("alice").is_stopped(insufficient_scope("role-missing")).await;
+        shop.post("/products")
+            .sent_as("alice")
+            .is_stopped(insufficient_scope("role-missing"))
+            .await;
         let lines = refusals(shop, "role-missing").split_off(lines);
         assert!(lines.len() == 1 && !lines[0].contains("would be"), "{lines:?}");
         assert_eq!(counted(shop, ROLE).await, count);

@@ -1,12 +1,14 @@
-//! A WebSocket upgrade is decided as the `GET` that it is (RFC 6455 4.1): an allowed one reaches the service, a refused one
-//! does not. A tunnel is never opened.
+//! A WebSocket upgrade is decided as the `GET` that it is (RFC 6455 4.1): an allowed one reaches
+//! the service, a refused one does not. A tunnel is never opened.
 use std::collections::BTreeMap;
 
 use axum::Router;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::http::HeaderMap;
 use axum::routing::any;
-use e2e::{NO_TOKEN, RawH2Reply, Refusal, Shared, Shop, insufficient_scope, invalid_token, raw_h2, serve};
+use e2e::{
+    NO_TOKEN, RawH2Reply, Refusal, Shared, Shop, insufficient_scope, invalid_token, raw_h2, serve,
+};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -40,7 +42,8 @@ static SHOP: Shared = Shared::made("websocket", |stack| {
             let upgrades = json!([{ "upgrade_type": "websocket" }, { "upgrade_type": "CONNECT" }]);
             manager(config)["upgrade_configs"] = upgrades;
             manager(config)["http2_protocol_options"]["allow_connect"] = json!(true);
-            let tunnel = json!({ "match": { "connect_matcher": {} }, "route": { "cluster": "backend" } });
+            let tunnel =
+                json!({ "match": { "connect_matcher": {} }, "route": { "cluster": "backend" } });
             routes(config).insert(0, tunnel);
         })
 });
@@ -51,7 +54,8 @@ const ANOTHER_ORIGIN: Refusal =
 
 /// Tells what headers the upgrade came with, then says everything again.
 async fn socket(upgrade: WebSocketUpgrade, headers: HeaderMap) -> axum::response::Response {
-    let text = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let text =
+        |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers: BTreeMap<_, _> =
         headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
     let greeting = json!(headers).to_string();
@@ -67,7 +71,11 @@ async fn socket(upgrade: WebSocketUpgrade, headers: HeaderMap) -> axum::response
 type Headers<'h> = &'h [(&'static str, &'h str)];
 
 /// Asks for an upgrade.
-async fn open(shop: &Shop, path: &str, headers: Headers<'_>) -> Result<WebSocketStream<TcpStream>, Error> {
+async fn open(
+    shop: &Shop,
+    path: &str,
+    headers: Headers<'_>,
+) -> Result<WebSocketStream<TcpStream>, Error> {
     let stream = TcpStream::connect(("127.0.0.1", shop.stack.envoy().port())).await?;
     let mut request = format!("ws://127.0.0.1{path}").into_client_request()?;
     for (name, value) in headers {
@@ -78,16 +86,25 @@ async fn open(shop: &Shop, path: &str, headers: Headers<'_>) -> Result<WebSocket
 }
 
 async fn next(socket: &mut WebSocketStream<TcpStream>) -> String {
-    socket.next().await.expect("a message").expect("a message").into_text().expect("a text").to_string()
+    socket
+        .next()
+        .await
+        .expect("a message")
+        .expect("a message")
+        .into_text()
+        .expect("a text")
+        .to_string()
 }
 
 async fn is_refused(shop: &Shop, path: &str, headers: Headers<'_>, refusal: Refusal) {
     let error = shop.unreached(open(shop, path, headers)).await.expect_err(path);
     let Error::Http(response) = error else { panic!("{path}: {error}") };
     assert_eq!(response.status(), refusal.status, "{path}");
-    let body: Value = serde_json::from_slice(response.body().as_deref().unwrap_or_default()).unwrap();
+    let body: Value =
+        serde_json::from_slice(response.body().as_deref().unwrap_or_default()).unwrap();
     assert_eq!(body["reason"], refusal.reason, "{path}");
-    let challenge = response.headers().get("www-authenticate").and_then(|value| value.to_str().ok());
+    let challenge =
+        response.headers().get("www-authenticate").and_then(|value| value.to_str().ok());
     assert_eq!(challenge, refusal.challenge, "{path}");
 }
 
@@ -109,7 +126,8 @@ fn an_allowed_upgrade_reaches_the_service_with_the_identity_and_without_the_toke
         }
 
         let mut socket = open(shop, "/open-socket", &[]).await.unwrap();
-        let headers: BTreeMap<String, String> = serde_json::from_str(&next(&mut socket).await).unwrap();
+        let headers: BTreeMap<String, String> =
+            serde_json::from_str(&next(&mut socket).await).unwrap();
         assert!(headers.keys().all(|name| !name.starts_with("x-auth-")), "{headers:?}");
     });
 }
@@ -135,7 +153,8 @@ fn a_refused_upgrade_is_answered_as_a_get_is_and_reaches_no_service() {
     });
 }
 
-/// A browser sends the cookie with an upgrade that any page asks for, and no preflight comes first (RFC 6455 10.2).
+/// A browser sends the cookie with an upgrade that any page asks for, and no preflight comes first
+/// (RFC 6455 10.2).
 #[test]
 fn an_upgrade_by_a_cookie_wants_a_listed_origin_though_it_is_a_get() {
     SHOP.visit(async |shop| {
@@ -146,19 +165,26 @@ fn an_upgrade_by_a_cookie_wants_a_listed_origin_though_it_is_a_get() {
         shop.get("/socket").header("cookie", &cookie).answers(400).await;
         assert_eq!(shop.requests_passed().await, passed + 1);
         is_refused(shop, "/socket", &[("cookie", &cookie)], ANOTHER_ORIGIN).await;
-        for origin in
-            ["https://evil.example", "null", "http://shop.example", "https://shop.example.evil.example"]
-        {
-            is_refused(shop, "/socket", &[("cookie", &cookie), ("origin", origin)], ANOTHER_ORIGIN).await;
+        for origin in [
+            "https://evil.example",
+            "null",
+            "http://shop.example",
+            "https://shop.example.evil.example",
+        ] {
+            is_refused(shop, "/socket", &[("cookie", &cookie), ("origin", origin)], ANOTHER_ORIGIN)
+                .await;
         }
-        let mut socket = open(shop, "/socket", &[("cookie", &cookie), ("origin", OURS)]).await.unwrap();
-        let headers: BTreeMap<String, String> = serde_json::from_str(&next(&mut socket).await).unwrap();
+        let mut socket =
+            open(shop, "/socket", &[("cookie", &cookie), ("origin", OURS)]).await.unwrap();
+        let headers: BTreeMap<String, String> =
+            serde_json::from_str(&next(&mut socket).await).unwrap();
         assert_eq!(headers["x-auth-subject"], subject("alice"));
         assert_eq!(headers["cookie"], "theme=dark");
     });
 }
 
-/// RFC 8441: over HTTP/2 an upgrade is a `CONNECT` with a protocol, of which Envoy makes the `GET` that it is.
+/// RFC 8441: over HTTP/2 an upgrade is a `CONNECT` with a protocol, of which Envoy makes the `GET`
+/// that it is.
 #[test]
 fn over_http2_an_upgrade_is_decided_as_the_get_that_it_is() {
     SHOP.visit(async |shop| {
@@ -182,10 +208,18 @@ fn over_http2_an_upgrade_is_decided_as_the_get_that_it_is() {
             fields.extend(bearer.as_deref().map(|bearer| ("authorization", bearer.as_bytes())));
             let passed = shop.requests_passed().await;
             let reply = raw_h2(shop.stack.envoy().port(), &fields).await;
-            assert_eq!(shop.requests_passed().await - passed, u64::from(reason.is_none()), "{path}");
+            assert_eq!(
+                shop.requests_passed().await - passed,
+                u64::from(reason.is_none()),
+                "{path}"
+            );
             if let Some(reason) = reason {
                 let RawH2Reply::Answer(body) = reply else { panic!("{path}: {reply:?}") };
-                assert_eq!(serde_json::from_str::<Value>(&body).unwrap()["reason"], reason, "{path}");
+                assert_eq!(
+                    serde_json::from_str::<Value>(&body).unwrap()["reason"],
+                    reason,
+                    "{path}"
+                );
             }
         }
     });
@@ -208,13 +242,15 @@ fn no_tunnel_is_opened_where_envoy_would() {
     });
 }
 
-/// CVE-2026-73548, CVE-2025-64763 (Envoy): bytes behind an upgrade that was not yet accepted reached the service as if it were.
-/// What follows a refused one is either thrown away with the connection, or a request of its own that is decided as any other.
+/// CVE-2026-73548, CVE-2025-64763 (Envoy): bytes behind an upgrade that was not yet accepted
+/// reached the service as if it were. What follows a refused one is either thrown away with the
+/// connection, or a request of its own that is decided as any other.
 #[test]
 fn what_follows_a_refused_upgrade_reaches_no_service_and_is_decided_as_a_request_of_its_own() {
     /// A kilobyte that is a request, or could be a message of the socket.
     fn behind(line: &str, more: &str) -> String {
-        let head = format!("{line} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n{more}X-Padding: ");
+        let head =
+            format!("{line} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n{more}X-Padding: ");
         let padding = "p".repeat(1024 - head.len() - 4);
         format!("{head}{padding}\r\n\r\n")
     }

@@ -1,4 +1,5 @@
-//! The access log: one line for each request, with the decision in it; and the trace that goes through all parts.
+//! The access log: one line for each request, with the decision in it; and the trace that goes
+//! through all parts.
 use std::time::Duration;
 
 use e2e::{Shop, run};
@@ -8,10 +9,12 @@ use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The line of the request with this id, as soon as it is there: Envoy writes its log once a second or so.
+/// The line of the request with this id, as soon as it is there: Envoy writes its log once a second
+/// or so.
 async fn line(log: &Log, id: &str) -> Value {
     let lines = async || {
-        let parsed = log.lines().into_iter().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+        let parsed =
+            log.lines().into_iter().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
         let its: Vec<_> = parsed.filter(|line| line["path"] == format!("/orders/{id}")).collect();
         assert!(its.len() < 2, "one line for each request: {its:?}");
         its.into_iter().next()
@@ -45,7 +48,10 @@ fn the_access_log_says_who_was_refused_what_and_why() {
 
         shop.get("/orders/noras").sent_as("nora").send().await;
         let noras = line(&log, "noras").await;
-        assert_eq!((&noras["reason"], &noras["level"]), (&"role-missing".into(), &"role-table".into()));
+        assert_eq!(
+            (&noras["reason"], &noras["level"]),
+            (&"role-missing".into(), &"role-table".into())
+        );
         assert_eq!(noras["subject"], "0b5a3b1e-6a52-4a6f-9d0e-2f6c3f3a0f06");
         assert_eq!(noras["provider"], "keycloak");
 
@@ -100,7 +106,8 @@ fn a_trace_goes_through_gateway_and_service_and_the_decision_is_in_it() {
     run(async {
         let shop = Shop::start("observed-trace").await.unwrap();
         let parent = format!("00-{TRACE}-00f067aa0ba902b7-01");
-        let answer = shop.get("/orders/traced").sent_as("alice").header("traceparent", &parent).send().await;
+        let answer =
+            shop.get("/orders/traced").sent_as("alice").header("traceparent", &parent).send().await;
         assert_eq!(answer.header("traceparent"), Some(&*parent), "{answer}");
         let log = shop.stack.envoy().process().log().clone();
         assert_eq!(line(&log, "traced").await["traceparent"], parent);

@@ -43,14 +43,19 @@ fn every_decision_is_counted_once_whichever_worker_made_it() {
             let (url, token) = (shop.stack.url("/me"), token.clone());
             clients.spawn(async move {
                 for _ in 0..40 {
-                    assert_eq!(client.get(&url).bearer_auth(&token).send().await.unwrap().status(), 200);
+                    assert_eq!(
+                        client.get(&url).bearer_auth(&token).send().await.unwrap().status(),
+                        200
+                    );
                     assert_eq!(client.get(&url).send().await.unwrap().status(), 401);
                 }
             });
         }
         clients.join_all().await;
         let stats = shop.stack.stats().await.unwrap();
-        let count = |parts: &[&str]| stats.sum(&[&["portcullis.decisions;", "row=GET /me;"], parts].concat());
+        let count = |parts: &[&str]| {
+            stats.sum(&[&["portcullis.decisions;", "row=GET /me;"], parts].concat())
+        };
         assert_eq!(count(&["decision=allow;reason=none;mode=enforce"]), 16 * 40);
         assert_eq!(count(&["decision=refuse;reason=token-missing;mode=enforce"]), 16 * 40);
         assert_eq!(count(&[]), 2 * 16 * 40);
@@ -96,11 +101,14 @@ fn every_look_into_a_cache_is_counted_once_and_all_caches_are_one_size() {
 #[test]
 fn fetches_are_counted_by_what_came_of_them() {
     run(async {
-        let builder =
-            Stack::named("observed-fetches").provider("partner").provider("finder").concurrency(WORKERS);
+        let builder = Stack::named("observed-fetches")
+            .provider("partner")
+            .provider("finder")
+            .concurrency(WORKERS);
         let builder = builder.policy(|policy| {
             let provider = |name: &str| policy["providers"][name]["jwks"].clone();
-            let [mut keycloak, mut partner, finder] = ["keycloak", "partner", "finder"].map(provider);
+            let [mut keycloak, mut partner, finder] =
+                ["keycloak", "partner", "finder"].map(provider);
             keycloak["refresh"] = json!("1s");
             keycloak["timeout"] = json!("1s");
             partner["cluster"] = json!("nobody");
@@ -115,7 +123,8 @@ fn fetches_are_counted_by_what_came_of_them() {
             format!("portcullis.jwks_fetches;provider={provider};outcome={outcome}")
         };
         let becomes = async |gauge: String, least: u64| {
-            let told = async || (shop.stack.stats().await.unwrap().sum(&[&gauge]) >= least).then_some(());
+            let told =
+                async || (shop.stack.stats().await.unwrap().sum(&[&gauge]) >= least).then_some(());
             eventually(&gauge, PATIENCE, told).await.unwrap();
         };
         // nobody who answers is 503 by Envoy, and too late is 504: statuses, as the provider's own
@@ -160,7 +169,12 @@ fn what_keys_and_policy_are_told_to_be_they_are() {
         let mut shop = Shop::of(builder).await.unwrap();
         let gauge = async |shop: &Shop, name: &str| shop.stack.stats().await.unwrap().sum(&[name]);
         let published = shop.stack.idp().keys().await.unwrap().len();
-        comes_to(&shop, "portcullis.keys_usable;provider=keycloak", u64::try_from(published).unwrap()).await;
+        comes_to(
+            &shop,
+            "portcullis.keys_usable;provider=keycloak",
+            u64::try_from(published).unwrap(),
+        )
+        .await;
         assert_eq!(gauge(&shop, "portcullis.keys_ignored;provider=keycloak").await, 0);
         assert_eq!(gauge(&shop, "portcullis.keys_refresh_seconds;provider=keycloak").await, 3_600);
         let loaded = gauge(&shop, "portcullis.policy_loaded_seconds;").await;
@@ -185,7 +199,8 @@ fn no_client_makes_a_series() {
     run(async {
         // hosts of nobody's must not be those of a service
         let builder = Stack::named("observed-flood");
-        let builder = builder.policy(|policy| policy["services"]["shop"]["hosts"] = json!(["127.0.0.1"]));
+        let builder =
+            builder.policy(|policy| policy["services"]["shop"]["hosts"] = json!(["127.0.0.1"]));
         let shop = Shop::of(builder).await.unwrap();
         let good = shop.token("alice").await;
         flood(&shop, &good, 0..10).await;
@@ -193,10 +208,13 @@ fn no_client_makes_a_series() {
         flood(&shop, &good, 10..200).await;
         let after = series(&shop).await;
         let new: Vec<_> = after.difference(&before).collect();
-        // what a reason or a tick brought that had not been before: as few as the policy has, whatever clients send
+        // what a reason or a tick brought that had not been before: as few as the policy has,
+        // whatever clients send
         assert!(new.len() <= 4, "{new:#?}");
         let invented = |name: &&String| {
-            ["path-1", "host-", "kid-", "METHOD", "example", "A1"].iter().any(|it| name.contains(it))
+            ["path-1", "host-", "kid-", "METHOD", "example", "A1"]
+                .iter()
+                .any(|it| name.contains(it))
         };
         assert_eq!(after.iter().find(invented), None);
         assert!(after.iter().any(|name| name.contains("service=none;")), "{after:#?}");
@@ -222,7 +240,10 @@ async fn flood(shop: &Shop, good: &str, numbers: std::ops::Range<u32>) {
                 &json!({ "alg": "RS256", "kid": "a" }),
                 &json!({ "iss": format!("https://{number}.example") }),
             ),
-            token(&json!({ "alg": "RS256", "kid": format!("kid-{number}") }), &json!({ "iss": issuer })),
+            token(
+                &json!({ "alg": "RS256", "kid": format!("kid-{number}") }),
+                &json!({ "iss": issuer }),
+            ),
             token(&json!({ "alg": format!("A{number}"), "kid": "a" }), &json!({ "iss": issuer })),
         ];
         for token in forged {

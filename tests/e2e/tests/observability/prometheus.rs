@@ -41,7 +41,8 @@ fn each_alert_for_prometheus_has_its_section_in_the_runbook() {
     }
 }
 
-/// The shares of refusals by their status: what makes one must not be told by the look of a reason's name.
+/// The shares of refusals by their status: what makes one must not be told by the look of a
+/// reason's name.
 #[test]
 fn each_share_counts_the_reasons_of_its_status_and_no_other() {
     let shares: Vec<_> = rules().into_iter().filter(|rule| rule["record"].is_string()).collect();
@@ -84,7 +85,8 @@ fn prometheus_answers_every_query_of_dashboard_and_rules() {
             }
             unanswered = still;
         }
-        // the shipped texts themselves: each is evaluated, and one of them tells of the provider without keys
+        // the shipped texts themselves: each is evaluated, and one of them tells of the provider
+        // without keys
         let evaluated = async || {
             let states = evaluated(&server).await;
             let healthy = states.values().all(|(health, _)| health == "ok");
@@ -132,7 +134,8 @@ async fn traffic(shop: &Shop) {
 /// A Prometheus with the shipped rules that scrapes this stack, and its address.
 async fn prometheus(shop: &Shop) -> (String, Process) {
     let listeners: Value =
-        serde_json::from_str(&shop.stack.envoy().admin("/listeners?format=json").await.unwrap()).unwrap();
+        serde_json::from_str(&shop.stack.envoy().admin("/listeners?format=json").await.unwrap())
+            .unwrap();
     let all = listeners["listener_statuses"].as_array().unwrap();
     let operations = all.iter().find(|it| it["name"] == "operations").unwrap();
     let gateway = &operations["local_address"]["socket_address"]["port_value"];
@@ -172,13 +175,15 @@ async fn prometheus(shop: &Shop) -> (String, Process) {
 
 async fn has_data(server: &str, query: &str) -> bool {
     let client = harness::http::client(false).unwrap();
-    let answer = client.post(format!("{server}/api/v1/query")).form(&[("query", query)]).send().await;
+    let answer =
+        client.post(format!("{server}/api/v1/query")).form(&[("query", query)]).send().await;
     let answer: Value = answer.unwrap().json().await.unwrap();
     assert_eq!(answer["status"], "success", "{query}: {answer}");
     !answer["data"]["result"].as_array().unwrap().is_empty()
 }
 
-/// Every query that we ship. Those of alerts, which have no answer while all is well, as the numbers that they compare.
+/// Every query that we ship. Those of alerts, which have no answer while all is well, as the
+/// numbers that they compare.
 fn queries() -> Vec<String> {
     let path = root().join("envoy/grafana/dashboards/portcullis.json");
     let dashboard: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
@@ -200,7 +205,8 @@ fn queries() -> Vec<String> {
 /// The queries in the documents' prose.
 fn told() -> Vec<String> {
     let text = |name| fs::read_to_string(root().join(name)).unwrap();
-    let documents = ["README.md", "envoy/README.md", "envoy/docs/getting-started.md"].map(text).join("\n");
+    let documents =
+        ["README.md", "envoy/README.md", "envoy/docs/getting-started.md"].map(text).join("\n");
     let code = documents.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
     let queries = code.filter(|code| code.starts_with("portcullis_") && code.contains(['{', ' ']));
     queries.map(str::to_owned).collect()

@@ -1,4 +1,5 @@
-//! A Docker engine: the one that runs, or one of our own with its own data folder, which ends with us.
+//! A Docker engine: the one that runs, or one of our own with its own data folder, which ends with
+//! us.
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -26,7 +27,8 @@ impl Engine {
     /// None runs, and we cannot start one.
     pub(super) fn answering() -> Result<Self> {
         let folder = target().join("compose");
-        std::fs::create_dir_all(&folder).map_err(Error::io(format!("create {}", folder.display())))?;
+        std::fs::create_dir_all(&folder)
+            .map_err(Error::io(format!("create {}", folder.display())))?;
         if tools::on_path("docker").is_none() {
             return Err(missing("the Docker client", "apt-get install docker.io"));
         }
@@ -67,10 +69,12 @@ impl Engine {
         if !geteuid().is_root() {
             return Err(missing("a Docker engine", "start one, or run this as root"));
         }
-        let dockerd = tools::on_path("dockerd")
-            .ok_or_else(|| missing("the Docker engine (dockerd)", "apt-get install docker.io iptables"))?;
+        let dockerd = tools::on_path("dockerd").ok_or_else(|| {
+            missing("the Docker engine (dockerd)", "apt-get install docker.io iptables")
+        })?;
         // the names of sockets must be short
-        let run = tempfile::tempdir().map_err(Error::io("make a folder for the engine's sockets"))?;
+        let run =
+            tempfile::tempdir().map_err(Error::io("make a folder for the engine's sockets"))?;
         let at = |name: &str| run.path().join(name).display().to_string();
         let host = format!("unix://{}", at("docker.sock"));
         let launch = Launch::new("the Docker engine", dockerd)

@@ -1,5 +1,6 @@
-//! The shipped docker-compose.yml, up as a project of its own: real images where they can be pulled, stand-ins under the same
-//! names where they cannot. What it makes is gone when this value is.
+//! The shipped docker-compose.yml, up as a project of its own: real images where they can be
+//! pulled, stand-ins under the same names where they cannot. What it makes is gone when this value
+//! is.
 mod engine;
 mod secrets;
 
@@ -72,7 +73,8 @@ impl Compose {
             ("volumes", ["volume", "ls", "--quiet", "--filter", &project]),
             ("images", ["image", "ls", "--quiet", "--filter", &images]),
         ] {
-            let output = self.engine.docker().args(arguments).output().map_err(Error::io("run docker"))?;
+            let output =
+                self.engine.docker().args(arguments).output().map_err(Error::io("run docker"))?;
             if !output.status.success() || !output.stdout.trim_ascii().is_empty() {
                 return Err(failed(
                     &format!("removing all {what}"),
@@ -85,8 +87,17 @@ impl Compose {
     }
 
     fn remove(&self) {
-        let down =
-            ["--profile", "*", "down", "--volumes", "--rmi", "local", "--remove-orphans", "--timeout", "3"];
+        let down = [
+            "--profile",
+            "*",
+            "down",
+            "--volumes",
+            "--rmi",
+            "local",
+            "--remove-orphans",
+            "--timeout",
+            "3",
+        ];
         // an engine that has gone has taken everything with it
         let _ = self.compose(&down).output();
         if !self.made.is_empty() {
@@ -117,8 +128,8 @@ impl Drop for Compose {
     }
 }
 
-/// Stand-ins for the upstream images, if those cannot be pulled. Says which were made on an engine of somebody else's: ours
-/// keeps them for the next time.
+/// Stand-ins for the upstream images, if those cannot be pulled. Says which were made on an engine
+/// of somebody else's: ours keeps them for the next time.
 fn images(engine: &Engine) -> Result<Vec<String>> {
     let path = root().join("envoy/Dockerfile");
     let text = fs::read_to_string(&path).map_err(Error::io(format!("read {}", path.display())))?;
@@ -129,7 +140,8 @@ fn images(engine: &Engine) -> Result<Vec<String>> {
         return Ok(Vec::new());
     }
     if tools::on_path("debootstrap").is_none() {
-        let what = "debootstrap, which makes stand-ins for images that cannot be pulled,".to_owned();
+        let what =
+            "debootstrap, which makes stand-ins for images that cannot be pulled,".to_owned();
         return Err(Error::Missing { what, mend: "apt-get install debootstrap".to_owned() });
     }
     eprintln!("images cannot be pulled: making stand-ins");
@@ -149,7 +161,8 @@ fn images(engine: &Engine) -> Result<Vec<String>> {
 }
 
 fn failed(step: &str, status: &str, said: Option<Output>) -> Error {
-    let said = said.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let said =
+        said.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     Error::Step {
         step: step.to_owned(),
         status: status.to_owned(),

@@ -1,4 +1,5 @@
-//! The shipped configuration, with addresses changed in the parsed document: what is tested is what is shipped.
+//! The shipped configuration, with addresses changed in the parsed document: what is tested is what
+//! is shipped.
 use std::fs;
 use std::path::Path;
 
@@ -12,7 +13,8 @@ const OPERATIONS: &str = "/static_resources/listeners/1/address/socket_address";
 const CLUSTERS: &str = "/static_resources/clusters";
 const HTTP_FILTERS: &str =
     "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
-const ENDPOINT: &str = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address";
+const ENDPOINT: &str =
+    "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address";
 
 /// Envoy's configuration, about to be run.
 #[derive(Clone, Debug)]
@@ -27,7 +29,8 @@ impl Config {
     /// It cannot be read.
     pub fn shipped() -> Result<Self> {
         let path = root().join("envoy/envoy.yaml");
-        let text = fs::read_to_string(&path).map_err(Error::io(format!("read {}", path.display())))?;
+        let text =
+            fs::read_to_string(&path).map_err(Error::io(format!("read {}", path.display())))?;
         let document = serde_saphyr::from_str(&text)
             .map_err(|error| Error::Form(format!("{}: {error}", path.display())))?;
         Ok(Self { document })
@@ -46,8 +49,8 @@ impl Config {
         array(&mut self.document, HTTP_FILTERS)
     }
 
-    /// Sends the cluster `name` to a port of 127.0.0.1. A name that the shipped configuration does not have becomes one more
-    /// cluster, made like `idp`.
+    /// Sends the cluster `name` to a port of 127.0.0.1. A name that the shipped configuration does
+    /// not have becomes one more cluster, made like `idp`.
     ///
     /// # Errors
     /// The document has another form.

@@ -66,7 +66,8 @@ impl Envoy {
             "" => launch,
             levels => launch.args(["--component-log-level", levels]),
         };
-        let launch = settings.env.iter().fold(launch, |launch, (name, value)| launch.env(name, value));
+        let launch =
+            settings.env.iter().fold(launch, |launch, (name, value)| launch.env(name, value));
         let process = launch.start(&log(&settings.folder))?;
         let mut envoy = Self { settings, launch, process, client: http::client(false)? };
         envoy.ready().await?;

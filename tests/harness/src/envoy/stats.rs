@@ -40,7 +40,8 @@ mod tests {
 
     #[test]
     fn counters_are_read_and_histograms_left_out() {
-        let stats = Stats::parse("a.ok: 3\na.bad: 4\nb: P0(nan,1) P100(nan,2)\nc;route=GET /x: 5\n");
+        let stats =
+            Stats::parse("a.ok: 3\na.bad: 4\nb: P0(nan,1) P100(nan,2)\nc;route=GET /x: 5\n");
         assert_eq!(stats.get("a.ok"), 3);
         assert_eq!(stats.get("b"), 0);
         assert_eq!(stats.get("c;route=GET /x"), 5);

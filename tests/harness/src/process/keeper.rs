@@ -1,5 +1,5 @@
-//! The thread that starts every child. Linux sends the parent-death signal when the *thread* that started a child ends,
-//! and a test's thread ends long before the stack that several tests share.
+//! The thread that starts every child. Linux sends the parent-death signal when the *thread* that
+//! started a child ends, and a test's thread ends long before the stack that several tests share.
 use std::io;
 use std::process::{Child, Command};
 use std::sync::OnceLock;

@@ -86,17 +86,27 @@ impl Launch {
         // a group of its own: Ctrl-C in the terminal reaches us, and we end the children in order
         command.stdin(Stdio::null()).stdout(out).stderr(err).process_group(0);
         let child = keeper::spawn(command).map_err(Error::io(format!("start {}", self.part)))?;
-        Ok(Process { part: self.part.clone(), child, log, stop_signal: self.stop_signal, ended: None })
+        Ok(Process {
+            part: self.part.clone(),
+            child,
+            log,
+            stop_signal: self.stop_signal,
+            ended: None,
+        })
     }
 
-    /// On Linux the child asks the kernel to be killed when we end, then makes sure that we had not ended before it asked.
-    /// Each step replaces the one before (`exec`), so the child's id is the program's. Elsewhere a child outlives us
-    /// only if we are killed.
+    /// On Linux the child asks the kernel to be killed when we end, then makes sure that we had not
+    /// ended before it asked. Each step replaces the one before (`exec`), so the child's id is the
+    /// program's. Elsewhere a child outlives us only if we are killed.
     fn command(&self) -> Command {
         let mut command = if cfg!(target_os = "linux") {
             let mut command = Command::new("setpriv");
             if let Some(User { uid, gid }) = self.user {
-                command.args([&format!("--reuid={uid}"), &format!("--regid={gid}"), "--clear-groups"]);
+                command.args([
+                    &format!("--reuid={uid}"),
+                    &format!("--regid={gid}"),
+                    "--clear-groups",
+                ]);
             }
             command.args(["--pdeathsig", "KILL", "--", "/bin/sh", "-c"]);
             command.args([r#"[ "$PPID" = "$0" ] && exec "$@""#, &std::process::id().to_string()]);

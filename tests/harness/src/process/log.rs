@@ -33,7 +33,9 @@ impl Log {
 
     /// All of it so far. Bytes that are not UTF-8 are replaced.
     pub fn text(&self) -> String {
-        fs::read(&self.path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+        fs::read(&self.path)
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
     }
 
     /// Its lines so far.

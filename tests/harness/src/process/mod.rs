@@ -1,4 +1,5 @@
-//! Children: each with a log, a readiness that is asked of it, and an end that comes at the latest with this process.
+//! Children: each with a log, a readiness that is asked of it, and an end that comes at the latest
+//! with this process.
 mod keeper;
 mod launch;
 mod log;
@@ -20,7 +21,8 @@ pub use self::user::User;
 /// How often something that is waited for is looked at.
 const POLL: Duration = Duration::from_millis(20);
 
-/// A running child. It is stopped when this value is dropped, and killed by the kernel if this process ends first.
+/// A running child. It is stopped when this value is dropped, and killed by the kernel if this
+/// process ends first.
 #[derive(Debug)]
 pub struct Process {
     part: String,
@@ -53,7 +55,9 @@ impl Process {
     pub fn alive(&mut self) -> Result<()> {
         match self.poll() {
             None => Ok(()),
-            Some(status) => Err(Error::Died { part: self.part.clone(), status, tail: self.log.tail() }),
+            Some(status) => {
+                Err(Error::Died { part: self.part.clone(), status, tail: self.log.tail() })
+            }
         }
     }
 
@@ -61,7 +65,11 @@ impl Process {
     ///
     /// # Errors
     /// It ended, or was not ready in time: with the end of its log.
-    pub async fn ready(&mut self, within: Duration, mut check: impl AsyncFnMut() -> bool) -> Result<()> {
+    pub async fn ready(
+        &mut self,
+        within: Duration,
+        mut check: impl AsyncFnMut() -> bool,
+    ) -> Result<()> {
         let deadline = Instant::now() + within;
         loop {
             self.alive()?;
@@ -101,7 +109,8 @@ impl Process {
     /// Asks it to end, and kills it if it has not within `patience`.
     pub fn stop(&mut self, patience: Duration) {
         if self.poll().is_none() {
-            // it may end between the two calls: then the signal is refused, and there is nothing left to do
+            // it may end between the two calls: then the signal is refused, and there is nothing
+            // left to do
             let _ = kill_process(Pid::from_child(&self.child), self.stop_signal);
         }
         let deadline = Instant::now() + patience;

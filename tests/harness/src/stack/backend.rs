@@ -38,7 +38,8 @@ impl Backend {
             .env("BACKEND_GATEWAY_JWKS", &settings.gateway_jwks)
             // a stack that ends has nobody to answer any more
             .env("BACKEND_GRACE", "1");
-        let launch = settings.env.iter().fold(launch, |launch, (name, value)| launch.env(name, value));
+        let launch =
+            settings.env.iter().fold(launch, |launch, (name, value)| launch.env(name, value));
         let process = launch.start(&settings.log)?;
         let mut backend = Self { settings, launch, process, client: http::client(false)? };
         backend.ready().await?;

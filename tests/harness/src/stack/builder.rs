@@ -15,8 +15,8 @@ use crate::{Error, Result, artifacts, http, keys};
 
 type Change<T> = Box<dyn FnOnce(&mut T) + Send>;
 
-/// A stack about to start: one development provider, the service on SQLite, an Envoy with two workers and the shipped policy,
-/// on free ports, unless something else is said.
+/// A stack about to start: one development provider, the service on SQLite, an Envoy with two
+/// workers and the shipped policy, on free ports, unless something else is said.
 #[must_use = "a stack runs once it is started"]
 pub struct Builder {
     name: String,
@@ -160,10 +160,12 @@ impl Builder {
         self
     }
 
-    /// Starts the parts, each when what it needs is ready, and waits until a request is answered through all of them.
+    /// Starts the parts, each when what it needs is ready, and waits until a request is answered
+    /// through all of them.
     ///
     /// # Errors
-    /// A part is missing, does not start, or is not ready in time; those that were started have ended then.
+    /// A part is missing, does not start, or is not ready in time; those that were started have
+    /// ended then.
     pub async fn start(self) -> Result<Stack> {
         let folder = Folder::empty(&self.name)?;
         let ports = self.ports.map_or_else(Ports::free, Ok)?;
@@ -172,7 +174,8 @@ impl Builder {
         let plugin = self.plugin.map_or_else(artifacts::plugin, Ok)?;
         let signing_key = self.signing_key.unwrap_or_else(keys::secret);
         let public = SigningKey::from_seed_base64url(&signing_key);
-        let public = public.map_err(|error| Error::Form(format!("the gateway's signing key: {error}")))?;
+        let public =
+            public.map_err(|error| Error::Form(format!("the gateway's signing key: {error}")))?;
 
         let mut idps = Vec::new();
         let mut providers = Vec::new();

@@ -36,7 +36,8 @@ pub use self::provider::{Idp, Location};
 /// How long a change of the policy may take to reach Envoy.
 const RELOAD: Duration = Duration::from_secs(30);
 
-/// A running stack. Its parts end when it is dropped, the gateway first; its logs stay in its folder.
+/// A running stack. Its parts end when it is dropped, the gateway first; its logs stay in its
+/// folder.
 #[derive(Debug)]
 pub struct Stack {
     envoy: Envoy,
@@ -85,7 +86,8 @@ impl Stack {
         self.client.request(method, self.backend.url() + path)
     }
 
-    /// Sends bytes to the gateway as they are, on a connection of their own, and reads until it is closed.
+    /// Sends bytes to the gateway as they are, on a connection of their own, and reads until it is
+    /// closed.
     ///
     /// # Errors
     /// No connection, or no end.
@@ -188,7 +190,8 @@ impl Stack {
     pub async fn part_that_ends(&mut self) -> Error {
         loop {
             let idps = self.idps.iter_mut().map(|(_, idp)| idp.process_mut());
-            let mut parts = [self.envoy.process_mut(), self.backend.process_mut()].into_iter().chain(idps);
+            let mut parts =
+                [self.envoy.process_mut(), self.backend.process_mut()].into_iter().chain(idps);
             if let Some(error) = parts.find_map(|part| part.alive().err()) {
                 return error;
             }
@@ -201,7 +204,8 @@ impl Stack {
         self.idps.first().map(|(_, idp)| idp).ok_or_else(none)
     }
 
-    /// Waits until the filter answers: Envoy's own 500 is what a listener says whose filter has no configuration.
+    /// Waits until the filter answers: Envoy's own 500 is what a listener says whose filter has no
+    /// configuration.
     async fn answers(&mut self) -> Result<()> {
         if self.updates().await?.rejected > 0 {
             return Err(self.refused());

@@ -16,7 +16,8 @@ impl Policy {
     /// `envoy/policy.yaml`.
     pub(super) fn shipped() -> Result<Self> {
         let path = root().join("envoy/policy.yaml");
-        let text = fs::read_to_string(&path).map_err(Error::io(format!("read {}", path.display())))?;
+        let text =
+            fs::read_to_string(&path).map_err(Error::io(format!("read {}", path.display())))?;
         let document = serde_saphyr::from_str(&text)
             .map_err(|error| Error::Form(format!("{}: {error}", path.display())))?;
         Ok(Self(document))
@@ -28,8 +29,9 @@ impl Policy {
         name.cloned().ok_or_else(|| Error::Form("the policy has no providers".to_owned()))
     }
 
-    /// Trusts these providers instead of the example's. One that the example has keeps its claims' rules, the others take those
-    /// of the example's first. Its keys come through the Envoy cluster of [`cluster`].
+    /// Trusts these providers instead of the example's. One that the example has keeps its claims'
+    /// rules, the others take those of the example's first. Its keys come through the Envoy cluster
+    /// of [`cluster`].
     pub(super) fn trust(&mut self, providers: &[(String, Location)]) -> Result<()> {
         let first = self.first_provider()?;
         let known = self.0["providers"].take();
@@ -49,7 +51,8 @@ impl Policy {
         self.0["identity"]["assertion"]["key_env"].as_str().unwrap_or("PORTCULLIS_SIGNING_KEY")
     }
 
-    /// Puts the filter's configuration, as Envoy's ECDS reads it, in the place of what was there: Envoy watches for moves.
+    /// Puts the filter's configuration, as Envoy's ECDS reads it, in the place of what was there:
+    /// Envoy watches for moves.
     pub(super) fn publish(&self, plugin: &Path, file: &Path) -> Result<()> {
         let new = file.with_extension("new");
         let publish = || {

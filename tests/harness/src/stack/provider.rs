@@ -29,7 +29,8 @@ impl From<&Keycloak> for Location {
     }
 }
 
-/// A running development provider. Its controls are methods of this: `idp.token("alice").expires_in(-60).sign().await?`.
+/// A running development provider. Its controls are methods of this:
+/// `idp.token("alice").expires_in(-60).sign().await?`.
 #[derive(Debug)]
 pub struct Idp {
     ready: Ready,
@@ -57,7 +58,8 @@ impl Idp {
         Ok(Self { ready, control, client: http::client(false)?, process, _port: port })
     }
 
-    /// An access token as a client gets it: by password for a demo user, by client credentials for a demo service.
+    /// An access token as a client gets it: by password for a demo user, by client credentials for
+    /// a demo service.
     ///
     /// # Errors
     /// The provider does not answer, or nobody is called `name`.

@@ -23,7 +23,11 @@ pub fn cargo_fuzz() -> Result<Command> {
         // it only starts other programs
         cargo.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0");
         let what = format!("building cargo-fuzz {VERSION} (a minute, once)");
-        step(&what, &mut cargo, "is crates.io, or the mirror that cargo is configured with, reachable?")
+        step(
+            &what,
+            &mut cargo,
+            "is crates.io, or the mirror that cargo is configured with, reachable?",
+        )
     });
     let home: PathBuf = home.map_err(|error| missing("cargo-fuzz", &error.to_string()))?;
     let mut fuzz = Command::new(home.join("bin/cargo-fuzz"));
@@ -42,11 +46,13 @@ fn nightly() -> Result<()> {
     }
     let mut rustup = Command::new("rustup");
     rustup.args(["toolchain", "install", NIGHTLY, "--profile", "minimal", "--no-self-update"]);
-    let installed = step("installing a nightly toolchain", &mut rustup, "is static.rust-lang.org reachable?");
+    let installed =
+        step("installing a nightly toolchain", &mut rustup, "is static.rust-lang.org reachable?");
     installed.map_err(|error| missing("a nightly toolchain", &error.to_string()))
 }
 
 fn missing(what: &str, why: &str) -> Error {
-    let mend = format!("run `rustup toolchain install {NIGHTLY}` and `cargo install cargo-fuzz`: {why}");
+    let mend =
+        format!("run `rustup toolchain install {NIGHTLY}` and `cargo install cargo-fuzz`: {why}");
     Error::Missing { what: what.to_owned(), mend }
 }

@@ -9,7 +9,8 @@ use crate::{Error, Result};
 /// The one that docker-compose.yml names too.
 const VERSION: &str = "26.7.3";
 
-/// Keycloak's home, ready for `kc.sh start --optimized`. Nothing writes there afterwards, so many can run from it.
+/// Keycloak's home, ready for `kc.sh start --optimized`. Nothing writes there afterwards, so many
+/// can run from it.
 ///
 /// # Errors
 /// It cannot be fetched, or Maven is missing.
@@ -24,7 +25,11 @@ pub fn keycloak() -> Result<PathBuf> {
         let mut build = Command::new("sh");
         build.arg(distribution(home).join("bin/kc.sh")).args(["build", "--db=dev-file"]);
         build.env("JAVA_HOME", java_home()?);
-        step("building Keycloak's configuration", &mut build, "remove target/tools/keycloak-* and try again")
+        step(
+            "building Keycloak's configuration",
+            &mut build,
+            "remove target/tools/keycloak-* and try again",
+        )
     })?;
     Ok(distribution(&home))
 }

@@ -16,9 +16,17 @@ pub(super) fn maven() -> Result<PathBuf> {
 /// Copies the artifact `group:name:version:type` into `folder`.
 pub(super) fn copy(artifact: &str, size: &str, folder: &Path) -> Result<()> {
     let mut mvn = Command::new(maven()?);
-    mvn.args(["--quiet", "--batch-mode", "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"]);
+    mvn.args([
+        "--quiet",
+        "--batch-mode",
+        "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy",
+    ]);
     mvn.args([format!("-Dartifact={artifact}"), format!("-DoutputDirectory={}", folder.display())]);
     mvn.current_dir(folder);
     let what = format!("getting {artifact} from Maven Central ({size}, once)");
-    step(&what, &mut mvn, "is Maven Central, or the mirror that Maven is configured with, reachable?")
+    step(
+        &what,
+        &mut mvn,
+        "is Maven Central, or the mirror that Maven is configured with, reachable?",
+    )
 }

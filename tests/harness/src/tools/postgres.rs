@@ -25,7 +25,8 @@ pub fn postgres() -> Result<Postgres> {
     let mut packaged: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
         .map(|versions| versions.flatten().map(|version| version.path()).collect())
         .unwrap_or_default();
-    packaged.sort_by_key(|path| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()));
+    packaged
+        .sort_by_key(|path| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()));
     let on_path = on_path("initdb").and_then(|initdb| Some(initdb.parent()?.to_owned()));
     let folders = packaged.iter().rev().map(|version| version.join("bin")).chain(on_path);
     let found = folders

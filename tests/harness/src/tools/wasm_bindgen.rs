@@ -1,4 +1,5 @@
-//! The runner of the engine's tests as WebAssembly. It must be of the very version that the tests are linked with.
+//! The runner of the engine's tests as WebAssembly. It must be of the very version that the tests
+//! are linked with.
 use std::env;
 use std::fs;
 use std::path::PathBuf;
@@ -22,9 +23,14 @@ pub fn wasm_bindgen_test_runner() -> Result<PathBuf> {
             // used for one suite: what optimisation takes to build, it does not give back
             cargo.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1");
             let what = format!("building wasm-bindgen-test-runner {version} (a few minutes, once)");
-            step(&what, &mut cargo, "is crates.io, or the mirror that cargo is configured with, reachable?")
+            step(
+                &what,
+                &mut cargo,
+                "is crates.io, or the mirror that cargo is configured with, reachable?",
+            )
         };
-        // its own lock file may name crates that were yanked since, or that a mirror does not have yet
+        // its own lock file may name crates that were yanked since, or that a mirror does not have
+        // yet
         build(&["--locked"]).or_else(|error| {
             eprintln!("{error}\ntrying again with other versions of what it is made of");
             build(&[])
@@ -37,6 +43,9 @@ fn locked_version() -> Result<String> {
     let path = root().join("Cargo.lock");
     let lock = fs::read_to_string(&path).map_err(Error::io(format!("read {}", path.display())))?;
     let mut lines = lock.lines().skip_while(|line| *line != r#"name = "wasm-bindgen""#);
-    let version = lines.nth(1).and_then(|line| line.strip_prefix("version = \"")?.strip_suffix('"'));
-    version.map(str::to_owned).ok_or_else(|| Error::Form("Cargo.lock names no wasm-bindgen".to_owned()))
+    let version =
+        lines.nth(1).and_then(|line| line.strip_prefix("version = \"")?.strip_suffix('"'));
+    version
+        .map(str::to_owned)
+        .ok_or_else(|| Error::Form("Cargo.lock names no wasm-bindgen".to_owned()))
 }

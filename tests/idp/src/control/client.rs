@@ -1,13 +1,16 @@
-//! The controls of a provider in another process: the verbs of [`DevIdp`](crate::DevIdp), over HTTP.
+//! The controls of a provider in another process: the verbs of [`DevIdp`](crate::DevIdp), over
+//! HTTP.
 use jsonwebtoken::Algorithm;
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
-use super::words::{Connections, Minted, Rotate, Rotated, SetCaching, SetFault, Withdraw, Withdrawn};
+use super::words::{
+    Connections, Minted, Rotate, Rotated, SetCaching, SetFault, Withdraw, Withdrawn,
+};
 use crate::{Caching, Counts, Endpoint, Fault, KeyInfo, Mint};
 
-/// The controls of a `dev-idp` that was started with `--control`, and what `curl` sends for the same (JSON; a mistake is 400 or
-/// 422, in words):
+/// The controls of a `dev-idp` that was started with `--control`, and what `curl` sends for the
+/// same (JSON; a mistake is 400 or 422, in words):
 ///
 /// | path | body | answer |
 /// |---|---|---|
@@ -30,8 +33,11 @@ pub struct Control {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ControlError {
-    /// The provider is gone, or was started without `--control`, or this is not its control address.
-    #[error("the provider's controls do not answer: is this the address `control` of its first line?")]
+    /// The provider is gone, or was started without `--control`, or this is not its control
+    /// address.
+    #[error(
+        "the provider's controls do not answer: is this the address `control` of its first line?"
+    )]
     Unreachable(#[from] reqwest::Error),
     /// What was asked makes no sense: a [`Misuse`](crate::Misuse), in words.
     #[error("the provider does not do this: {0}")]
@@ -63,13 +69,15 @@ impl Control {
         self.get("keys").await
     }
 
-    /// A new key signs from now on for `alg` and its kin; the old one stays published. Answers the new key's id.
+    /// A new key signs from now on for `alg` and its kin; the old one stays published. Answers the
+    /// new key's id.
     pub async fn rotate(&self, alg: Algorithm) -> Result<String> {
         let Rotated { kid } = self.post("rotate", &Rotate { alg, same_kid: false }).await?;
         Ok(kid)
     }
 
-    /// A new key signs from now on and takes the place of the old one in the JWKS, under the same id, which it answers.
+    /// A new key signs from now on and takes the place of the old one in the JWKS, under the same
+    /// id, which it answers.
     pub async fn rotate_under_same_kid(&self, alg: Algorithm) -> Result<String> {
         let Rotated { kid } = self.post("rotate", &Rotate { alg, same_kid: true }).await?;
         Ok(kid)

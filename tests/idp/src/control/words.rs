@@ -1,5 +1,5 @@
-//! What the control interface reads and answers, as JSON. [`TokenSpec`](crate::TokenSpec), [`KeyInfo`](crate::KeyInfo) and
-//! [`Counts`](crate::Counts) go as they are.
+//! What the control interface reads and answers, as JSON. [`TokenSpec`](crate::TokenSpec),
+//! [`KeyInfo`](crate::KeyInfo) and [`Counts`](crate::Counts) go as they are.
 use jsonwebtoken::Algorithm;
 use serde::{Deserialize, Serialize};
 

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 /// How many of the last fetches keep their time.
 const REMEMBERED: usize = 10_000;
 
-/// The fetches of each endpoint since the start or the last reset. A fetch counts when its request arrives, whatever becomes
-/// of it; refused connections bring no request.
+/// The fetches of each endpoint since the start or the last reset. A fetch counts when its request
+/// arrives, whatever becomes of it; refused connections bring no request.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Counts {
     /// Of the `OpenID` document.
@@ -23,7 +23,8 @@ pub struct Counts {
 pub struct Fetches {
     /// How many there were.
     pub total: u64,
-    /// When the last 10,000 of them arrived, oldest first: microseconds since the provider started, on the monotonic clock.
+    /// When the last 10,000 of them arrived, oldest first: microseconds since the provider started,
+    /// on the monotonic clock.
     pub at_micros: VecDeque<u64>,
 }
 

@@ -14,7 +14,8 @@ pub(crate) fn strangers(count: usize) -> impl Iterator<Item = Value> {
     })
 }
 
-/// One of each way in which a key cannot be read, or must not be used: none of them may spoil the others.
+/// One of each way in which a key cannot be read, or must not be used: none of them may spoil the
+/// others.
 pub(crate) fn broken() -> Vec<Value> {
     let ones = BASE64URL.encode([1; 32]);
     vec![

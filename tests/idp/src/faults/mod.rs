@@ -22,11 +22,12 @@ pub enum Endpoint {
     Token,
 }
 
-/// What goes wrong at one endpoint, as it does with real providers. For a port that refuses connections see
-/// [`DevIdp::refuse_connections`](crate::DevIdp::refuse_connections).
+/// What goes wrong at one endpoint, as it does with real providers. For a port that refuses
+/// connections see [`DevIdp::refuse_connections`](crate::DevIdp::refuse_connections).
 ///
 /// As JSON: `"down"`, `{"slow": {"ms": 1500}}`, `"500"`, `"html"`, `"cut"`, `"wrong-content-type"`,
-/// `{"oversize": {"bytes": 2097152}}`, `"empty-keys"`, `{"many-keys": {"count": 200}}`, `"broken-key-among-good"`,
+/// `{"oversize": {"bytes": 2097152}}`, `"empty-keys"`, `{"many-keys": {"count": 200}}`,
+/// `"broken-key-among-good"`,
 /// `{"answer": {"status": 200, "content_type": "application/json", "body": "…"}}`.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -101,7 +102,8 @@ pub struct Answer {
     pub body: String,
 }
 
-/// What an endpoint says of how long its answers stay fresh (RFC 9111 5.2 and 5.3): nothing by default.
+/// What an endpoint says of how long its answers stay fresh (RFC 9111 5.2 and 5.3): nothing by
+/// default.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Caching {
@@ -113,7 +115,10 @@ pub struct Caching {
 
 impl Caching {
     fn check(&self) -> Result<(), Misuse> {
-        [&self.cache_control, &self.expires].into_iter().flatten().try_for_each(|value| check_header(value))
+        [&self.cache_control, &self.expires]
+            .into_iter()
+            .flatten()
+            .try_for_each(|value| check_header(value))
     }
 }
 

@@ -86,7 +86,10 @@ async fn mint(
     Ok(Json(Minted { token }))
 }
 
-async fn fault(State(Controls { provider, .. }): State<Controls>, Json(order): Json<SetFault>) -> Answer<()> {
+async fn fault(
+    State(Controls { provider, .. }): State<Controls>,
+    Json(order): Json<SetFault>,
+) -> Answer<()> {
     let mut scripts = provider.scripts();
     match order.fault {
         Some(fault) => scripts.fault(order.endpoint, fault, order.times)?,

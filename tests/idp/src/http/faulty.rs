@@ -1,4 +1,5 @@
-//! Between the client and the endpoint: counts the request, and does to the answer what the endpoint's script says.
+//! Between the client and the endpoint: counts the request, and does to the answer what the
+//! endpoint's script says.
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -38,16 +39,25 @@ async fn spoiled(fault: Fault, request: Request, next: Next) -> Response {
             tokio::time::sleep(Duration::from_millis(ms)).await;
             next.run(request).await
         }
-        Fault::ServerError => (StatusCode::INTERNAL_SERVER_ERROR, "something went wrong").into_response(),
-        Fault::Html => axum::response::Html("<!doctype html><title>Sign in</title>").into_response(),
+        Fault::ServerError => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "something went wrong").into_response()
+        }
+        Fault::Html => {
+            axum::response::Html("<!doctype html><title>Sign in</title>").into_response()
+        }
         Fault::Cut => cut(next.run(request).await).await,
         Fault::WrongContentType => {
             let mut response = next.run(request).await;
-            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+            response
+                .headers_mut()
+                .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
             response
         }
         Fault::Oversize { bytes } => {
-            edited(next.run(request).await, |document| document["padding"] = json!("x".repeat(bytes))).await
+            edited(next.run(request).await, |document| {
+                document["padding"] = json!("x".repeat(bytes))
+            })
+            .await
         }
         Fault::EmptyKeys => edited(next.run(request).await, |jwks| jwks["keys"] = json!([])).await,
         Fault::ManyKeys { count } => {
@@ -94,7 +104,8 @@ async fn whole(response: Response) -> (Parts, Bytes) {
 }
 
 fn with_caching(mut response: Response, caching: Caching) -> Response {
-    let headers = [(header::CACHE_CONTROL, caching.cache_control), (header::EXPIRES, caching.expires)];
+    let headers =
+        [(header::CACHE_CONTROL, caching.cache_control), (header::EXPIRES, caching.expires)];
     for (name, value) in headers.into_iter().filter_map(|(name, value)| Some((name, value?))) {
         response.headers_mut().insert(name, value.parse().expect("checked when it was set"));
     }

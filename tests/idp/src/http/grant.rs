@@ -16,7 +16,8 @@ use crate::{mint, provider::Provider};
 /// The longest life that a client can ask for, in seconds: a day.
 const LONGEST_LIFETIME: i64 = 86_400;
 
-/// Beside the standard's parameters it takes `alg` (RS256 if absent) and `lifetime` (seconds), for demos.
+/// Beside the standard's parameters it takes `alg` (RS256 if absent) and `lifetime` (seconds), for
+/// demos.
 pub(crate) async fn token(
     State(provider): State<Arc<Provider>>,
     headers: HeaderMap,
@@ -25,7 +26,9 @@ pub(crate) async fn token(
     // RFC 6749 5.1
     let uncached = [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")];
     let reply = form
-        .map_err(|_| OAuthError::invalid_request("the body is not application/x-www-form-urlencoded"))
+        .map_err(|_| {
+            OAuthError::invalid_request("the body is not application/x-www-form-urlencoded")
+        })
         .and_then(|Form(pairs)| Parameters::new(pairs))
         .and_then(|parameters| grant(&provider, &headers, &parameters));
     (uncached, reply)
@@ -40,7 +43,9 @@ fn grant(
     let client = authenticate(headers, parameters)?;
     let account = match grant_type {
         "password" => password(client, parameters)?,
-        "client_credentials" => Account::of_service(client).ok_or(OAuthError::UNAUTHORIZED_CLIENT)?,
+        "client_credentials" => {
+            Account::of_service(client).ok_or(OAuthError::UNAUTHORIZED_CLIENT)?
+        }
         _ => return Err(OAuthError::UNSUPPORTED_GRANT_TYPE),
     };
     let scope = scope(client, parameters)?;
@@ -48,7 +53,8 @@ fn grant(
     let alg = alg(parameters)?;
     let claims = provider.claims(account, &scope, lifetime);
     let spec = mint::TokenSpec { claims, alg: Some(alg), ..mint::TokenSpec::default() };
-    let token = mint::sign(provider, &spec).expect("the algorithm has a key, and no account is named");
+    let token =
+        mint::sign(provider, &spec).expect("the algorithm has a key, and no account is named");
     Ok(Json(json!({
         "access_token": token,
         "token_type": "Bearer",

@@ -1,4 +1,5 @@
-//! What the token endpoint reads and refuses: parameters, client authentication, and the errors of RFC 6749 5.2.
+//! What the token endpoint reads and refuses: parameters, client authentication, and the errors of
+//! RFC 6749 5.2.
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::{Engine, prelude::BASE64_STANDARD as BASE64};
@@ -26,7 +27,8 @@ impl OAuthError {
         Self::new("invalid_client", description)
     }
 
-    pub(crate) const INVALID_GRANT: Self = Self::new("invalid_grant", "wrong user name or password");
+    pub(crate) const INVALID_GRANT: Self =
+        Self::new("invalid_grant", "wrong user name or password");
     pub(crate) const INVALID_SCOPE: Self =
         Self::new("invalid_scope", "the client may not ask for this scope");
     pub(crate) const UNAUTHORIZED_CLIENT: Self =
@@ -83,7 +85,9 @@ pub(crate) fn authenticate(
             (id, Some(secret))
         }
         None => {
-            let id = parameters.get("client_id").ok_or(OAuthError::invalid_client("no client is named"))?;
+            let id = parameters
+                .get("client_id")
+                .ok_or(OAuthError::invalid_client("no client is named"))?;
             (id.to_owned(), parameters.get("client_secret").map(str::to_owned))
         }
     };

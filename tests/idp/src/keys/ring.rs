@@ -44,7 +44,8 @@ impl KeyRing {
         self.0.iter().map(info).collect()
     }
 
-    /// Makes `key` the one that signs for its kind. The one before stays published, unless it has the same id.
+    /// Makes `key` the one that signs for its kind. The one before stays published, unless it has
+    /// the same id.
     pub(crate) fn rotate(&mut self, key: SigningKey) {
         for entry in self.0.iter_mut().filter(|entry| entry.key.kid() == key.kid()) {
             entry.published = false;
@@ -52,7 +53,8 @@ impl KeyRing {
         self.0.push(Entry { key, published: true });
     }
 
-    /// Takes the key out of the JWKS. It signs on if it is the current one: such is a provider badly run.
+    /// Takes the key out of the JWKS. It signs on if it is the current one: such is a provider
+    /// badly run.
     pub(crate) fn withdraw(&mut self, kid: &str) -> Result<(), Misuse> {
         self.by_kid(kid)?;
         for entry in self.0.iter_mut().filter(|entry| entry.key.kid() == kid) {
@@ -113,7 +115,11 @@ mod tests {
 
         assert_eq!(ring.withdraw_old(), std::slice::from_ref(&old));
         assert!(!published(&ring).contains(&old) && published(&ring).contains(&new));
-        assert_eq!(ring.by_kid(&old).unwrap().kid(), old, "a withdrawn key can be signed with still");
+        assert_eq!(
+            ring.by_kid(&old).unwrap().kid(),
+            old,
+            "a withdrawn key can be signed with still"
+        );
         assert!(ring.withdraw_old().is_empty());
     }
 

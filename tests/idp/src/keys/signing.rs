@@ -13,7 +13,8 @@ use crate::Misuse;
 /// The kinds of key that the provider has: one current key of each.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub enum KeyKind {
-    /// RSA of 2048 bits, for RS256 to RS512 and PS256 to PS512. Its JWK names no `alg`, since it serves six.
+    /// RSA of 2048 bits, for RS256 to RS512 and PS256 to PS512. Its JWK names no `alg`, since it
+    /// serves six.
     #[serde(rename = "RSA")]
     Rsa,
     /// NIST P-256, for ES256.
@@ -67,9 +68,10 @@ impl SigningKey {
     /// A new key, its id the RFC 7638 thumbprint. RSA takes some tenths of a second of CPU.
     pub(crate) fn generate(kind: KeyKind) -> Self {
         let (private, public_pem) = material(kind);
-        let mut jwk =
-            Jwk::from_encoding_key(&private, kind.default_alg()).expect("a key made here is well formed");
-        let thumbprint = jwk.thumbprint(ThumbprintHash::SHA256).expect("a key made here has a thumbprint");
+        let mut jwk = Jwk::from_encoding_key(&private, kind.default_alg())
+            .expect("a key made here is well formed");
+        let thumbprint =
+            jwk.thumbprint(ThumbprintHash::SHA256).expect("a key made here has a thumbprint");
         jwk.common.key_id = Some(thumbprint.clone());
         jwk.common.public_key_use = Some(PublicKeyUse::Signature);
         if kind == KeyKind::Rsa {
@@ -98,7 +100,8 @@ impl SigningKey {
         &self.jwk
     }
 
-    /// The public key as PEM, `SubjectPublicKeyInfo`: what a careless verifier takes for an HMAC secret.
+    /// The public key as PEM, `SubjectPublicKeyInfo`: what a careless verifier takes for an HMAC
+    /// secret.
     pub(crate) fn public_pem(&self) -> &str {
         &self.public_pem
     }
@@ -115,7 +118,8 @@ fn material(kind: KeyKind) -> (EncodingKey, String) {
     const ENCODABLE: &str = "a key made here can be encoded";
     match kind {
         KeyKind::Rsa => {
-            let private = rsa::RsaPrivateKey::new(&mut OsRng, 2048).expect("2048 bits is a size for RSA");
+            let private =
+                rsa::RsaPrivateKey::new(&mut OsRng, 2048).expect("2048 bits is a size for RSA");
             let der = private.to_pkcs1_der().expect(ENCODABLE);
             let pem = private.to_public_key().to_public_key_pem(LineEnding::LF).expect(ENCODABLE);
             (EncodingKey::from_rsa_der(der.as_bytes()), pem)
@@ -137,7 +141,8 @@ fn material(kind: KeyKind) -> (EncodingKey, String) {
             OsRng.fill_bytes(&mut secret_key);
             let public = ed25519_dalek::SigningKey::from_bytes(&secret_key).verifying_key();
             // without the public half: jsonwebtoken reads the short form of RFC 8410 only
-            let der = KeypairBytes { secret_key, public_key: None }.to_pkcs8_der().expect(ENCODABLE);
+            let der =
+                KeypairBytes { secret_key, public_key: None }.to_pkcs8_der().expect(ENCODABLE);
             (
                 EncodingKey::from_ed_der(der.as_bytes()),
                 public.to_public_key_pem(LineEnding::LF).expect(ENCODABLE),

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use super::{Signature, TokenSpec};
 use crate::claims::now;
 
-/// A token being ordered from `P`: a [`DevIdp`](crate::DevIdp) of this process or a [`Control`](crate::Control) of another.
-/// `sign` ends it; of a `Control` it is asynchronous and may fail.
+/// A token being ordered from `P`: a [`DevIdp`](crate::DevIdp) of this process or a
+/// [`Control`](crate::Control) of another. `sign` ends it; of a `Control` it is asynchronous and
+/// may fail.
 #[derive(Clone, Debug)]
 #[must_use = "a token comes from `sign`"]
 pub struct Mint<'a, P> {

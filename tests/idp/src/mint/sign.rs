@@ -25,7 +25,9 @@ pub(crate) fn sign(provider: &Provider, spec: &TokenSpec) -> Result<String, Misu
         }
         Signature::ChangedSignature => format!("{signed}.{}", turned(&key.sign(alg, &signed)?)),
         Signature::PublicKeyAsSecret => format!("{signed}.{}", hs256(key.public_pem(), &signed)),
-        Signature::Stranger => format!("{signed}.{}", SigningKey::generate(key.kind()).sign(alg, &signed)?),
+        Signature::Stranger => {
+            format!("{signed}.{}", SigningKey::generate(key.kind()).sign(alg, &signed)?)
+        }
     })
 }
 

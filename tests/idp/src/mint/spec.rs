@@ -3,8 +3,8 @@ use jsonwebtoken::Algorithm;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// An account's honest token, and what is changed about it before it is signed. Without an account, no claim is there but
-/// those of `claims`.
+/// An account's honest token, and what is changed about it before it is signed. Without an account,
+/// no claim is there but those of `claims`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -27,7 +27,8 @@ pub struct TokenSpec {
     pub raw_header: Option<String>,
     /// The algorithm that signs; RS256, or that of the key named.
     pub alg: Option<Algorithm>,
-    /// The key that signs, even if it is withdrawn; the current one of the algorithm's kind if none is named.
+    /// The key that signs, even if it is withdrawn; the current one of the algorithm's kind if none
+    /// is named.
     pub kid: Option<String>,
     /// Honest, or wrong in one of several ways.
     pub signature: Signature,
@@ -48,6 +49,7 @@ pub enum Signature {
     ChangedSignature,
     /// With HS256, the secret being the PEM text of the public key (RFC 8725 2.1).
     PublicKeyAsSecret,
-    /// With a key of the right kind that nobody knows, under the id of the one that the header names.
+    /// With a key of the right kind that nobody knows, under the id of the one that the header
+    /// names.
     Stranger,
 }

@@ -1,6 +1,7 @@
 //! The control interface: the verbs over HTTP do what they do in process.
 use dev_idp::{
-    Algorithm, Caching, Config, Control, ControlError, DevIdp, Endpoint, Fault, Signature, StartError,
+    Algorithm, Caching, Config, Control, ControlError, DevIdp, Endpoint, Fault, Signature,
+    StartError,
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -17,7 +18,8 @@ async fn controlled() -> (DevIdp, Control) {
 #[tokio::test]
 async fn tokens_are_ordered_over_http_as_in_process() {
     let (idp, control) = controlled().await;
-    let token = control.token("alice").alg(Algorithm::ES256).claim("nonce", "n").sign().await.unwrap();
+    let token =
+        control.token("alice").alg(Algorithm::ES256).claim("nonce", "n").sign().await.unwrap();
     assert_eq!(verified(&idp.jwks_uri(), &token).await.unwrap()["nonce"], "n");
     let bad = control.token("alice").signature(Signature::ChangedSignature).sign().await.unwrap();
     assert!(verified(&idp.jwks_uri(), &bad).await.is_none());
@@ -78,16 +80,28 @@ async fn the_documented_bodies_are_read() {
             json!({ "user": "alice", "lifetime": -60, "without": ["aud"], "header": { "typ": "at+jwt" } }),
             200,
         ),
-        ("mint", json!({ "claims": { "sub": "me" }, "alg": "EdDSA", "signature": "changed-payload" }), 200),
+        (
+            "mint",
+            json!({ "claims": { "sub": "me" }, "alg": "EdDSA", "signature": "changed-payload" }),
+            200,
+        ),
         ("fault", json!({ "endpoint": "jwks", "fault": "down", "times": 3 }), 200),
         ("fault", json!({ "endpoint": "token", "fault": { "slow": { "ms": 1500 } } }), 200),
         ("fault", json!({ "endpoint": "jwks", "fault": "500" }), 200),
         ("fault", json!({ "endpoint": "jwks", "fault": "wrong-content-type" }), 200),
         ("fault", json!({ "endpoint": "jwks", "fault": "broken-key-among-good" }), 200),
         ("fault", json!({ "endpoint": "jwks", "fault": { "many-keys": { "count": 200 } } }), 200),
-        ("fault", json!({ "endpoint": "jwks", "fault": { "oversize": { "bytes": 2_097_152 } } }), 200),
+        (
+            "fault",
+            json!({ "endpoint": "jwks", "fault": { "oversize": { "bytes": 2_097_152 } } }),
+            200,
+        ),
         ("fault", json!({ "endpoint": "jwks", "fault": null }), 200),
-        ("caching", json!({ "endpoint": "jwks", "caching": { "cache_control": "max-age=5" } }), 200),
+        (
+            "caching",
+            json!({ "endpoint": "jwks", "caching": { "cache_control": "max-age=5" } }),
+            200,
+        ),
         ("connections", json!({ "accept": false }), 200),
         ("connections", json!({ "accept": true }), 200),
         ("reset", json!(null), 200),

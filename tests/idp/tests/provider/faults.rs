@@ -21,7 +21,8 @@ fn kids(jwks: &Value) -> Vec<&str> {
 async fn each_fault_answers_as_it_says() {
     let idp = provider().await;
     let right = idp.jwks().to_string();
-    let teapot = Answer { status: 418, content_type: "text/x-tea".into(), body: "short and stout".into() };
+    let teapot =
+        Answer { status: 418, content_type: "text/x-tea".into(), body: "short and stout".into() };
     for (fault, status, content_type, body) in [
         (Fault::ServerError, 500, "text/plain; charset=utf-8", "something went wrong"),
         (Fault::Html, 200, "text/html; charset=utf-8", "<!doctype html><title>Sign in</title>"),
@@ -31,7 +32,11 @@ async fn each_fault_answers_as_it_says() {
         (Fault::Answer(teapot), 418, "text/x-tea", "short and stout"),
     ] {
         idp.fault(Endpoint::Jwks, fault.clone());
-        assert_eq!(fetch(&idp.jwks_uri()).await, (status, content_type.into(), body.into()), "{fault:?}");
+        assert_eq!(
+            fetch(&idp.jwks_uri()).await,
+            (status, content_type.into(), body.into()),
+            "{fault:?}"
+        );
     }
     idp.heal(Endpoint::Jwks);
     assert_eq!(fetch(&idp.jwks_uri()).await, (200, "application/json".into(), right));
@@ -77,7 +82,11 @@ async fn broken_keys_come_before_the_right_ones() {
     idp.fault(Endpoint::Jwks, Fault::BrokenKeyAmongGood);
     let (jwks, right) = (get(&idp.jwks_uri()).await, idp.jwks());
     assert!(kids(&jwks).ends_with(&kids(&right)));
-    assert!(kids(&jwks).starts_with(&["modulus-is-a-number", "modulus-is-short", "point-is-short"]));
+    assert!(kids(&jwks).starts_with(&[
+        "modulus-is-a-number",
+        "modulus-is-short",
+        "point-is-short"
+    ]));
     assert!(
         serde_json::from_value::<jsonwebtoken::jwk::JwkSet>(jwks).is_err(),
         "a careless reader loses all keys"
@@ -92,7 +101,10 @@ async fn a_fault_of_one_endpoint_is_no_fault_of_another() {
     assert_eq!(fetch(&idp.ready().discovery_uri).await.0, 500);
     assert_eq!(fetch(&idp.jwks_uri()).await.0, 200);
     let login = reqwest::Client::new().post(idp.ready().token_endpoint).send().await.unwrap();
-    assert_eq!((login.status().as_u16(), login.text().await.unwrap().contains("Sign in")), (200, true));
+    assert_eq!(
+        (login.status().as_u16(), login.text().await.unwrap().contains("Sign in")),
+        (200, true)
+    );
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@ use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 
 const ALICE: &str = "grant_type=password&client_id=shop-web&username=alice&password=alice-demo";
-const REPORTING: &str = "grant_type=client_credentials&client_id=reporting&client_secret=reporting-demo";
+const REPORTING: &str =
+    "grant_type=client_credentials&client_id=reporting&client_secret=reporting-demo";
 
 fn post(idp: &DevIdp, form: &str) -> RequestBuilder {
     let request = reqwest::Client::new().post(idp.ready().token_endpoint).body(form.to_owned());
@@ -81,11 +82,15 @@ async fn every_user_can_log_in() {
 async fn client_credentials_bring_the_token_of_the_service_itself() {
     let idp = provider().await;
     let claims = granted(&idp, REPORTING).await;
-    assert_eq!((&claims["azp"], &claims["preferred_username"]), (&json!("reporting"), &json!("reporting")));
+    assert_eq!(
+        (&claims["azp"], &claims["preferred_username"]),
+        (&json!("reporting"), &json!("reporting"))
+    );
     assert_eq!(claims["realm_access"]["roles"], json!(["reporting"]));
     assert_eq!(claims["scope"], "orders:read");
 
-    let basic = post(&idp, "grant_type=client_credentials").basic_auth("reporting", Some("reporting-demo"));
+    let basic =
+        post(&idp, "grant_type=client_credentials").basic_auth("reporting", Some("reporting-demo"));
     let (response, body) = send(basic).await;
     assert_eq!(response.status(), 200, "{body}");
 }
@@ -116,7 +121,11 @@ async fn what_is_wrong_is_refused_with_its_rfc_6749_error() {
         (&format!("{ALICE}&lifetime=86401"), 400, "invalid_request"),
         (&format!("{ALICE}&lifetime=soon"), 400, "invalid_request"),
         ("grant_type=password&username=alice&password=alice-demo", 401, "invalid_client"),
-        ("grant_type=password&client_id=nobody&username=alice&password=alice-demo", 401, "invalid_client"),
+        (
+            "grant_type=password&client_id=nobody&username=alice&password=alice-demo",
+            401,
+            "invalid_client",
+        ),
         (&format!("{ALICE}&client_secret=guess"), 401, "invalid_client"),
         ("grant_type=client_credentials&client_id=reporting", 401, "invalid_client"),
         (&REPORTING.replace("reporting-demo", "wrong"), 401, "invalid_client"),
@@ -151,8 +160,9 @@ async fn a_client_authenticates_in_one_way_only() {
 #[tokio::test]
 async fn a_body_of_another_type_and_another_method_are_refused() {
     let idp = provider().await;
-    let json =
-        reqwest::Client::new().post(idp.ready().token_endpoint).json(&json!({ "grant_type": "password" }));
+    let json = reqwest::Client::new()
+        .post(idp.ready().token_endpoint)
+        .json(&json!({ "grant_type": "password" }));
     assert_eq!(send(json).await.1["error"], "invalid_request");
     assert_eq!(reqwest::get(idp.ready().token_endpoint).await.unwrap().status(), 405);
 }

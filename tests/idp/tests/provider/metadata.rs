@@ -20,7 +20,8 @@ async fn the_jwks_shows_one_public_key_of_each_kind() {
     let keys: Vec<_> =
         jwks["keys"].as_array().unwrap().iter().map(|key| (&key["kty"], &key["alg"])).collect();
     let (rsa, ec, okp) = (json!("RSA"), json!("EC"), json!("OKP"));
-    let (es256, es384, eddsa, absent) = (json!("ES256"), json!("ES384"), json!("EdDSA"), json!(null));
+    let (es256, es384, eddsa, absent) =
+        (json!("ES256"), json!("ES384"), json!("EdDSA"), json!(null));
     assert_eq!(keys, [(&rsa, &absent), (&ec, &es256), (&ec, &es384), (&okp, &eddsa)]);
     let kinds: Vec<_> = idp.keys().iter().map(|key| key.kind).collect();
     assert_eq!(kinds, [KeyKind::Rsa, KeyKind::P256, KeyKind::P384, KeyKind::Ed25519]);
@@ -55,7 +56,8 @@ async fn two_providers_know_the_same_subjects_and_share_no_key() {
     assert_ne!(one.issuer(), other.issuer());
     let sub = |idp: &DevIdp| {
         let token = idp.token("alice").sign();
-        jsonwebtoken::dangerous::insecure_decode::<serde_json::Value>(token).unwrap().claims["sub"].clone()
+        jsonwebtoken::dangerous::insecure_decode::<serde_json::Value>(token).unwrap().claims["sub"]
+            .clone()
     };
     assert_eq!(sub(&one), sub(&other));
     assert!(verified(&one.jwks_uri(), &one.token("alice").sign()).await.is_some());

@@ -21,15 +21,22 @@ async fn an_ordered_token_is_honest_unless_something_is_changed() {
     let idp = provider().await;
     for name in ["alice", "ada", "nora", "reporting"] {
         let claims = verified(&idp.jwks_uri(), &idp.token(name).sign()).await.unwrap();
-        assert_eq!((&claims["preferred_username"], &claims["aud"]), (&json!(name), &json!("orders-api")));
+        assert_eq!(
+            (&claims["preferred_username"], &claims["aud"]),
+            (&json!(name), &json!("orders-api"))
+        );
     }
 }
 
 #[tokio::test]
 async fn claims_are_set_and_left_out() {
     let idp = provider().await;
-    let token =
-        idp.token("alice").claim("aud", json!(["a", "b"])).claim("nonce", 7).without("sub").roles(["x", "y"]);
+    let token = idp
+        .token("alice")
+        .claim("aud", json!(["a", "b"]))
+        .claim("nonce", 7)
+        .without("sub")
+        .roles(["x", "y"]);
     let claims = claims(&token.sign());
     assert_eq!((&claims["aud"], &claims["nonce"]), (&json!(["a", "b"]), &json!(7)));
     assert_eq!(claims["realm_access"], json!({ "roles": ["x", "y"] }));
@@ -66,12 +73,16 @@ async fn header_parameters_are_set_and_left_out_and_change_no_signature() {
 async fn raw_parts_are_signed_as_they_are() {
     let idp = provider().await;
     let (header, payload) = (r#"{"alg":"EdDSA","alg":"none"}"#, r#"{"sub":"a","sub":"b""#);
-    let token = idp.blank_token().alg(Algorithm::EdDSA).raw_header(header).raw_payload(payload).sign();
+    let token =
+        idp.blank_token().alg(Algorithm::EdDSA).raw_header(header).raw_payload(payload).sign();
     let (message, signature) = token.rsplit_once('.').unwrap();
     assert_eq!(message, format!("{}.{}", BASE64URL.encode(header), BASE64URL.encode(payload)));
     let jwk = serde_json::from_value(idp.jwks()["keys"][3].clone()).unwrap();
     let key = jsonwebtoken::DecodingKey::from_jwk(&jwk).unwrap();
-    assert!(jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key, Algorithm::EdDSA).unwrap());
+    assert!(
+        jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key, Algorithm::EdDSA)
+            .unwrap()
+    );
 }
 
 #[tokio::test]
@@ -87,7 +98,9 @@ async fn a_key_can_be_named_and_brings_its_algorithm() {
 #[tokio::test]
 async fn every_bad_signature_is_bad_for_every_kind_of_key() {
     let idp = provider().await;
-    for alg in [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA] {
+    for alg in
+        [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA]
+    {
         let honest = idp.token("alice").alg(alg).sign();
         assert!(verified(&idp.jwks_uri(), &honest).await.is_some(), "{alg:?}");
         for (signature, said) in [
@@ -99,7 +112,10 @@ async fn every_bad_signature_is_bad_for_every_kind_of_key() {
         ] {
             let token = idp.token("alice").alg(alg).signature(signature).sign();
             let (header, _, bytes) = parts(&token);
-            assert_eq!(header, json!({ "alg": said, "typ": "JWT", "kid": parts(&honest).0["kid"] }));
+            assert_eq!(
+                header,
+                json!({ "alg": said, "typ": "JWT", "kid": parts(&honest).0["kid"] })
+            );
             assert_eq!(bytes.is_empty(), signature == Signature::None);
             assert!(verified(&idp.jwks_uri(), &token).await.is_none(), "{alg:?} {signature:?}");
         }
@@ -119,7 +135,8 @@ async fn the_public_key_as_secret_fools_a_verifier_that_lets_the_token_choose() 
     let token = idp.token("alice").signature(Signature::PublicKeyAsSecret).sign();
     let (message, signature) = token.rsplit_once('.').unwrap();
     let fooled = |idp: &DevIdp| {
-        let key = jsonwebtoken::DecodingKey::from_secret(public_pem(&idp.jwks()["keys"][0]).as_bytes());
+        let key =
+            jsonwebtoken::DecodingKey::from_secret(public_pem(&idp.jwks()["keys"][0]).as_bytes());
         jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key, Algorithm::HS256).unwrap()
     };
     assert!(fooled(&idp));
@@ -128,9 +145,13 @@ async fn the_public_key_as_secret_fools_a_verifier_that_lets_the_token_choose() 
 /// The RSA key as a verifier would have it in a file.
 fn public_pem(jwk: &Value) -> String {
     use rsa::pkcs8::{EncodePublicKey, LineEnding};
-    let number =
-        |name: &str| rsa::BigUint::from_bytes_be(&BASE64URL.decode(jwk[name].as_str().unwrap()).unwrap());
-    rsa::RsaPublicKey::new(number("n"), number("e")).unwrap().to_public_key_pem(LineEnding::LF).unwrap()
+    let number = |name: &str| {
+        rsa::BigUint::from_bytes_be(&BASE64URL.decode(jwk[name].as_str().unwrap()).unwrap())
+    };
+    rsa::RsaPublicKey::new(number("n"), number("e"))
+        .unwrap()
+        .to_public_key_pem(LineEnding::LF)
+        .unwrap()
 }
 
 #[tokio::test]

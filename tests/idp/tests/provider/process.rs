@@ -20,7 +20,8 @@ impl Program {
             command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let ready = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in {line:?}"));
+        let ready =
+            serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in {line:?}"));
         Self { child, ready }
     }
 
@@ -58,8 +59,13 @@ async fn its_first_line_says_where_it_is_and_what_it_is_for() {
 
 #[tokio::test]
 async fn it_is_controlled_from_another_process_if_it_was_asked_to_be() {
-    let program =
-        Program::start(&["--listen", "127.0.0.1:0", "--issuer", "http://idp.example/shop", "--control"]);
+    let program = Program::start(&[
+        "--listen",
+        "127.0.0.1:0",
+        "--issuer",
+        "http://idp.example/shop",
+        "--control",
+    ]);
     let control = Control::at(program.ready.control.clone().unwrap());
     assert_eq!(program.ready.jwks_uri, "http://idp.example/shop/jwks");
     let here = format!("http://{}/shop/jwks", program.ready.address);
@@ -85,8 +91,12 @@ async fn it_says_no_token_and_no_password() {
         ("username", "alice"),
         ("password", "alice-demo"),
     ];
-    let response =
-        reqwest::Client::new().post(&program.ready.token_endpoint).form(&login).send().await.unwrap();
+    let response = reqwest::Client::new()
+        .post(&program.ready.token_endpoint)
+        .form(&login)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(response.status(), 200);
     Control::at(program.ready.control.clone().unwrap()).token("bob").sign().await.unwrap();
     let (_, said) = program.end(Signal::TERM);
@@ -106,7 +116,10 @@ fn a_mistake_is_one_line_and_a_failure() {
     for (arguments, line) in [
         (["--listen", &taken, "--issuer", "http://a"], "dev-idp: cannot listen on 127.0.0.1:"),
         (["--listen", "127.0.0.1:0", "--issuer", "nobody"], "dev-idp: the issuer `nobody` must be"),
-        (["--listen", "127.0.0.1:0", "--control", "0.0.0.0:0"], "dev-idp: the controls listen on a loopback"),
+        (
+            ["--listen", "127.0.0.1:0", "--control", "0.0.0.0:0"],
+            "dev-idp: the controls listen on a loopback",
+        ),
     ] {
         let output = command().args(arguments).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();

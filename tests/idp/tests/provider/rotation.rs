@@ -9,7 +9,12 @@ fn kid(token: &str) -> String {
 
 async fn published(idp: &DevIdp) -> Vec<String> {
     let jwks = get(&idp.jwks_uri()).await;
-    jwks["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+    jwks["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|key| key["kid"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[tokio::test]
@@ -29,7 +34,11 @@ async fn a_rotated_key_signs_at_once_and_the_old_one_verifies_until_it_is_withdr
         assert!(!published(&idp).await.contains(&kid(&old)));
         assert!(verified(&idp.jwks_uri(), &old).await.is_none(), "{alg:?}");
         assert!(verified(&idp.jwks_uri(), &new).await.is_some(), "{alg:?}");
-        assert_eq!(kid(&idp.token("alice").key(kid(&old)).sign()), kid(&old), "and can be signed with still");
+        assert_eq!(
+            kid(&idp.token("alice").key(kid(&old)).sign()),
+            kid(&old),
+            "and can be signed with still"
+        );
     }
 }
 

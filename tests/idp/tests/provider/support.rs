@@ -1,4 +1,5 @@
-//! What the provider's tests share: a provider, a client, and a verifier that is not the provider's.
+//! What the provider's tests share: a provider, a client, and a verifier that is not the
+//! provider's.
 use dev_idp::{Config, DevIdp};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{DecodingKey, Validation};

@@ -51,7 +51,10 @@ async fn a_provider_that_is_down_closes_the_connection_without_a_byte() {
     let idp = provider().await;
     for (endpoint, request) in [
         (Endpoint::Jwks, "GET /jwks HTTP/1.1\r\nhost: idp\r\n\r\n"),
-        (Endpoint::Discovery, "GET /.well-known/openid-configuration HTTP/1.1\r\nhost: idp\r\n\r\n"),
+        (
+            Endpoint::Discovery,
+            "GET /.well-known/openid-configuration HTTP/1.1\r\nhost: idp\r\n\r\n",
+        ),
         (
             Endpoint::Token,
             "POST /token HTTP/1.1\r\nhost: idp\r\ncontent-length: 21\r\n\r\ngrant_type=password&x",
@@ -84,7 +87,10 @@ async fn a_cut_answer_ends_in_the_middle_of_its_content_length() {
         stream.write_all(GET_JWKS).await.unwrap();
         let answer = until_closed(&mut stream).await;
         let (head, body) = answer.split_once("\r\n\r\n").expect("the head is whole");
-        assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.contains("application/json"), "{head}");
+        assert!(
+            head.starts_with("HTTP/1.1 200 OK\r\n") && head.contains("application/json"),
+            "{head}"
+        );
         let whole = idp.jwks().to_string();
         assert_eq!(content_length(head), whole.len());
         assert_eq!(body, &whole[..whole.len() / 2], "half of the right answer");

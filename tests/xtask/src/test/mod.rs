@@ -24,7 +24,10 @@ pub(crate) struct Arguments {
 
 fn known(name: &str) -> Result<&'static Suite, String> {
     let names = || SUITES.iter().map(|suite| suite.name).collect::<Vec<_>>().join(", ");
-    SUITES.iter().find(|suite| suite.name == name).ok_or_else(|| format!("the suites are: {}", names()))
+    SUITES
+        .iter()
+        .find(|suite| suite.name == name)
+        .ok_or_else(|| format!("the suites are: {}", names()))
 }
 
 /// How a suite went.

@@ -1,5 +1,5 @@
-//! The suites: what each one runs, and what it gets first. Whatever needs PostgreSQL or Keycloak says so in its name, and is a
-//! suite of its own, so that a machine without them skips it by name.
+//! The suites: what each one runs, and what it gets first. Whatever needs PostgreSQL or Keycloak
+//! says so in its name, and is a suite of its own, so that a machine without them skips it by name.
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,11 @@ pub(super) static SUITES: [Suite; 11] = [
     },
     Suite { name: "postgres", says: "the backend on a real PostgreSQL", run: postgres },
     Suite { name: "keycloak", says: "end to end, with tokens from a real Keycloak", run: keycloak },
-    Suite { name: "prometheus", says: "dashboards and alerts, with a real Prometheus", run: prometheus },
+    Suite {
+        name: "prometheus",
+        says: "dashboards and alerts, with a real Prometheus",
+        run: prometheus,
+    },
     Suite {
         name: "compose",
         says: "docker compose, as it ships: real parts, and what happens when one fails",
@@ -116,7 +120,8 @@ fn e2e() -> Result<()> {
     build::faulty()?;
     tools::envoy()?;
     workspace::compile()?;
-    let through_envoy = workspace::integration(|package| REAL.contains(&package) && package != BENCH)?;
+    let through_envoy =
+        workspace::integration(|package| REAL.contains(&package) && package != BENCH)?;
     // on two processors, a third one runs while two wait
     let threads = available_parallelism().map_or(1, usize::from) + 1;
     let mut e2e = workspace::tests();
@@ -165,7 +170,11 @@ fn compose() -> Result<()> {
 }
 
 /// Runs the tests of these packages that have `word` in their names, of which there must be some.
-fn named(word: &str, packages: &[&str], prepare: impl Fn(&mut Command) -> &mut Command) -> Result<()> {
+fn named(
+    word: &str,
+    packages: &[&str],
+    prepare: impl Fn(&mut Command) -> &mut Command,
+) -> Result<()> {
     let integration = workspace::integration(|package| packages.contains(&package))?;
     let command = || {
         let mut command = workspace::tests();

@@ -1,5 +1,6 @@
-//! The native tests, always compiled with the whole workspace: cargo compiles a dependency with the features that the packages of
-//! one command ask of it together, so a command with fewer packages would compile most dependencies anew.
+//! The native tests, always compiled with the whole workspace: cargo compiles a dependency with the
+//! features that the packages of one command ask of it together, so a command with fewer packages
+//! would compile most dependencies anew.
 use std::process::Command;
 
 use harness::{Error, Result};
@@ -18,7 +19,8 @@ pub(super) fn tests() -> Command {
     tests
 }
 
-/// Compiles all tests and the programs that they run: the backend, the development provider, `portcullis`.
+/// Compiles all tests and the programs that they run: the backend, the development provider,
+/// `portcullis`.
 pub(super) fn compile() -> Result<()> {
     eprintln!("building the tests and the programs that they run ...");
     run("building the tests", tests().arg("--no-run"), "see what the compiler says above")
@@ -44,7 +46,9 @@ fn options(packages: &[Value], wanted: impl Fn(&str) -> bool) -> Result<Vec<Stri
     }
     // cargo selects by the name alone
     if let Some(name) = selected.iter().find(|name| others.contains(name)) {
-        return Err(Error::Form(format!("tests of two suites are called `{name}`: rename one of the files")));
+        return Err(Error::Form(format!(
+            "tests of two suites are called `{name}`: rename one of the files"
+        )));
     }
     Ok(selected.iter().flat_map(|name| ["--test".to_owned(), (*name).to_owned()]).collect())
 }

@@ -73,7 +73,8 @@ pub(super) fn end(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The same command, to stay: in a process group of its own, so that the terminal's Ctrl-C does not reach it.
+/// The same command, to stay: in a process group of its own, so that the terminal's Ctrl-C does not
+/// reach it.
 fn spawn(out: &Path) -> std::io::Result<Child> {
     let ours = ["--detach", "--stay"];
     let arguments = env::args_os().skip(1).filter(|argument| ours.iter().all(|it| argument != it));

@@ -37,9 +37,8 @@ impl Example {
     async fn try_out(&self, stack: &Stack, token_endpoint: &str) -> Result<Value> {
         let request = stack.request(self.method.clone(), &self.path);
         let request = match self.user {
-            Some(user) => {
-                request.bearer_auth(tokens::login(&http::client(false)?, token_endpoint, user).await?)
-            }
+            Some(user) => request
+                .bearer_auth(tokens::login(&http::client(false)?, token_endpoint, user).await?),
             None => request,
         };
         let request = if let Some(body) = &self.body { request.json(body) } else { request };
@@ -54,7 +53,10 @@ impl Example {
     /// The line to paste. `token` is the shell function of [`token_function`].
     fn curl(&self, stack: &Stack) -> String {
         let bearer = self.user.map(|user| format!("-H \"Authorization: Bearer $(token {user})\" "));
-        let body = self.body.as_ref().map(|body| format!("-H 'Content-Type: application/json' -d '{body}' "));
+        let body = self
+            .body
+            .as_ref()
+            .map(|body| format!("-H 'Content-Type: application/json' -d '{body}' "));
         let [bearer, body] = [bearer, body].map(Option::unwrap_or_default);
         let (status, says, url) = (self.status.as_u16(), self.says, stack.url(&self.path));
         format!("# {status}: {says}\ncurl -i {bearer}{body}{url}\n")
@@ -68,7 +70,8 @@ pub(super) async fn tried(stack: &Stack, token_endpoint: &str) -> Result<String>
     let product = offer.by("sam").with(tea).try_out(stack, token_endpoint).await?;
     let order = json!({ "lines": [{ "product_id": product["id"], "quantity": 1 }] });
 
-    let place = |status, says| Example::new(status, says, Method::POST, "/orders").with(order.clone());
+    let place =
+        |status, says| Example::new(status, says, Method::POST, "/orders").with(order.clone());
     let placed = place(StatusCode::CREATED, "alice, a customer, places an order").by("alice");
     let hers = placed.try_out(stack, token_endpoint).await?;
     let hers = format!("/orders/{}", hers["id"].as_str().unwrap_or_default());
@@ -78,7 +81,8 @@ pub(super) async fn tried(stack: &Stack, token_endpoint: &str) -> Result<String>
         see(StatusCode::OK, "alice sees her order", &hers).by("alice"),
         see(StatusCode::UNAUTHORIZED, "nobody knows who asks", &hers),
         place(StatusCode::FORBIDDEN, "sam, a seller, has not the role to place orders").by("sam"),
-        see(StatusCode::FORBIDDEN, "bob is a customer too, but it is not his order", &hers).by("bob"),
+        see(StatusCode::FORBIDDEN, "bob is a customer too, but it is not his order", &hers)
+            .by("bob"),
         see(StatusCode::NOT_FOUND, "there is no such order", ABSENT).by("alice"),
     ];
     let mut shown = token_function(token_endpoint);

@@ -75,7 +75,11 @@ impl PortNumbers {
     /// Makes sure that they are free, before anything long begins.
     fn take(&self) -> Result<Ports> {
         let port = |number, part, flag| {
-            Port::fixed(number, part, &format!("end what listens there, or choose another with --{flag}"))
+            Port::fixed(
+                number,
+                part,
+                &format!("end what listens there, or choose another with --{flag}"),
+            )
         };
         Ok(Ports {
             gateway: port(self.gateway, "the gateway", "gateway-port")?,

@@ -1,5 +1,5 @@
-//! The mark that an `up` leaves while it runs: a file that holds its process id, locked by that process. The lock ends with the
-//! process, however it ends, so an old file misleads nobody.
+//! The mark that an `up` leaves while it runs: a file that holds its process id, locked by that
+//! process. The lock ends with the process, however it ends, so an old file misleads nobody.
 use std::fs::{self, File};
 use std::io::{Read, Seek, Write};
 use std::path::PathBuf;
@@ -29,7 +29,10 @@ impl Running {
         let deadline = Instant::now() + GLANCE;
         while file.try_lock().is_err() {
             if Instant::now() >= deadline {
-                return Err(Error::Form(format!("`{name}` is up already: `{}` ends it", down(name))));
+                return Err(Error::Form(format!(
+                    "`{name}` is up already: `{}` ends it",
+                    down(name)
+                )));
             }
             thread::sleep(GLANCE / 10);
         }

@@ -25,7 +25,10 @@ impl<T> FromRequest<App> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let kind = request.headers().get(CONTENT_TYPE).map_or("", |kind| kind.to_str().unwrap_or_default());
+        let kind = request
+            .headers()
+            .get(CONTENT_TYPE)
+            .map_or("", |kind| kind.to_str().unwrap_or_default());
         let kind = kind.split(';').next().unwrap_or_default().trim();
         let is_json = kind.eq_ignore_ascii_case("application/json");
         // the body is one frame: nothing is copied
@@ -53,7 +56,8 @@ impl<T: DeserializeOwned> JsonBody<T> {
         serde_json::from_slice::<serde::de::IgnoredAny>(&self.bytes)
             .map_err(|error| Invalid::Syntax { at: (error.line(), error.column()) })?;
         let mut json = serde_json::Deserializer::from_slice(&self.bytes);
-        serde_path_to_error::deserialize(&mut json).map_err(|error| field_error(error.path(), error.inner()))
+        serde_path_to_error::deserialize(&mut json)
+            .map_err(|error| field_error(error.path(), error.inner()))
     }
 }
 
@@ -71,7 +75,9 @@ fn field_error(path: &serde_path_to_error::Path, error: &serde_json::Error) -> I
     let text = error.to_string();
     let text = text.split(" at line ").next().unwrap_or_default();
     // the text alone names a missing or duplicate field; the path already names an unknown one
-    for (what, detail) in [("missing field", "is missing"), ("duplicate field", "must not occur twice")] {
+    for (what, detail) in
+        [("missing field", "is missing"), ("duplicate field", "must not occur twice")]
+    {
         if let Some(member) = text.strip_prefix(what).and_then(|rest| rest.split('`').nth(1)) {
             return FieldError::body(format!("{pointer}/{member}"), &detail).into_invalid();
         }

@@ -92,7 +92,9 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyHeader {
         let mut lines = parts.headers.get_all(NAME).iter();
         match (lines.next().map(HeaderValue::as_bytes), lines.next()) {
             (None, _) => Ok(Self(None)),
-            (Some(key), None) if (1..=255).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic) => {
+            (Some(key), None)
+                if (1..=255).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic) =>
+            {
                 Ok(Self(Some(String::from_utf8_lossy(key).into_owned())))
             }
             _ => Err(Problem::header(NAME, "must be one key of 1 to 255 visible ASCII characters")),

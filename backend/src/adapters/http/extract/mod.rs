@@ -37,7 +37,8 @@ impl FromRequestParts<App> for Caller {
                 .await
                 .map_err(axum::response::IntoResponse::into_response)?,
         };
-        let reason = reason(parts).map_err(|detail| Problem::header(ADMIN_REASON, detail).into_response())?;
+        let reason = reason(parts)
+            .map_err(|detail| Problem::header(ADMIN_REASON, detail).into_response())?;
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
         Ok(Self { principal, reason, request_id })
     }

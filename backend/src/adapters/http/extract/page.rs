@@ -52,12 +52,16 @@ impl<Id: FromStr> PageQuery<Id> {
             None => DEFAULT_LIMIT,
             Some(Ok(limit @ 1..=MAX_LIMIT)) => limit,
             Some(_) => {
-                errors.push(FieldError::query("limit", &format!("must be a number from 1 to {MAX_LIMIT}")));
+                errors.push(FieldError::query(
+                    "limit",
+                    &format!("must be a number from 1 to {MAX_LIMIT}"),
+                ));
                 DEFAULT_LIMIT
             }
         };
         let after = self.raw.after.as_deref().map(str::parse).transpose().unwrap_or_else(|_| {
-            errors.push(FieldError::query("after", &"must be taken from the link to the next page"));
+            errors
+                .push(FieldError::query("after", &"must be taken from the link to the next page"));
             None
         });
         if errors.is_empty() { Ok(Page { after, limit }) } else { Err(Invalid::Fields(errors)) }
@@ -109,7 +113,9 @@ pub(in super::super) fn page_response_with_next<Id, T: Serialize>(
 /// Encodes everything except unreserved characters (RFC 3986 2.3).
 fn percent_encoded(text: &str) -> String {
     let encoded = text.bytes().map(|byte| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(byte).to_string()
+        }
         _ => format!("%{byte:02X}"),
     });
     encoded.collect()

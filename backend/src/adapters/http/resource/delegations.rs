@@ -51,7 +51,11 @@ impl DelegationBody {
             ScopeJson::Reading => Scope::Reading,
             ScopeJson::Everything => Scope::Everything,
         };
-        errors.finish(delegate.zip(until).map(|(delegate, until)| NewDelegation { delegate, scope, until }))
+        errors.finish(delegate.zip(until).map(|(delegate, until)| NewDelegation {
+            delegate,
+            scope,
+            until,
+        }))
     }
 }
 
@@ -97,9 +101,11 @@ pub(in super::super) async fn grant(
     State(shop): State<Shop>,
     body: JsonBody<DelegationBody>,
 ) -> Result<Response, Problem> {
-    let delegation = grant_delegation(&shop, &caller, || body.parse()?.validate(&caller.principal)).await?;
+    let delegation =
+        grant_delegation(&shop, &caller, || body.parse()?.validate(&caller.principal)).await?;
     let location = format!("/delegations/{}", delegation.id);
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(DelegationJson::from(&delegation))).into_response())
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(DelegationJson::from(&delegation)))
+        .into_response())
 }
 
 /// `GET /delegations`

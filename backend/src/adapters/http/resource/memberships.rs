@@ -149,7 +149,12 @@ pub(in super::super) async fn members(
 ) -> Result<Response, Problem> {
     let members = read_members(&shop, &caller, id, || query.page()).await?;
     let items: Vec<_> = members.iter().map(MembershipJson::from).collect();
-    Ok(page_response(&query, query.page()?.limit, members.last().map(|member| member.id.to_string()), items))
+    Ok(page_response(
+        &query,
+        query.page()?.limit,
+        members.last().map(|member| member.id.to_string()),
+        items,
+    ))
 }
 
 /// `POST /organisations/{organisation_id}/members`
@@ -159,7 +164,9 @@ pub(in super::super) async fn invite(
     PathId(id): PathId<OrganisationId>,
     body: JsonBody<InvitationBody>,
 ) -> Result<Response, Problem> {
-    let membership = invite_member(&shop, &caller, id, || body.parse()?.validate(&caller.principal)).await?;
+    let membership =
+        invite_member(&shop, &caller, id, || body.parse()?.validate(&caller.principal)).await?;
     let location = format!("/memberships/{}", membership.id);
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(MembershipJson::from(&membership))).into_response())
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(MembershipJson::from(&membership)))
+        .into_response())
 }

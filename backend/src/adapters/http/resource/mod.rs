@@ -53,6 +53,7 @@ fn format_time(time: Timestamp) -> String {
 
 /// Parses a time (RFC 3339) to the millisecond.
 fn parse_time(text: &str) -> Result<Timestamp, &'static str> {
-    let instant: Instant = text.parse().map_err(|_| "must be a time such as 2027-01-31T12:00:00Z")?;
+    let instant: Instant =
+        text.parse().map_err(|_| "must be a time such as 2027-01-31T12:00:00Z")?;
     Ok(Timestamp(instant.as_millisecond()))
 }

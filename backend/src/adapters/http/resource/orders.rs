@@ -11,14 +11,14 @@ use utoipa::ToSchema;
 use super::people::PersonBody;
 use super::{MoneyJson, format_time};
 use crate::adapters::http::extract::{
-    FieldErrors, IdempotencyHeader, IfNoneMatch, JsonBody, PageQuery, PathId, PathIds, page_response,
-    with_etag,
+    FieldErrors, IdempotencyHeader, IfNoneMatch, JsonBody, PageQuery, PathId, PathIds,
+    page_response, with_etag,
 };
 use crate::adapters::http::problem::Problem;
 use crate::application::failure::{Failure, FieldError, Invalid};
 use crate::application::orders::{
-    Idempotency, OrderItem, cancel_order, list_orders, place_order, read_order, share_order, ship_order,
-    unshare_order,
+    Idempotency, OrderItem, cancel_order, list_orders, place_order, read_order, share_order,
+    ship_order, unshare_order,
 };
 use crate::application::ports::IdempotencyKey;
 use crate::application::{Caller, Precondition, Shop};
@@ -49,16 +49,16 @@ struct LineBody {
 impl OrderBody {
     fn validate(self) -> Result<Vec<OrderItem>, Invalid> {
         if self.lines.is_empty() || self.lines.len() > MAX_LINES {
-            return Err(
-                FieldError::body("/lines", &format!("must have 1 to {MAX_LINES} lines")).into_invalid()
-            );
+            return Err(FieldError::body("/lines", &format!("must have 1 to {MAX_LINES} lines"))
+                .into_invalid());
         }
         let mut errors = FieldErrors::default();
         let items = self.lines.into_iter().enumerate().map(|(n, line)| {
-            let product = line.product_id.parse::<ProductId>().map_err(|_| "must be the id of a product");
+            let product =
+                line.product_id.parse::<ProductId>().map_err(|_| "must be the id of a product");
             let product = errors.check(&format!("/lines/{n}/product_id"), product);
-            let quantity =
-                Quantity::new(line.quantity).ok_or_else(|| format!("must be from 1 to {MAX_QUANTITY}"));
+            let quantity = Quantity::new(line.quantity)
+                .ok_or_else(|| format!("must be from 1 to {MAX_QUANTITY}"));
             let quantity = errors.check(&format!("/lines/{n}/quantity"), quantity);
             Some(OrderItem { product: product?, quantity: quantity? })
         });

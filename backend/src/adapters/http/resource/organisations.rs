@@ -55,7 +55,8 @@ impl From<&Organisation> for OrganisationJson {
 
 fn created(organisation: &Organisation) -> Response {
     let location = format!("/organisations/{}", organisation.id);
-    (StatusCode::CREATED, [(LOCATION, location)], Json(OrganisationJson::from(organisation))).into_response()
+    (StatusCode::CREATED, [(LOCATION, location)], Json(OrganisationJson::from(organisation)))
+        .into_response()
 }
 
 /// `POST /organisations`

@@ -59,11 +59,15 @@ impl NewProductBody {
         let Self { organisation_id, name, description, price, stock } = self;
         let mut errors = FieldErrors::default();
         let organisation = organisation_id.map(|id| id.parse()).transpose();
-        let organisation =
-            errors.check("/organisation_id", organisation.map_err(|_| "must be the id of an organisation"));
+        let organisation = errors.check(
+            "/organisation_id",
+            organisation.map_err(|_| "must be the id of an organisation"),
+        );
         let details = details(ProductBody { name, description, price, stock }, &mut errors);
         errors.finish(
-            organisation.zip(details).map(|(organisation, details)| NewProduct { organisation, details }),
+            organisation
+                .zip(details)
+                .map(|(organisation, details)| NewProduct { organisation, details }),
         )
     }
 }
@@ -143,7 +147,8 @@ pub(in super::super) async fn add(
 ) -> Result<Response, Problem> {
     let product = add_product(&shop, &caller, || body.parse()?.validate()).await?;
     let shown = with_etag(product.version, Json(ProductJson::from(&product)));
-    Ok((StatusCode::CREATED, [(LOCATION, format!("/products/{}", product.id))], shown).into_response())
+    Ok((StatusCode::CREATED, [(LOCATION, format!("/products/{}", product.id))], shown)
+        .into_response())
 }
 
 /// `GET /products/{product_id}`
@@ -164,7 +169,8 @@ pub(in super::super) async fn update(
     precondition: Precondition,
     body: JsonBody<ProductBody>,
 ) -> Result<Response, Problem> {
-    let product = update_product(&shop, &caller, id, precondition, || body.parse()?.validate()).await?;
+    let product =
+        update_product(&shop, &caller, id, precondition, || body.parse()?.validate()).await?;
     Ok(with_etag(product.version, Json(ProductJson::from(&product))))
 }
 

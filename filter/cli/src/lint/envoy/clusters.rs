@@ -13,10 +13,15 @@ pub(super) fn look(inspection: &mut Inspection<'_>, survey: &Survey<'_>) {
         return;
     }
     for provider in inspection.providers() {
-        let (KeySource::Uri(endpoint) | KeySource::Discovery(endpoint)) = &provider.keys else { continue };
-        let named = survey.clusters.iter().find(|cluster| cluster.value["name"] == *endpoint.cluster);
+        let (KeySource::Uri(endpoint) | KeySource::Discovery(endpoint)) = &provider.keys else {
+            continue;
+        };
+        let named =
+            survey.clusters.iter().find(|cluster| cluster.value["name"] == *endpoint.cluster);
         match named {
-            Some(cluster) if &*endpoint.scheme == "https" => validates(inspection, provider, cluster),
+            Some(cluster) if &*endpoint.scheme == "https" => {
+                validates(inspection, provider, cluster)
+            }
             None if !survey.has_cds => {
                 let message = format!(
                     "the keys of `{}` come through `{}`, and there is no such cluster",
@@ -27,7 +32,12 @@ pub(super) fn look(inspection: &mut Inspection<'_>, survey: &Survey<'_>) {
                     KeySource::Discovery(_) => "jwks.discovery.cluster",
                     _ => "jwks.cluster",
                 };
-                inspection.add(&KEYS_CLUSTER, &format!("providers.{}.{place}", provider.name), message, help);
+                inspection.add(
+                    &KEYS_CLUSTER,
+                    &format!("providers.{}.{place}", provider.name),
+                    message,
+                    help,
+                );
             }
             Some(_) | None => {}
         }
@@ -40,26 +50,34 @@ fn validates(inspection: &mut Inspection<'_>, provider: &Provider, cluster: &At<
     let tls = tls.filter(|config| config.type_url().ends_with("UpstreamTlsContext"));
     let name = &provider.name;
     let Some(tls) = tls else {
-        let message =
-            format!("the keys of `{name}` are meant to come over https, and this cluster speaks no TLS");
-        let help = "give it a `transport_socket` with an `UpstreamTlsContext` that has a `trusted_ca`";
+        let message = format!(
+            "the keys of `{name}` are meant to come over https, and this cluster speaks no TLS"
+        );
+        let help =
+            "give it a `transport_socket` with an `UpstreamTlsContext` that has a `trusted_ca`";
         inspection.add_at(&KEYS_UNVALIDATED, cluster.mark(".name"), message, help);
         return;
     };
     let common = &tls.value["common_tls_context"];
     let has = |value: &Value, field: &str| value.get(field).is_some_and(|value| !value.is_null());
-    let contexts =
-        [&common["validation_context"], &common["combined_validation_context"]["default_validation_context"]];
+    let contexts = [
+        &common["validation_context"],
+        &common["combined_validation_context"]["default_validation_context"],
+    ];
     let from_elsewhere = has(common, "validation_context_sds_secret_config")
         || has(common, "validation_context_certificate_provider_instance")
         || has(&common["combined_validation_context"], "validation_context_sds_secret_config");
     let trusted = ["trusted_ca", "system_root_certs", "ca_certificate_provider_instance"];
     let pinned = ["verify_certificate_hash", "verify_certificate_spki"];
-    let any = |fields: &[&str]| contexts.iter().any(|context| fields.iter().any(|field| has(context, field)));
-    let ignored = contexts.iter().any(|context| context["trust_chain_verification"] == "ACCEPT_UNTRUSTED");
+    let any = |fields: &[&str]| {
+        contexts.iter().any(|context| fields.iter().any(|field| has(context, field)))
+    };
+    let ignored =
+        contexts.iter().any(|context| context["trust_chain_verification"] == "ACCEPT_UNTRUSTED");
     if ignored || !from_elsewhere && !any(&trusted) && !any(&pinned) {
-        let message =
-            format!("the keys of `{name}` come from whoever answers: no certificate is verified here");
+        let message = format!(
+            "the keys of `{name}` come from whoever answers: no certificate is verified here"
+        );
         let help = "add a `validation_context` with a `trusted_ca`";
         inspection.add_at(&KEYS_UNVALIDATED, tls.mark(".common_tls_context"), message, help);
         return;
@@ -72,7 +90,8 @@ fn validates(inspection: &mut Inspection<'_>, provider: &Provider, cluster: &At<
         let message = format!(
             "the keys of `{name}` come from anybody with a certificate of that authority: its name is not compared"
         );
-        let help = "add `match_typed_subject_alt_names` with the host, or `auto_sni_san_validation: true`";
+        let help =
+            "add `match_typed_subject_alt_names` with the host, or `auto_sni_san_validation: true`";
         inspection.add_at(&KEYS_UNVALIDATED, tls.mark(".common_tls_context"), message, help);
     }
 }

@@ -1,4 +1,5 @@
-//! The filter chain: whether the filter is there, always, before everything that could change what it decided on.
+//! The filter chain: whether the filter is there, always, before everything that could change what
+//! it decided on.
 
 use serde_json::Value;
 
@@ -60,8 +61,7 @@ fn missing(inspection: &mut Inspection<'_>, survey: &Survey<'_>, manager: &At<'_
         Some(cluster) => format!("this listener reaches the cluster `{cluster}` past the filter"),
         None => "this listener has no filter of Portcullis".to_owned(),
     };
-    let help =
-        "add the filter to `http_filters`, before the others: `portcullis render --for envoy` writes it";
+    let help = "add the filter to `http_filters`, before the others: `portcullis render --for envoy` writes it";
     inspection.add_at(&MISSING, manager.mark(".http_filters"), message, help);
 }
 
@@ -83,12 +83,15 @@ fn changing(inspection: &mut Inspection<'_>, filter: &At<'_>) {
     let kind = typed.as_ref().map_or(discovered, At::type_url);
     // a filter of an old configuration has only its name
     let dotted = format!(".{name}.");
-    let known =
-        CHANGING.iter().find(|(part, _)| kind.contains(part) || kind.is_empty() && dotted.contains(part));
+    let known = CHANGING
+        .iter()
+        .find(|(part, _)| kind.contains(part) || kind.is_empty() && dotted.contains(part));
     if let Some((_, what)) = known {
-        let message =
-            format!("after the decision, `{name}` can still change the path or the host: it is {what}");
-        let help = "put it before the filter of Portcullis, or allow it with the reason why it does not";
+        let message = format!(
+            "after the decision, `{name}` can still change the path or the host: it is {what}"
+        );
+        let help =
+            "put it before the filter of Portcullis, or allow it with the reason why it does not";
         inspection.add_at(&LATER_FILTER, filter.mark(""), message, help);
     }
 }
@@ -103,11 +106,18 @@ fn always(inspection: &mut Inspection<'_>, filter: &At<'_>) {
     let typed = filter.value["typed_config"]["@type"].as_str().unwrap_or_default();
     if typed.ends_with("ExtensionWithMatcher") || typed.contains(".filters.http.composite.") {
         let message = "the filter runs only where a matcher lets it";
-        inspection.add_at(&DISABLED, filter.mark(".typed_config"), message, "put it into the chain itself");
+        inspection.add_at(
+            &DISABLED,
+            filter.mark(".typed_config"),
+            message,
+            "put it into the chain itself",
+        );
     }
     let discovery = filter.field("config_discovery");
     let default = discovery.and_then(|discovery| discovery.field("default_config"));
-    if let Some(default) = default.filter(|default| !default.value.to_string().contains("portcullis")) {
+    if let Some(default) =
+        default.filter(|default| !default.value.to_string().contains("portcullis"))
+    {
         let message = "until the policy comes, another configuration lets requests pass";
         let help = "remove `default_config`: without a policy every request is answered with 500";
         inspection.add_at(&FAIL_OPEN, default.mark(""), message, help);
@@ -116,7 +126,9 @@ fn always(inspection: &mut Inspection<'_>, filter: &At<'_>) {
 
 /// A plugin of ours that lets requests pass when it fails.
 pub(super) fn fails_open(inspection: &mut Inspection<'_>, plugin: &At<'_>) {
-    for (field, open) in [("failure_policy", Value::from("FAIL_OPEN")), ("fail_open", Value::Bool(true))] {
+    for (field, open) in
+        [("failure_policy", Value::from("FAIL_OPEN")), ("fail_open", Value::Bool(true))]
+    {
         if plugin.value[field] == open {
             let message = "requests pass undecided when the filter fails";
             let help = "write `failure_policy: FAIL_RELOAD`";

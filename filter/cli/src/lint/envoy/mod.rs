@@ -1,5 +1,5 @@
-//! What in an Envoy configuration makes the filter's decisions void. Files are walked wherever they hold what matters: a
-//! bootstrap, a listener or extension resource, a configuration dump.
+//! What in an Envoy configuration makes the filter's decisions void. Files are walked wherever they
+//! hold what matters: a bootstrap, a listener or extension resource, a configuration dump.
 
 mod clusters;
 mod filters;
@@ -20,8 +20,11 @@ const fn rule(name: &'static str, severity: Severity, finds: &'static str) -> Ru
     Rule { name, severity, needs: Needs::Envoy, finds }
 }
 
-pub(super) const MISSING: Rule =
-    rule("envoy-filter-missing", Severity::Error, "a listener that reaches the services past the filter");
+pub(super) const MISSING: Rule = rule(
+    "envoy-filter-missing",
+    Severity::Error,
+    "a listener that reaches the services past the filter",
+);
 pub(super) const DISABLED: Rule = rule(
     "envoy-filter-disabled",
     Severity::Error,
@@ -36,8 +39,11 @@ pub(super) const REDIRECT: Rule = rule(
     Severity::Error,
     "a response that sends the request elsewhere, without a decision",
 );
-pub(super) const LATER_FILTER: Rule =
-    rule("envoy-later-filter", Severity::Warning, "a filter after ours that can change the path or the host");
+pub(super) const LATER_FILTER: Rule = rule(
+    "envoy-later-filter",
+    Severity::Warning,
+    "a filter after ours that can change the path or the host",
+);
 pub(super) const IDENTITY: Rule =
     rule("envoy-identity-header", Severity::Error, "an identity header that Envoy writes itself");
 pub(super) const CHOICE: Rule = rule(
@@ -50,15 +56,21 @@ pub(super) const SHARED_VM: Rule = rule(
     Severity::Error,
     "another plugin with the filter's `vm_id`: it can write into the shared keys",
 );
-pub(super) const KEYS_CLUSTER: Rule =
-    rule("envoy-keys-cluster", Severity::Error, "keys that come through a cluster that does not exist");
+pub(super) const KEYS_CLUSTER: Rule = rule(
+    "envoy-keys-cluster",
+    Severity::Error,
+    "keys that come through a cluster that does not exist",
+);
 pub(super) const KEYS_UNVALIDATED: Rule = rule(
     "envoy-keys-unvalidated",
     Severity::Error,
     "https keys through a cluster that does not verify the certificate",
 );
-pub(super) const ROUTES_ELSEWHERE: Rule =
-    rule("envoy-routes-elsewhere", Severity::Note, "routes that come from a file that was not named");
+pub(super) const ROUTES_ELSEWHERE: Rule = rule(
+    "envoy-routes-elsewhere",
+    Severity::Note,
+    "routes that come from a file that was not named",
+);
 
 /// How much of Envoy's configuration was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +86,8 @@ pub struct LookedAt {
 /// Looks at Envoy's configuration. Returns how much there was; `None` without one.
 ///
 /// # Errors
-/// A file is not YAML or not an Envoy configuration, or no file has a listener, a route or a cluster.
+/// A file is not YAML or not an Envoy configuration, or no file has a listener, a route or a
+/// cluster.
 pub(super) fn look(
     inspection: &mut Inspection<'_>,
     sources: &[Rc<Source>],
@@ -89,7 +102,9 @@ pub(super) fn look(
         return Err(nothing_to_check(foreign));
     }
     let looked_at = survey.looked_at();
-    if let (LookedAt { listeners: 0, routes: 0, clusters: 0 }, [(source, value), ..]) = (looked_at, &*files) {
+    if let (LookedAt { listeners: 0, routes: 0, clusters: 0 }, [(source, value), ..]) =
+        (looked_at, &*files)
+    {
         return Err(nothing_to_check(&At { source, place: String::new(), value }));
     }
     filters::look(inspection, &survey);
@@ -116,5 +131,9 @@ fn nothing_to_check(file: &At<'_>) -> Box<Finding> {
                 answers to `/config_dump`";
     // the beginning of the file: all of it is meant
     let mark = Some(Mark { span: 0..0, ..file.mark("") });
-    Box::new(Finding { help: Some(help.to_owned()), mark, ..Finding::new(Severity::Error, "envoy", message) })
+    Box::new(Finding {
+        help: Some(help.to_owned()),
+        mark,
+        ..Finding::new(Severity::Error, "envoy", message)
+    })
 }

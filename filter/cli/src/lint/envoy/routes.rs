@@ -26,7 +26,8 @@ pub(super) fn look(inspection: &mut Inspection<'_>, survey: &Survey<'_>) {
     overrides(inspection, survey);
     for action in &survey.actions {
         rewrites(inspection, action);
-        let weighted = action.field("weighted_clusters").and_then(|weighted| weighted.field("clusters"));
+        let weighted =
+            action.field("weighted_clusters").and_then(|weighted| weighted.field("clusters"));
         for part in weighted.iter().flat_map(At::items) {
             rewrites(inspection, &part);
         }
@@ -35,7 +36,8 @@ pub(super) fn look(inspection: &mut Inspection<'_>, survey: &Survey<'_>) {
         let options = manager.field("path_normalization_options");
         if let Some(own) = options.and_then(|options| options.field("http_filter_transformation")) {
             let message = "filters see another path than the service";
-            let help = "let both be the same: the filter refuses what could be read in two ways by itself";
+            let help =
+                "let both be the same: the filter refuses what could be read in two ways by itself";
             inspection.add_at(&REWRITE, own.mark(""), message, help);
         }
         if manager.field("rds").is_some() && !survey.has_routes && ours(manager).next().is_some() {
@@ -53,14 +55,18 @@ fn overrides(inspection: &mut Inspection<'_>, survey: &Survey<'_>) {
     let own = survey.managers.iter().flat_map(ours);
     let mut names: Vec<_> = own.filter_map(|(_, filter)| filter.value["name"].as_str()).collect();
     names.push("portcullis");
-    for (at, name) in survey.overrides.iter().flat_map(|at| names.iter().map(move |name| (at, *name))) {
+    for (at, name) in
+        survey.overrides.iter().flat_map(|at| names.iter().map(move |name| (at, *name)))
+    {
         let off = at.field(name).filter(|of| of.value["disabled"] == Value::Bool(true));
         if let Some(off) = off {
             let message = "the filter is off here: every request passes undecided";
-            let help =
-                "remove it, and make the rows public in the policy: a token that is sent is still verified";
+            let help = "remove it, and make the rows public in the policy: a token that is sent is still verified";
             let already = inspection.findings.iter().any(|known| {
-                known.mark.as_ref().is_some_and(|mark| mark.place == format!("{}.disabled", off.place))
+                known
+                    .mark
+                    .as_ref()
+                    .is_some_and(|mark| mark.place == format!("{}.disabled", off.place))
             });
             if !already {
                 inspection.add_at(&DISABLED, off.mark(".disabled"), message, help);
@@ -73,7 +79,8 @@ fn rewrites(inspection: &mut Inspection<'_>, action: &At<'_>) {
     for (member, what) in REWRITES {
         let set = |value: &Value| !matches!(value, Value::Null | Value::Bool(false));
         if action.value.get(member).is_some_and(set) {
-            let message = format!("the service gets another {what} than the one that was decided on");
+            let message =
+                format!("the service gets another {what} than the one that was decided on");
             let help = format!(
                 "let the {what} be, and write the rows for what the service sees; or allow it with a reason"
             );
@@ -82,7 +89,8 @@ fn rewrites(inspection: &mut Inspection<'_>, action: &At<'_>) {
     }
     for member in REDIRECTS {
         if action.value.get(member).is_some_and(|value| value != "PASS_THROUGH_INTERNAL_REDIRECT") {
-            let message = "Envoy follows the service's redirects by itself, to where nobody has decided";
+            let message =
+                "Envoy follows the service's redirects by itself, to where nobody has decided";
             let help = "remove it: clients follow redirects, and are decided again";
             inspection.add_at(&REDIRECT, action.mark(&format!(".{member}")), message, help);
         }
@@ -101,18 +109,21 @@ fn identity(inspection: &mut Inspection<'_>, survey: &Survey<'_>) {
     for addition in survey.additions.iter().flat_map(At::items) {
         let key = addition.value["header"]["key"].as_str().unwrap_or_default();
         if written.iter().any(|written| same_name(written, key)) {
-            let message = format!("Envoy writes `{key}`, which says who the caller is, after the filter did");
+            let message =
+                format!("Envoy writes `{key}`, which says who the caller is, after the filter did");
             let help = "remove it, or give the identity header another name in the policy";
             inspection.add_at(&IDENTITY, addition.mark(".header.key"), message, help);
         }
     }
 }
 
-/// Envoy chooses the route again when the filter has changed the headers, so `clusters` has judged another route than the one
-/// that is taken.
+/// Envoy chooses the route again when the filter has changed the headers, so `clusters` has judged
+/// another route than the one that is taken.
 fn choices(inspection: &mut Inspection<'_>, survey: &Survey<'_>) {
     let policy = &inspection.loaded.policy;
-    for matcher in survey.matches.iter().filter_map(|it| it.field("headers")).flat_map(|it| it.items()) {
+    for matcher in
+        survey.matches.iter().filter_map(|it| it.field("headers")).flat_map(|it| it.items())
+    {
         let name = matcher.value["name"].as_str().unwrap_or_default().to_ascii_lowercase();
         if policy.changes_header(&name) {
             let message = format!(

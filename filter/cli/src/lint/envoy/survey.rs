@@ -38,9 +38,11 @@ pub(super) struct Survey<'a> {
     pub(super) additions: Vec<At<'a>>,
     /// Clusters.
     pub(super) clusters: Vec<At<'a>>,
-    /// Names of the listeners; the place of one without a name. A config dump has the same listener several times.
+    /// Names of the listeners; the place of one without a name. A config dump has the same listener
+    /// several times.
     listeners: BTreeSet<String>,
-    /// Number of routes by the text of their virtual host, which a config dump has several times too.
+    /// Number of routes by the text of their virtual host, which a config dump has several times
+    /// too.
     routes: BTreeMap<String, usize>,
     /// Files in which there is nothing of the above.
     pub(super) foreign: Vec<At<'a>>,
@@ -48,7 +50,8 @@ pub(super) struct Survey<'a> {
     pub(super) has_routes: bool,
     /// Whether clusters come from elsewhere too.
     pub(super) has_cds: bool,
-    /// The clusters that belong to the policy's services: those that it names, and those behind the filter.
+    /// The clusters that belong to the policy's services: those that it names, and those behind the
+    /// filter.
     pub(super) protected: BTreeSet<String>,
 }
 
@@ -108,7 +111,8 @@ impl<'a> At<'a> {
             &mut |_, at| {
                 targets.extend(at.value.get("cluster").and_then(Value::as_str).map(str::to_owned));
                 let weighted = &at.value["weighted_clusters"]["clusters"];
-                let names = weighted.as_array().into_iter().flatten().filter_map(|it| it["name"].as_str());
+                let names =
+                    weighted.as_array().into_iter().flatten().filter_map(|it| it["name"].as_str());
                 targets.extend(names.map(str::to_owned));
             },
             "",
@@ -152,7 +156,8 @@ impl<'a> Survey<'a> {
         }
     }
 
-    /// Notes an object. Returns whether it is a listener, a route, a cluster, a filter or a chain of filters.
+    /// Notes an object. Returns whether it is a listener, a route, a cluster, a filter or a chain
+    /// of filters.
     fn note(&mut self, key: &str, at: &At<'a>) -> bool {
         let has = |name: &str| at.value.get(name).is_some();
         let type_url = at.type_url();
@@ -168,7 +173,8 @@ impl<'a> Survey<'a> {
         if has("vm_config") {
             self.plugins.push(at.clone());
         }
-        let goes_on = ["cluster", "cluster_header", "weighted_clusters", "cluster_specifier_plugin"];
+        let goes_on =
+            ["cluster", "cluster_header", "weighted_clusters", "cluster_specifier_plugin"];
         if key == "route" && goes_on.into_iter().any(has) {
             self.actions.push(at.clone());
         }
@@ -186,11 +192,12 @@ impl<'a> Survey<'a> {
         let is_listener = type_url.ends_with("listener.v3.Listener") || is_listener(key, at.value);
         if is_listener {
             let name = at.value["name"].as_str().filter(|name| !name.is_empty());
-            self.listeners
-                .insert(name.map_or_else(|| format!("{}:{}", at.source.name, at.place), str::to_owned));
+            self.listeners.insert(
+                name.map_or_else(|| format!("{}:{}", at.source.name, at.place), str::to_owned),
+            );
         }
-        let is_host =
-            key == "virtual_hosts" && at.value.is_object() || type_url.ends_with("route.v3.VirtualHost");
+        let is_host = key == "virtual_hosts" && at.value.is_object()
+            || type_url.ends_with("route.v3.VirtualHost");
         if is_host {
             let listed = at.value["routes"].as_array().map_or(0, Vec::len);
             self.routes.insert(at.value.to_string(), listed + usize::from(has("matcher")));
@@ -202,17 +209,26 @@ impl<'a> Survey<'a> {
     }
 }
 
-/// Whether a member `clusters` or `cluster` is a cluster, and not one of a route's `weighted_clusters`.
+/// Whether a member `clusters` or `cluster` is a cluster, and not one of a route's
+/// `weighted_clusters`.
 fn is_cluster(key: &str, value: &Value) -> bool {
-    let members =
-        ["load_assignment", "connect_timeout", "type", "cluster_type", "lb_policy", "eds_cluster_config"];
-    matches!(key, "clusters" | "cluster") && members.iter().any(|member| value.get(member).is_some())
+    let members = [
+        "load_assignment",
+        "connect_timeout",
+        "type",
+        "cluster_type",
+        "lb_policy",
+        "eds_cluster_config",
+    ];
+    matches!(key, "clusters" | "cluster")
+        && members.iter().any(|member| value.get(member).is_some())
 }
 
 /// Whether a member `listeners` or `listener` is a listener.
 fn is_listener(key: &str, value: &Value) -> bool {
     let members = ["filter_chains", "default_filter_chain", "address", "api_listener"];
-    matches!(key, "listeners" | "listener") && members.iter().any(|member| value.get(member).is_some())
+    matches!(key, "listeners" | "listener")
+        && members.iter().any(|member| value.get(member).is_some())
 }
 
 /// Our filters in a connection manager, or in a list of filters.
@@ -229,6 +245,9 @@ fn is_ours(filter: &At<'_>) -> bool {
     let discovered = discovered.filter_map(Value::as_str).any(|url| url.ends_with(wasm));
     let typed = value["typed_config"].to_string();
     let named = value["name"].as_str().is_some_and(|name| name.contains("portcullis"));
-    let called = ["name", "root_id"].iter().any(|field| typed.contains(&format!("\"{field}\":\"portcullis")));
-    (discovered && named) || (typed.contains(wasm) && (named || called || typed.contains("portcullis.wasm")))
+    let called = ["name", "root_id"]
+        .iter()
+        .any(|field| typed.contains(&format!("\"{field}\":\"portcullis")));
+    (discovered && named)
+        || (typed.contains(wasm) && (named || called || typed.contains("portcullis.wasm")))
 }

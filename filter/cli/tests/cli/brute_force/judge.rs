@@ -1,4 +1,5 @@
-//! Decides by one policy: every token of the brute force, or one that says just what a difference tells.
+//! Decides by one policy: every token of the brute force, or one that says just what a difference
+//! tells.
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -40,7 +41,8 @@ pub(super) fn tokens() -> Vec<Token> {
         for r in &more {
             for s in &texts {
                 let claims = [("r", r), ("s", s)];
-                let claims = claims.into_iter().filter_map(|(name, texts)| Some((name, texts.clone()?)));
+                let claims =
+                    claims.into_iter().filter_map(|(name, texts)| Some((name, texts.clone()?)));
                 tokens.push(Token { provider, claims: claims.collect() });
             }
         }
@@ -63,12 +65,13 @@ pub(super) struct Judge {
     stage: Stage,
     /// The roles that the policy reads from each token, and who of the speakers has them.
     pub(super) tokens: Vec<Option<(Vec<String>, usize)>>,
-    /// The first of all tokens whose provider and roles are the same: it speaks for the others, since the engine has nothing
-    /// else to tell them apart by.
+    /// The first of all tokens whose provider and roles are the same: it speaks for the others,
+    /// since the engine has nothing else to tell them apart by.
     speakers: Vec<Token>,
     /// What the speakers send now.
     sent: Vec<String>,
-    /// What has been decided about a place at this time: what is asked of a token there is the same for all its requests.
+    /// What has been decided about a place at this time: what is asked of a token there is the same
+    /// for all its requests.
     decided: HashMap<(Place, bool), Rc<May>>,
     now: UnixTime,
 }
@@ -88,7 +91,8 @@ impl Judge {
             Some((roles, speaker))
         });
         let tokens = tokens.collect();
-        let mut judge = Self { stage, tokens, speakers, sent: Vec::new(), decided: HashMap::new(), now };
+        let mut judge =
+            Self { stage, tokens, speakers, sent: Vec::new(), decided: HashMap::new(), now };
         judge.wait_until(now);
         judge
     }
@@ -99,7 +103,8 @@ impl Judge {
         self.decided.clear();
         let policy = self.stage.policy.clone();
         let sent = self.speakers.iter().map(|token| {
-            let provider = policy.providers().iter().find(|it| &*it.name == token.provider).unwrap();
+            let provider =
+                policy.providers().iter().find(|it| &*it.name == token.provider).unwrap();
             let mut claims = token.claims();
             fill(provider, None, &mut claims, now);
             self.stage.token(provider, &claims)
@@ -118,7 +123,8 @@ impl Judge {
         self.sent = sent;
         // whoever has a token may also come without it
         let may = |(_, speaker): &(_, usize)| speakers[*speaker];
-        let with = self.tokens.iter().map(|token| anyone || token.as_ref().is_some_and(may)).collect();
+        let with =
+            self.tokens.iter().map(|token| anyone || token.as_ref().is_some_and(may)).collect();
         let may = Rc::new(May { anyone, with });
         self.decided.insert((place, anyone), Rc::clone(&may));
         may

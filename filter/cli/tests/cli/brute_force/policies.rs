@@ -99,7 +99,8 @@ fn service(hosts: &'static [&'static str]) -> impl Strategy<Value = Value> {
     ];
     (providers, routes(), mode(), prop_oneof![5 => Just(false), 1 => Just(true)]).prop_map(
         move |(providers, routes, mode, preflight)| {
-            let mut service = json!({ "hosts": hosts, "routes": routes, "cors": { "preflight": preflight } });
+            let mut service =
+                json!({ "hosts": hosts, "routes": routes, "cors": { "preflight": preflight } });
             if let Some(providers) = providers {
                 service["providers"] = json!(providers);
             }
@@ -113,11 +114,14 @@ fn service(hosts: &'static [&'static str]) -> impl Strategy<Value = Value> {
 
 pub(super) fn policy() -> impl Strategy<Value = Value> {
     let main = prop_oneof![service(&["*"]), service(&["*.example"]), service(&["a.example"])];
-    let other =
-        proptest::option::weighted(0.4, prop_oneof![service(&["b.example"]), service(&["*.b.example"])]);
-    (provider("https://one.example"), provider("https://two.example"), main, other, mode()).prop_map(
-        |(one, two, main, other, mode)| {
-            let mut policy = json!({ "providers": { "one": one, "two": two }, "services": { "main": main } });
+    let other = proptest::option::weighted(
+        0.4,
+        prop_oneof![service(&["b.example"]), service(&["*.b.example"])],
+    );
+    (provider("https://one.example"), provider("https://two.example"), main, other, mode())
+        .prop_map(|(one, two, main, other, mode)| {
+            let mut policy =
+                json!({ "providers": { "one": one, "two": two }, "services": { "main": main } });
             if let Some(other) = other {
                 policy["services"]["other"] = other;
             }
@@ -125,8 +129,7 @@ pub(super) fn policy() -> impl Strategy<Value = Value> {
                 policy["mode"] = mode;
             }
             policy
-        },
-    )
+        })
 }
 
 /// Two policies: mostly one and the same but for a part, as changes are.

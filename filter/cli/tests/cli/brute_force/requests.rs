@@ -7,7 +7,8 @@ use portcullis_engine::authz::route_template::{Segment, Template};
 
 use super::METHODS;
 
-const HOSTS: [&str; 5] = ["a.example", "b.example", "deep.b.example", "zz.example", "elsewhere.test"];
+const HOSTS: [&str; 5] =
+    ["a.example", "b.example", "deep.b.example", "zz.example", "elsewhere.test"];
 const PATHS: [&str; 12] =
     ["/", "/a", "/a/", "/b", "/b/", "/a/b", "/a/c", "/c/b", "/c/d", "/a/b/c", "/c/b/", "/c/d/e/"];
 
@@ -16,7 +17,8 @@ pub(super) fn asks() -> Vec<Ask> {
     for host in HOSTS {
         for method in METHODS {
             for path in PATHS {
-                let (method, authority, target) = (method.to_owned(), host.to_owned(), path.to_owned());
+                let (method, authority, target) =
+                    (method.to_owned(), host.to_owned(), path.to_owned());
                 asks.push(Ask { method, authority, target, headers: Vec::new() });
             }
         }
@@ -48,7 +50,8 @@ fn matches(template: &Template, path: &str) -> bool {
     let mut rest = Some(path.strip_prefix('/').unwrap());
     for segment in template.segments() {
         let Some(left) = rest else { return false };
-        let (first, after) = left.split_once('/').map_or((left, None), |(first, after)| (first, Some(after)));
+        let (first, after) =
+            left.split_once('/').map_or((left, None), |(first, after)| (first, Some(after)));
         match segment {
             Segment::Rest(_) => return !left.is_empty(),
             Segment::Parameter(_) if first.is_empty() => return false,
@@ -83,7 +86,8 @@ pub(super) fn asks_of(change: &Change, sides: [&Loaded; 2]) -> Vec<Ask> {
         for host in HOSTS {
             let (method, target) = ("PATCH".to_owned(), "/zz/zz/zz/zz/zz".to_owned());
             asks.push(Ask { method, authority: host.to_owned(), target, headers: Vec::new() });
-            for (method, path) in METHODS.iter().flat_map(|method| PATHS.map(|path| (method, path))) {
+            for (method, path) in METHODS.iter().flat_map(|method| PATHS.map(|path| (method, path)))
+            {
                 let origin = ("origin".to_owned(), "https://a.example".to_owned());
                 let asked = ("access-control-request-method".to_owned(), (*method).to_owned());
                 asks.push(Ask {
@@ -96,6 +100,8 @@ pub(super) fn asks_of(change: &Change, sides: [&Loaded; 2]) -> Vec<Ask> {
         }
     }
     let preflight = change.endpoint.endpoint.starts_with("OPTIONS");
-    asks.retain(|ask| if preflight { ask.method == "OPTIONS" } else { is_about(change, ask, sides) });
+    asks.retain(
+        |ask| if preflight { ask.method == "OPTIONS" } else { is_about(change, ask, sides) },
+    );
     asks
 }

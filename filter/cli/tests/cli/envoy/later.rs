@@ -22,11 +22,13 @@ pub(super) const SCRIPT: &str = r#"{ name: lua, typed_config: { "@type": type.go
 
 /// A filter of this kind.
 fn of_kind(kind: &str) -> String {
-    format!("{{ name: one, typed_config: {{ \"@type\": type.googleapis.com/envoy.extensions.{kind} }} }}")
+    format!(
+        "{{ name: one, typed_config: {{ \"@type\": type.googleapis.com/envoy.extensions.{kind} }} }}"
+    )
 }
 
-/// A good configuration in which this filter comes after ours: in the chain, between the router and the service, or in the
-/// cluster.
+/// A good configuration in which this filter comes after ours: in the chain, between the router and
+/// the service, or in the cluster.
 pub(super) fn with_later(filter: &str) -> [String; 3] {
     let kept = filters();
     let router = "router.v3.Router\n";
@@ -53,7 +55,11 @@ fn every_kind_of_filter_that_changes_path_or_host_is_found_wherever_it_comes_aft
         for envoy in later.into_iter().chain(with_later(&discovered)) {
             let folder = Folder::of(&[("policy.yaml", SHOP), ("envoy.yaml", &envoy)]);
             let said = folder.run(&["check", "policy.yaml", "--envoy", "envoy.yaml"]);
-            assert_eq!(said.stdout.matches("[envoy-later-filter]").count(), 1, "{kind}: {envoy}\n{said}");
+            assert_eq!(
+                said.stdout.matches("[envoy-later-filter]").count(),
+                1,
+                "{kind}: {envoy}\n{said}"
+            );
         }
     }
     for harmless in ["filters.http.cors.v3.Cors", "filters.http.router.v3.Router"] {

@@ -1,4 +1,5 @@
-//! The filter twice in one virtual machine: whose data is whose depends on whether the two are the same.
+//! The filter twice in one virtual machine: whose data is whose depends on whether the two are the
+//! same.
 
 use std::fmt::Write as _;
 

@@ -31,18 +31,26 @@ pub(super) fn compile(document: &Document, origins: &Origins, errors: &mut Error
     let headers_place = place.field("headers");
     let subject_header =
         names.take(&headers_place.field("subject"), headers.subject.as_deref(), "x-auth-subject");
-    let roles_header = names.take(&headers_place.field("roles"), headers.roles.as_deref(), "x-auth-roles");
+    let roles_header =
+        names.take(&headers_place.field("roles"), headers.roles.as_deref(), "x-auth-roles");
     let issuer_header =
         names.take(&headers_place.field("issuer"), headers.issuer.as_deref(), "x-auth-issuer");
     let assertion_place = place.field("assertion");
-    let header =
-        names.take(&assertion_place.field("header"), assertion.header.as_deref(), "x-auth-principal");
+    let header = names.take(
+        &assertion_place.field("header"),
+        assertion.header.as_deref(),
+        "x-auth-principal",
+    );
     let Names { mut reserved, mut stripped, .. } = names;
 
     let ttl = assertion.ttl.map_or(MAX_ASSERTION_TTL, Duration::from);
     if ttl.is_zero() || ttl > MAX_ASSERTION_TTL {
         let message = format!("an assertion cannot live for {} s", ttl.as_secs());
-        errors.add(assertion_place.field("ttl"), message, "write `1s` to `60s`: it is made for one request");
+        errors.add(
+            assertion_place.field("ttl"),
+            message,
+            "write `1s` to `60s`: it is made for one request",
+        );
     }
     let issuer = assertion.issuer.as_deref().unwrap_or("portcullis");
     plain(&assertion_place.field("issuer"), issuer, errors);
@@ -50,14 +58,19 @@ pub(super) fn compile(document: &Document, origins: &Origins, errors: &mut Error
         let place = assertion_place.field("audience");
         plain(&place, audience, errors);
         if document.services.len() > 1 {
-            let help = "remove it: each service's audience is its name, or its own `assertion_audience`";
+            let help =
+                "remove it: each service's audience is its name, or its own `assertion_audience`";
             errors.add(place, "one audience cannot be that of several services", help);
         }
     }
     let key_env = assertion.key_env.as_deref().unwrap_or("PORTCULLIS_SIGNING_KEY");
     if !is_variable(key_env) {
         let message = format!("{} is no name of an environment variable", Quoted(key_env));
-        errors.add(assertion_place.field("key_env"), message, "write it of letters, digits and `_`");
+        errors.add(
+            assertion_place.field("key_env"),
+            message,
+            "write it of letters, digits and `_`",
+        );
     }
 
     let root = document_of(origins, "headers");
@@ -80,9 +93,15 @@ pub(super) fn compile(document: &Document, origins: &Origins, errors: &mut Error
         }
     }
     let omitted = assertion.omit;
-    let assertion = Assertion { header, issuer: issuer.into(), ttl, key_env: key_env.into(), omitted };
-    let identity =
-        Identity { subject_header, roles_header, issuer_header, assertion, forward_token: *forward_token };
+    let assertion =
+        Assertion { header, issuer: issuer.into(), ttl, key_env: key_env.into(), omitted };
+    let identity = Identity {
+        subject_header,
+        roles_header,
+        issuer_header,
+        assertion,
+        forward_token: *forward_token,
+    };
     Headers { identity, reserved, stripped }
 }
 
@@ -114,14 +133,22 @@ impl Names<'_> {
             Ok(name) => name,
             Err(problem) => {
                 let message = format!("{} {problem}", Quoted(text));
-                self.errors.add(place, message, format!("name it as nothing else is named, as `{default}`"));
+                self.errors.add(
+                    place,
+                    message,
+                    format!("name it as nothing else is named, as `{default}`"),
+                );
                 return default.into();
             }
         };
         let read_as = folded(&name);
         if self.reserved.contains(&read_as) {
             let message = format!("`{name}` is the name of another identity header");
-            self.errors.add(place, message, "name each differently; a service may read `_` and `.` as `-`");
+            self.errors.add(
+                place,
+                message,
+                "name each differently; a service may read `_` and `.` as `-`",
+            );
         } else {
             self.reserved.push(read_as);
             self.stripped.push(name.clone());
@@ -130,9 +157,8 @@ impl Names<'_> {
     }
 }
 
-// Names of headers: which ones a policy may write, read a token from, strip, or let pass.
-
-/// Belongs to one connection (RFC 9110 7.6.1, RFC 9113 8.2.2): a proxy removes it, or must not send it.
+/// Belongs to one connection (RFC 9110 7.6.1, RFC 9113 8.2.2): a proxy removes it, or must not send
+/// it.
 const HOP_BY_HOP: &[&str] = &[
     "connection",
     "http2-settings",
@@ -204,7 +230,8 @@ pub(super) fn strippable_name(text: &str) -> Result<Box<str>, &'static str> {
     }
 }
 
-/// As a CGI-like service reads a name that is in lower case: `_`, `.` and `-` are one, and so is all but letters and digits.
+/// As a CGI-like service reads a name that is in lower case: `_`, `.` and `-` are one, and so is
+/// all but letters and digits.
 pub(super) fn folded(name: &str) -> String {
     name.replace(|c: char| !c.is_ascii_alphanumeric(), "-")
 }
@@ -222,7 +249,15 @@ pub(super) fn compile_header_rules(
     let rules = &document.headers;
     HeaderLists {
         stripped: taken.stripped.clone().into(),
-        passed: passed(&place.field("pass"), &rules.pass, document, taken, sources, origins, errors),
+        passed: passed(
+            &place.field("pass"),
+            &rules.pass,
+            document,
+            taken,
+            sources,
+            origins,
+            errors,
+        ),
         passed_unverified: passed_unverified(
             &place.field("pass_unverified"),
             &rules.pass_unverified,
@@ -258,14 +293,18 @@ fn passed(
             errors.add(place, format!("{} carries credentials", Quoted(text)), help);
             continue;
         }
-        let name = name(text).map_err(|problem| (problem, "remove it")).and_then(|name| match &*name {
-            SHADOW_HEADER => Err(("is written by the gateway alone", "remove it")),
-            name if has_double_meaning(name) => {
-                Err(("names another method or target than the one that is decided on", "remove it"))
-            }
-            name if passes_by_default(name) => Err(("passes anyway", "remove it, or correct its spelling")),
-            _ => Ok(name),
-        });
+        let name =
+            name(text).map_err(|problem| (problem, "remove it")).and_then(|name| match &*name {
+                SHADOW_HEADER => Err(("is written by the gateway alone", "remove it")),
+                name if has_double_meaning(name) => Err((
+                    "names another method or target than the one that is decided on",
+                    "remove it",
+                )),
+                name if passes_by_default(name) => {
+                    Err(("passes anyway", "remove it, or correct its spelling"))
+                }
+                _ => Ok(name),
+            });
         match name {
             Ok(name) if names.contains(&name) => {}
             Ok(name) => names.push(name),
@@ -275,7 +314,8 @@ fn passed(
     names.into()
 }
 
-/// The identity header or stripped header that a service could read this name as, and where the policy says so.
+/// The identity header or stripped header that a service could read this name as, and where the
+/// policy says so.
 fn taken_as(
     name: &str,
     document: &Document,
@@ -319,8 +359,13 @@ fn passed_unverified(
             Some(name) if names.iter().any(|listed| **listed == **name) => {}
             Some(name) => names.push((*name).into()),
             None => {
-                let message = format!("{} is not a credential header that the filter removes", Quoted(text));
-                let known = known.iter().map(|name| Quoted(name).to_string()).collect::<Vec<_>>().join(", ");
+                let message =
+                    format!("{} is not a credential header that the filter removes", Quoted(text));
+                let known = known
+                    .iter()
+                    .map(|name| Quoted(name).to_string())
+                    .collect::<Vec<_>>()
+                    .join(", ");
                 errors.add(place.item(index), message, format!("write one of {known}"));
             }
         }
@@ -383,7 +428,8 @@ mod tests {
             ("the gateway's name", |it| assertion(it, "issuer", "gate\"way")),
             ("an audience", |it| assertion(it, "audience", "a\\b")),
             ("a service's audience", |it| service(it)["assertion_audience"] = json!("käse")),
-            ("a service's name", |it| it["services"] = json!({ "a b": { "hosts": ["*"], "routes": [] } })),
+            ("a service's name", |it| it["services"] =
+                json!({ "a b": { "hosts": ["*"], "routes": [] } })),
             ("no name", |it| it["services"] = json!({ "": { "hosts": ["*"], "routes": [] } })),
         ]));
     }
@@ -394,7 +440,8 @@ mod tests {
             assertion(it, "audience", "shop");
             it["services"]["other"] = json!({ "hosts": ["other.example"], "routes": [] });
         })]));
-        let audience = |change: fn(&mut Value)| loaded(change).services()[0].assertion_audience().to_owned();
+        let audience =
+            |change: fn(&mut Value)| loaded(change).services()[0].assertion_audience().to_owned();
         assert_eq!(audience(|it| assertion(it, "audience", "orders")), "orders");
         assert_eq!(
             audience(|it| {
@@ -423,9 +470,9 @@ mod tests {
             });
         }),]));
         let policy = loaded(|it| {
-            it["identity"] =
-                json!({ "headers": { "subject": "X-Subject" }, "assertion": { "header": "X-Who" } });
-            it["headers"] = json!({ "strip": ["X-User", "x-user", "x-subject", "x-forwarded-user"] });
+            it["identity"] = json!({ "headers": { "subject": "X-Subject" }, "assertion": { "header": "X-Who" } });
+            it["headers"] =
+                json!({ "strip": ["X-User", "x-user", "x-subject", "x-forwarded-user"] });
         });
         let stripped: Vec<_> = policy.stripped().iter().map(AsRef::as_ref).collect();
         assert_eq!(
@@ -455,8 +502,7 @@ mod tests {
             }),
             ("the marking of shadowed requests", |it| pass(it, &["x-portcullis-shadow"])),
             ("one that is stripped", |it| {
-                it["headers"] =
-                    json!({ "strip": ["x-user", "X-Forwarded-User"], "pass": ["x_forwarded_user"] });
+                it["headers"] = json!({ "strip": ["x-user", "X-Forwarded-User"], "pass": ["x_forwarded_user"] });
             }),
         ]));
     }
@@ -494,7 +540,8 @@ mod tests {
                 pass(it, &["cookie"]);
             }),
         ]));
-        let policy = loaded(|it| pass(it, &["X-Forwarded-Prefix", "x-forwarded-prefix", "forwarded"]));
+        let policy =
+            loaded(|it| pass(it, &["X-Forwarded-Prefix", "x-forwarded-prefix", "forwarded"]));
         assert_eq!(policy.passed(), ["x-forwarded-prefix".into(), "forwarded".into()]);
         for (name, passes) in [
             ("x-forwarded-prefix", true),

@@ -39,7 +39,10 @@ pub(super) fn compile(
     };
     let said = [
         document.uri.as_deref().map(|uri| ("uri", Explicit::Uri(uri))),
-        document.discovery.as_ref().map(|discovery| ("discovery", Explicit::Discovery(&discovery.cluster))),
+        document
+            .discovery
+            .as_ref()
+            .map(|discovery| ("discovery", Explicit::Discovery(&discovery.cluster))),
         document.inline.as_ref().map(|keys| ("inline", Explicit::Inline(&keys.0))),
     ];
     let mut said = said.into_iter().flatten();
@@ -49,7 +52,11 @@ pub(super) fn compile(
             None
         }
         (Some((first, _)), Some((second, _))) => {
-            errors.add(place, format!("`{first}` and `{second}` both say where the keys are"), HELP);
+            errors.add(
+                place,
+                format!("`{first}` and `{second}` both say where the keys are"),
+                HELP,
+            );
             None
         }
         (Some((_, said)), None) => key_source(place, document, said, issuer, errors),
@@ -66,7 +73,11 @@ fn key_source(
     errors: &mut Errors,
 ) -> Option<KeySource> {
     if document.cluster.is_some() && !matches!(said, Explicit::Uri(_)) {
-        errors.add(place.field("cluster"), "it says how to reach `uri`, and there is none", "remove it here");
+        errors.add(
+            place.field("cluster"),
+            "it says how to reach `uri`, and there is none",
+            "remove it here",
+        );
     }
     match said {
         Explicit::Uri(uri) => {
@@ -84,7 +95,11 @@ fn key_source(
             let cluster = cluster_of(&place.field("cluster"), cluster, errors);
             // "any terminating / MUST be removed" (4.1)
             let uri = [issuer.strip_suffix('/').unwrap_or(issuer), DISCOVERY_PATH].concat();
-            let usable = if issuer.contains('?') { Err("has a query") } else { endpoint(&uri, "", &cluster) };
+            let usable = if issuer.contains('?') {
+                Err("has a query")
+            } else {
+                endpoint(&uri, "", &cluster)
+            };
             let note = |problem| {
                 let message = format!("the issuer {} {problem}", Quoted(issuer));
                 errors.add(
@@ -139,7 +154,8 @@ fn cluster_of(place: &Place<'_>, cluster: &str, errors: &mut Errors) -> Box<str>
 }
 
 fn times(place: &Place<'_>, document: &JwksDocument, errors: &mut Errors) -> KeyTimes {
-    let or = |span: Option<Seconds>, default| span.map_or(Duration::from_secs(default), Duration::from);
+    let or =
+        |span: Option<Seconds>, default| span.map_or(Duration::from_secs(default), Duration::from);
     let times = KeyTimes {
         refresh: or(document.refresh, 300),
         max_stale: or(document.max_stale, 3600),
@@ -157,7 +173,8 @@ fn times(place: &Place<'_>, document: &JwksDocument, errors: &mut Errors) -> Key
     }
     if times.max_stale < times.refresh {
         let (stale, refresh) = (times.max_stale.as_secs(), times.refresh.as_secs());
-        let message = format!("keys would be stale after {stale} s, before the next fetch at {refresh} s");
+        let message =
+            format!("keys would be stale after {stale} s, before the next fetch at {refresh} s");
         errors.add(place.field("max_stale"), message, "make it at least as long as `refresh`");
     }
     within(place.field("max_bytes"), times.max_bytes, &(1..=MAX_BYTES), errors);
@@ -191,7 +208,9 @@ mod tests {
     }
 
     fn endpoint(policy: &Policy) -> [String; 5] {
-        let (KeySource::Uri(endpoint) | KeySource::Discovery(endpoint)) = &policy.providers()[0].keys else {
+        let (KeySource::Uri(endpoint) | KeySource::Discovery(endpoint)) =
+            &policy.providers()[0].keys
+        else {
             panic!("nothing to fetch")
         };
         let Endpoint { uri, scheme, authority, path, cluster } = endpoint;
@@ -206,10 +225,12 @@ mod tests {
             ("a cluster alone", |it| provider(it)["jwks"] = json!({ "cluster": "idp" })),
             ("two", |it| provider(it)["jwks"]["inline"] = jwks()),
             ("two others", |it| {
-                provider(it)["jwks"] = json!({ "discovery": { "cluster": "idp" }, "inline": jwks() });
+                provider(it)["jwks"] =
+                    json!({ "discovery": { "cluster": "idp" }, "inline": jwks() });
             }),
             ("discovery with the cluster of a URI", |it| {
-                provider(it)["jwks"] = json!({ "discovery": { "cluster": "idp" }, "cluster": "idp" });
+                provider(it)["jwks"] =
+                    json!({ "discovery": { "cluster": "idp" }, "cluster": "idp" });
             }),
         ]));
     }
@@ -219,8 +240,10 @@ mod tests {
         assert_seen!(report(&[
             ("relative", |it| provider(it)["jwks"]["uri"] = json!("/certs")),
             ("a file", |it| provider(it)["jwks"]["uri"] = json!("file:///certs")),
-            ("user information", |it| provider(it)["jwks"]["uri"] = json!("https://a:b@idp.example/certs")),
-            ("a fragment", |it| provider(it)["jwks"]["uri"] = json!("https://idp.example/certs#keys")),
+            ("user information", |it| provider(it)["jwks"]["uri"] =
+                json!("https://a:b@idp.example/certs")),
+            ("a fragment", |it| provider(it)["jwks"]["uri"] =
+                json!("https://idp.example/certs#keys")),
             ("a space", |it| provider(it)["jwks"]["uri"] = json!("https://idp.example/ certs")),
             ("no host", |it| provider(it)["jwks"]["uri"] = json!("https:///certs")),
         ]));
@@ -277,13 +300,16 @@ mod tests {
         assert!(matches!(policy.providers()[0].keys, KeySource::Inline(_)));
         assert_seen!(report(&[
             ("a symmetric key", |it| {
-                provider(it)["jwks"] = json!({ "inline": { "keys": [{ "kty": "oct", "k": "c2VjcmV0" }] } });
+                provider(it)["jwks"] =
+                    json!({ "inline": { "keys": [{ "kty": "oct", "k": "c2VjcmV0" }] } });
             }),
             ("no key", |it| provider(it)["jwks"] = json!({ "inline": { "keys": [] } })),
             ("a key by itself", |it| provider(it)["jwks"] = json!({ "inline": jwks()["keys"][0] })),
-            ("keys that are no list", |it| provider(it)["jwks"] = json!({ "inline": { "keys": {} } })),
+            ("keys that are no list", |it| provider(it)["jwks"] =
+                json!({ "inline": { "keys": {} } })),
             ("a thousand and one", |it| {
-                provider(it)["jwks"] = json!({ "inline": { "keys": vec![jwks()["keys"][0].clone(); 1001] } });
+                provider(it)["jwks"] =
+                    json!({ "inline": { "keys": vec![jwks()["keys"][0].clone(); 1001] } });
             }),
             ("a time", |it| provider(it)["jwks"] =
                 json!({ "inline": jwks(), "refresh": "1m", "timeout": 1 })),
@@ -312,7 +338,8 @@ mod tests {
         assert_seen!(report(&[
             ("refresh", |it| provider(it)["jwks"]["refresh"] = json!(0)),
             ("max_stale", |it| provider(it)["jwks"]["max_stale"] = json!("0s")),
-            ("unknown_kid_interval", |it| provider(it)["jwks"]["unknown_kid_interval"] = json!(0.0)),
+            ("unknown_kid_interval", |it| provider(it)["jwks"]["unknown_kid_interval"] =
+                json!(0.0)),
             ("timeout", |it| provider(it)["jwks"]["timeout"] = json!(0)),
             ("a long timeout", |it| provider(it)["jwks"]["timeout"] = json!("6m")),
             ("stale before the next fetch", |it| provider(it)["jwks"]["max_stale"] = json!("299s")),

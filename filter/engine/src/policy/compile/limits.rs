@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use crate::model::{CacheBounds, Limits, Waiting};
 use crate::policy::compile::document_of;
-use crate::policy::document::{CacheDocument, Document, LimitsDocument, LintDocument, WaitingDocument};
+use crate::policy::document::{
+    CacheDocument, Document, LimitsDocument, LintDocument, WaitingDocument,
+};
 use crate::policy::error::{Errors, Place};
 use crate::policy::merge::Origins;
 use crate::policy::text::{Quoted, is_absolute_uri, is_plain, is_printable};
@@ -39,7 +41,12 @@ pub(super) fn compile(document: &Document, origins: &Origins, errors: &mut Error
     let root = document_of(origins, "waiting");
     let place = root.field("waiting");
     within(place.field("requests"), waiting.requests, &WAITING_REQUESTS, errors);
-    within(place.field("unknown_kid_requests"), waiting.unknown_kid_requests, &WAITING_REQUESTS, errors);
+    within(
+        place.field("unknown_kid_requests"),
+        waiting.unknown_kid_requests,
+        &WAITING_REQUESTS,
+        errors,
+    );
     within(place.field("body_bytes"), waiting.body_bytes, &WAITING_BODY_BYTES, errors);
     seconds_within(place.field("time"), waiting.time, &WAITING_SECONDS, errors);
 
@@ -53,19 +60,28 @@ pub(super) fn compile(document: &Document, origins: &Origins, errors: &mut Error
 }
 
 /// What a reason's id is appended to (RFC 9457 3.1.1).
-pub(super) fn problem_base(document: &Document, origins: &Origins, errors: &mut Errors) -> Option<Box<str>> {
+pub(super) fn problem_base(
+    document: &Document,
+    origins: &Origins,
+    errors: &mut Errors,
+) -> Option<Box<str>> {
     let base = document.problem_base.as_deref()?;
     if !is_absolute_uri(base) {
         let message = format!("{} is no absolute URI", Quoted(base));
-        let help = "the reason's id is appended to it: write one as `https://errors.example/portcullis#`";
+        let help =
+            "the reason's id is appended to it: write one as `https://errors.example/portcullis#`";
         errors.add(document_of(origins, "problem_base").field("problem_base"), message, help);
     }
     Some(base.into())
 }
 
 /// Notes a number out of its range.
-pub(super) fn within<T>(place: impl Display, number: T, range: &RangeInclusive<T>, errors: &mut Errors)
-where
+pub(super) fn within<T>(
+    place: impl Display,
+    number: T,
+    range: &RangeInclusive<T>,
+    errors: &mut Errors,
+) where
     T: Copy + PartialOrd + Display,
 {
     if !range.contains(&number) {
@@ -87,17 +103,23 @@ pub(super) fn seconds_within(
     }
 }
 
-// What is allowed to `portcullis check` by name: with a reason, or the next reader learns nothing.
-
 /// Notes what is allowed without a name or a reason, in the document at `root`.
-pub(in crate::policy) fn check_lint(root: &Place<'_>, document: &LintDocument, errors: &mut Errors) {
+pub(in crate::policy) fn check_lint(
+    root: &Place<'_>,
+    document: &LintDocument,
+    errors: &mut Errors,
+) {
     let place = root.field("lint");
     let place = place.field("allow");
     for (index, allowed) in document.allow.iter().enumerate() {
         let place = place.item(index);
         if !is_plain(&allowed.rule) {
             let message = format!("{} is no lint rule", Quoted(&allowed.rule));
-            errors.add(place.field("rule"), message, "write the rule's name as `portcullis check` prints it");
+            errors.add(
+                place.field("rule"),
+                message,
+                "write the rule's name as `portcullis check` prints it",
+            );
         }
         if !is_printable(allowed.reason.trim()) {
             let help = "write why it is wanted: for the next reader";
@@ -145,13 +167,13 @@ mod tests {
             ("no token", |it| it["limits"] = json!({ "token_bytes": 0 })),
             ("any token", |it| it["limits"] = json!({ "token_bytes": 1_048_577 })),
             ("endless queues", |it| {
-                it["waiting"] =
-                    json!({ "requests": 100_001, "unknown_kid_requests": 1_000_000, "time": "61s" });
+                it["waiting"] = json!({ "requests": 100_001, "unknown_kid_requests": 1_000_000, "time": "61s" });
                 it["waiting"]["body_bytes"] = json!(1_073_741_825);
             }),
             ("no wait", |it| it["waiting"] = json!({ "time": 0 })),
             ("an endless cache", |it| {
-                it["cache"] = json!({ "tokens": 1_000_001, "bytes": 1_073_741_825, "assertions": 1_000_001 });
+                it["cache"] =
+                    json!({ "tokens": 1_000_001, "bytes": 1_073_741_825, "assertions": 1_000_001 });
             }),
         ]));
         let policy = loaded(|it| {
@@ -180,7 +202,8 @@ mod tests {
     fn a_finding_is_allowed_by_name_and_with_a_reason() {
         assert_seen!(report(&[
             ("no name", |it| it["lint"] = json!({ "allow": [{ "rule": "", "reason": "x" }] })),
-            ("no reason", |it| it["lint"] = json!({ "allow": [{ "rule": "public-row", "reason": " " }] })),
+            ("no reason", |it| it["lint"] =
+                json!({ "allow": [{ "rule": "public-row", "reason": " " }] })),
             ("no reason at all", |it| it["lint"] = json!({ "allow": [{ "rule": "public-row" }] })),
         ]));
     }

@@ -1,5 +1,5 @@
-//! From the document to the policy. Every mistake is collected, each with its place, so that a person sees all at once; one
-//! concept a file.
+//! From the document to the policy. Every mistake is collected, each with its place, so that a
+//! person sees all at once; one concept a file.
 
 mod identity;
 mod jwks;
@@ -32,8 +32,13 @@ pub(super) fn compile(document: &Document, origins: &Origins) -> Result<Policy, 
     let resolved = document.resolved_providers();
     let headers = identity::compile(document, origins, &mut errors);
     let providers = providers::compile(&resolved, &headers.reserved, origins, &mut errors);
-    let header_lists =
-        identity::compile_header_rules(document, &headers, &providers.sources, origins, &mut errors);
+    let header_lists = identity::compile_header_rules(
+        document,
+        &headers,
+        &providers.sources,
+        origins,
+        &mut errors,
+    );
     let mode = document.mode.map_or(Mode::Enforce, Mode::from);
     let services = services::compile(document, &providers, mode, origins, &mut errors);
     let bounds = limits::compile(document, origins, &mut errors);

@@ -1,4 +1,5 @@
-//! All providers together: no issuer twice, and token sources that do not get into each other's way.
+//! All providers together: no issuer twice, and token sources that do not get into each other's
+//! way.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -52,7 +53,8 @@ pub(super) fn compile<'a>(
         let id = ProviderId(u32::try_from(providers.ids.len()).unwrap_or(u32::MAX));
 
         let place_of_source = place.field("token_source");
-        let source = compile_source(&place_of_source, document.token_source.as_ref(), reserved, errors);
+        let source =
+            compile_source(&place_of_source, document.token_source.as_ref(), reserved, errors);
         let source = source.unwrap_or(TokenSource::Bearer);
         let known = providers.sources.iter().position(|known| *known == source);
         let at = known.unwrap_or_else(|| {
@@ -100,8 +102,6 @@ fn token_source_of(provider: &str, origins: &Origins) -> String {
     root.field("providers").field(provider).field("token_source").to_string()
 }
 
-// One provider: an issuer, its keys, and what its tokens must be like.
-
 /// Seconds.
 const LEEWAY: u64 = 30;
 const MAX_LEEWAY: u64 = 300;
@@ -129,7 +129,8 @@ fn compile_provider(
         let help = "write it as it stands in the tokens' `iss`: it is compared byte for byte";
         errors.add(place.field("issuer"), message, help);
     }
-    let help = "write at least one: a token for nobody in particular would be a token for everybody";
+    let help =
+        "write at least one: a token for nobody in particular would be a token for everybody";
     let list = document.audiences.as_deref().unwrap_or_default();
     let audiences = audiences(&place.field("audiences"), list, help, errors);
     let leeway = document.leeway.map_or(LEEWAY, |span| span.0);
@@ -140,7 +141,8 @@ fn compile_provider(
     if let Some(age) = document.max_age {
         seconds_within(place.field("max_age"), age.into(), &(1..=LONGEST_AGE), errors);
     }
-    let path_or = |field, path: Option<&Vec<String>>, default: &str, errors: &mut Errors| match path {
+    let path_or = |field, path: Option<&Vec<String>>, default: &str, errors: &mut Errors| match path
+    {
         Some(path) => claim_path(&place.field(field), path, errors),
         None => Box::new([default.into()]),
     };
@@ -148,11 +150,18 @@ fn compile_provider(
     let subject = path_or("subject", document.subject.as_ref(), "sub", errors);
     let algorithms = algorithms(&place.field("algorithms"), document.algorithms.as_deref(), errors);
     let max_pss_key_bits = document.max_pss_key_bits.map_or(MIN_RSA_BITS, Count::as_usize);
-    within(place.field("max_pss_key_bits"), max_pss_key_bits, &(MIN_RSA_BITS..=MAX_PSS_KEY_BITS), errors);
-    let token_types = token_types(&place.field("token_types"), document.token_types.as_deref(), errors);
+    within(
+        place.field("max_pss_key_bits"),
+        max_pss_key_bits,
+        &(MIN_RSA_BITS..=MAX_PSS_KEY_BITS),
+        errors,
+    );
+    let token_types =
+        token_types(&place.field("token_types"), document.token_types.as_deref(), errors);
     let required_claims = required_claims(&place.field("required_claims"), document, errors);
     let roles = roles::compile(place, document, errors);
-    let (keys, key_times) = jwks::compile(&place.field("jwks"), document.jwks.as_ref(), issuer, errors)?;
+    let (keys, key_times) =
+        jwks::compile(&place.field("jwks"), document.jwks.as_ref(), issuer, errors)?;
     Some(Provider {
         name: name.into(),
         issuer: issuer.into(),
@@ -177,7 +186,11 @@ fn compile_provider(
 /// A literal path of a claim.
 pub(super) fn claim_path(place: &Place<'_>, path: &[String], errors: &mut Errors) -> ClaimPath {
     if path.is_empty() || path.iter().any(String::is_empty) {
-        errors.add(place, "it names no claim", "write the claim's name, or the names from the outside in");
+        errors.add(
+            place,
+            "it names no claim",
+            "write the claim's name, or the names from the outside in",
+        );
     }
     path.iter().map(|name| name.as_str().into()).collect()
 }
@@ -197,7 +210,9 @@ fn algorithms(place: &Place<'_>, list: Option<&[String]>, errors: &mut Errors) -
         let problem = match upper.as_str() {
             "NONE" => "is no signature at all: anybody could write such a token",
             "ES512" => "cannot be verified: jsonwebtoken has no ES512",
-            _ if upper.starts_with("HS") => "is symmetric: whoever can verify such a token could write one",
+            _ if upper.starts_with("HS") => {
+                "is symmetric: whoever can verify such a token could write one"
+            }
             _ => "is no algorithm that can be accepted",
         };
         let help = format!("write one of {}", known());
@@ -206,10 +221,15 @@ fn algorithms(place: &Place<'_>, list: Option<&[String]>, errors: &mut Errors) -
     })
 }
 
-fn token_types(place: &Place<'_>, list: Option<&[String]>, errors: &mut Errors) -> Box<[Option<Box<str>>]> {
+fn token_types(
+    place: &Place<'_>,
+    list: Option<&[String]>,
+    errors: &mut Errors,
+) -> Box<[Option<Box<str>>]> {
     let Some(list) = list else { return ["jwt", "at+jwt"].map(|name| Some(name.into())).into() };
     if list.is_empty() {
-        let help = format!("write what `typ` may be, as `at+jwt`, or `{ABSENT}` if it may be missing");
+        let help =
+            format!("write what `typ` may be, as `at+jwt`, or `{ABSENT}` if it may be missing");
         errors.add(place, "no token type is accepted", help);
     }
     let types = list.iter().enumerate().map(|(index, name)| {
@@ -226,14 +246,19 @@ fn token_types(place: &Place<'_>, list: Option<&[String]>, errors: &mut Errors) 
     types.collect()
 }
 
-/// RFC 7515 4.1.9: compared without regard to case, and `application/` is left out where no other slash follows.
+/// RFC 7515 4.1.9: compared without regard to case, and `application/` is left out where no other
+/// slash follows.
 fn normal_type(name: &str) -> Box<str> {
     let name = name.to_ascii_lowercase();
     let short = name.strip_prefix("application/").filter(|rest| !rest.contains('/'));
     short.unwrap_or(&name).into()
 }
 
-fn required_claims(place: &Place<'_>, document: &ProviderDocument, errors: &mut Errors) -> Box<[ClaimRule]> {
+fn required_claims(
+    place: &Place<'_>,
+    document: &ProviderDocument,
+    errors: &mut Errors,
+) -> Box<[ClaimRule]> {
     let rules = document.required_claims.iter().flatten().enumerate();
     let rules = rules.map(|(index, ClaimRuleDocument { path, equals, one_of })| {
         let place = place.item(index);
@@ -256,8 +281,6 @@ fn required_claims(place: &Place<'_>, document: &ProviderDocument, errors: &mut 
     rules.collect()
 }
 
-// Where a provider's tokens are looked for.
-
 /// Such a cookie comes from this very host, over TLS, for every path (RFC 6265bis 4.1.3.2).
 const HOST_PREFIX: &str = "__Host-";
 
@@ -273,7 +296,9 @@ fn compile_source(
         Some(TokenSourceDocument::Header(document)) => {
             header(&place.field("header"), document, reserved, errors)
         }
-        Some(TokenSourceDocument::Cookie(document)) => Some(cookie(&place.field("cookie"), document, errors)),
+        Some(TokenSourceDocument::Cookie(document)) => {
+            Some(cookie(&place.field("cookie"), document, errors))
+        }
     }
 }
 
@@ -287,10 +312,18 @@ fn header(
     let prefix = prefix.as_deref().unwrap_or_default();
     if !prefix.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
         let message = format!("{} cannot stand in a header as it is", Quoted(prefix));
-        errors.add(place.field("prefix"), message, "write it of visible ASCII characters and spaces");
+        errors.add(
+            place.field("prefix"),
+            message,
+            "write it of visible ASCII characters and spaces",
+        );
     }
     let name = free_name(text).and_then(|name| {
-        if reserved.contains(&folded(&name)) { Err("is stripped from every request") } else { Ok(name) }
+        if reserved.contains(&folded(&name)) {
+            Err("is stripped from every request")
+        } else {
+            Ok(name)
+        }
     });
     match name {
         Ok(name) => Some(TokenSource::Header { name, prefix: prefix.into() }),
@@ -327,8 +360,6 @@ fn cookie(place: &Place<'_>, document: &CookieDocument, errors: &mut Errors) -> 
         origins: origins.iter().map(|o| o.as_str().into()).collect(),
     }
 }
-
-// Lists of audiences, of a provider or of a service.
 
 /// Checks the values of an audience list that is there.
 pub(super) fn audiences(
@@ -380,11 +411,14 @@ mod tests {
 
     #[test]
     fn an_issuer_is_that_of_one_provider() {
-        assert_seen!(report(&[("an issuer twice", |it| partner(it, |partner| partner["issuer"] =
-            json!("https://idp.example/realms/shop")))]));
+        assert_seen!(report(&[("an issuer twice", |it| partner(
+            it,
+            |partner| partner["issuer"] = json!("https://idp.example/realms/shop")
+        ))]));
         // compared byte for byte
-        let two =
-            loaded(|it| partner(it, |partner| partner["issuer"] = json!("https://idp.example/realms/shop/")));
+        let two = loaded(|it| {
+            partner(it, |partner| partner["issuer"] = json!("https://idp.example/realms/shop/"))
+        });
         assert_eq!(two.providers().len(), 2);
     }
 
@@ -394,14 +428,16 @@ mod tests {
             ("two prefixes", |it| {
                 provider(it)["token_source"] = json!({ "header": { "name": "x-token" } });
                 partner(it, |it| {
-                    it["token_source"] = json!({ "header": { "name": "x_token", "prefix": "Token " } });
+                    it["token_source"] =
+                        json!({ "header": { "name": "x_token", "prefix": "Token " } });
                 });
             }),
             ("two lists of origins", |it| {
                 provider(it)["token_source"] = json!({ "cookie": { "name": "__Host-token" } });
                 let origins = ["https://shop.example"];
                 partner(it, |it| {
-                    it["token_source"] = json!({ "cookie": { "name": "__Host-token", "origins": origins } });
+                    it["token_source"] =
+                        json!({ "cookie": { "name": "__Host-token", "origins": origins } });
                 });
             }),
         ]));
@@ -418,7 +454,8 @@ mod tests {
         });
         let header = TokenSource::Header { name: "x-token".into(), prefix: "T ".into() };
         assert_eq!(policy.sources(), [TokenSource::Bearer, header]);
-        let sources: Vec<_> = policy.providers().iter().map(|it| (&*it.name, it.source.0)).collect();
+        let sources: Vec<_> =
+            policy.providers().iter().map(|it| (&*it.name, it.source.0)).collect();
         assert_eq!(sources, [("keycloak", 0), ("other", 1), ("partner", 0)]);
         assert_eq!(policy.services()[0].sources().len(), 2);
     }
@@ -446,12 +483,14 @@ mod tests {
         assert_seen!(report(&[
             ("unsaid", |it| drop(provider(it).as_object_mut().unwrap().remove("algorithms"))),
             ("an empty list", |it| provider(it)["algorithms"] = json!([])),
-            ("none, in any case", |it| provider(it)["algorithms"] = json!(["none", "None", "NONE"])),
+            ("none, in any case", |it| provider(it)["algorithms"] =
+                json!(["none", "None", "NONE"])),
             ("symmetric", |it| provider(it)["algorithms"] = json!(["RS256", "HS256", "hs512"])),
             ("not in jsonwebtoken", |it| provider(it)["algorithms"] = json!(["ES512"])),
             ("unknown", |it| provider(it)["algorithms"] = json!(["RSA1_5", "rs256", ""])),
         ]));
-        let policy = loaded(|it| provider(it)["algorithms"] = json!(Algorithm::ALL.map(Algorithm::name)));
+        let policy =
+            loaded(|it| provider(it)["algorithms"] = json!(Algorithm::ALL.map(Algorithm::name)));
         assert!(Algorithm::ALL.into_iter().all(|it| policy.providers()[0].algorithms.contains(it)));
     }
 
@@ -459,7 +498,8 @@ mod tests {
     fn token_types_have_the_normal_form_of_rfc_7515_and_may_be_absent() {
         let written = json!(["JWT", "application/at+JWT", "application/a/b", "absent"]);
         let policy = loaded(|it| provider(it)["token_types"] = written);
-        let types: Vec<_> = policy.providers()[0].token_types.iter().map(Option::as_deref).collect();
+        let types: Vec<_> =
+            policy.providers()[0].token_types.iter().map(Option::as_deref).collect();
         assert_eq!(types, [Some("jwt"), Some("at+jwt"), Some("application/a/b"), None]);
         assert_seen!(report(&[
             ("an empty list", |it| provider(it)["token_types"] = json!([])),
@@ -481,7 +521,8 @@ mod tests {
         let provider = &policy.providers()[0];
         assert_eq!((provider.leeway, provider.max_age), (300, Some(3600)));
         assert_eq!(
-            loaded(|it| crate::policy::testing::provider(it)["leeway"] = json!(0)).providers()[0].leeway,
+            loaded(|it| crate::policy::testing::provider(it)["leeway"] = json!(0)).providers()[0]
+                .leeway,
             0
         );
     }
@@ -534,7 +575,8 @@ mod tests {
     }
 
     fn cookie(policy: &mut Value, name: &str, origins: &[&str]) {
-        provider(policy)["token_source"] = json!({ "cookie": { "name": name, "origins": origins } });
+        provider(policy)["token_source"] =
+            json!({ "cookie": { "name": name, "origins": origins } });
     }
 
     #[test]
@@ -566,7 +608,8 @@ mod tests {
             }),
         ]));
         let policy = loaded(|it| {
-            provider(it)["token_source"] = json!({ "header": { "name": "X-Token", "prefix": "Token " } });
+            provider(it)["token_source"] =
+                json!({ "header": { "name": "X-Token", "prefix": "Token " } });
         });
         assert_eq!(
             policy.sources(),
@@ -594,6 +637,9 @@ mod tests {
         ]));
         let policy = loaded(|it| cookie(it, "__Host-token", &["https://shop.example"]));
         let origins = ["https://shop.example".into()].into();
-        assert_eq!(policy.sources(), [TokenSource::Cookie { name: "__Host-token".into(), origins }]);
+        assert_eq!(
+            policy.sources(),
+            [TokenSource::Cookie { name: "__Host-token".into(), origins }]
+        );
     }
 }

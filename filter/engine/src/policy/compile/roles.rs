@@ -6,7 +6,11 @@ use super::super::text::{Quoted, is_printable};
 use crate::authz::roles::{MAX_ROLE_BYTES, RoleRules, RoleSource};
 use crate::policy::compile::providers::claim_path;
 
-pub(super) fn compile(place: &Place<'_>, document: &ProviderDocument, errors: &mut Errors) -> RoleRules {
+pub(super) fn compile(
+    place: &Place<'_>,
+    document: &ProviderDocument,
+    errors: &mut Errors,
+) -> RoleRules {
     let sources = document.roles.as_deref().unwrap_or_default();
     let place_of_sources = place.field("roles");
     for (index, source) in sources.iter().enumerate() {
@@ -14,15 +18,20 @@ pub(super) fn compile(place: &Place<'_>, document: &ProviderDocument, errors: &m
         if let Some(prefix) = &source.prefix {
             prefix_is_printable(&place.field("prefix"), prefix, errors);
         }
-        only(&place.field("only"), source, document.role_prefix.as_deref().unwrap_or_default(), errors);
+        only(
+            &place.field("only"),
+            source,
+            document.role_prefix.as_deref().unwrap_or_default(),
+            errors,
+        );
         if source.fallback && source.only.is_none() {
-            let message =
-                "a fallback without `only`: whatever its claim says could become a role, `admin` too";
+            let message = "a fallback without `only`: whatever its claim says could become a role, `admin` too";
             let help = "list the roles that it can yield, as the role table names them: `only: [customer]`";
             errors.add(place, message, help);
         }
         // what a client asked for would become what a user is
-        if is_scope(source) && !is_set_apart(source) && sources.iter().any(|other| !is_scope(other)) {
+        if is_scope(source) && !is_set_apart(source) && sources.iter().any(|other| !is_scope(other))
+        {
             let message = "scopes beside other roles: a client could ask for a user's role";
             let help = "write `fallback: true` and `only: […]` to read them only where no other source has a role, or a `prefix`";
             errors.add(place, message, help);
@@ -69,10 +78,15 @@ fn only(place: &Place<'_>, source: &RoleSourceDocument, prefix: &str, errors: &m
     for (index, role) in only.iter().enumerate() {
         role_is_usable(&place.item(index), role, errors);
         if !role.starts_with(prefix) {
-            let message =
-                format!("{} does not begin with `role_prefix`, which is {}", Quoted(role), Quoted(prefix));
-            let help =
-                format!("write it as the role table names it, as {}", Quoted(&[prefix, role].concat()));
+            let message = format!(
+                "{} does not begin with `role_prefix`, which is {}",
+                Quoted(role),
+                Quoted(prefix)
+            );
+            let help = format!(
+                "write it as the role table names it, as {}",
+                Quoted(&[prefix, role].concat())
+            );
             errors.add(place.item(index), message, help);
         }
     }
@@ -114,7 +128,8 @@ mod tests {
             ("scope beside roles", |it| provider(it)["roles"] =
                 json!([{ "path": ["roles"] }, { "path": ["scope"] }])),
             ("scp beside roles", |it| {
-                provider(it)["roles"] = json!([{ "path": ["scp"], "prefix": "" }, { "path": ["groups"] }]);
+                provider(it)["roles"] =
+                    json!([{ "path": ["scp"], "prefix": "" }, { "path": ["groups"] }]);
             }),
             ("the provider's prefix sets nothing apart", |it| {
                 provider(it)["role_prefix"] = json!("partner:");
@@ -140,16 +155,20 @@ mod tests {
             ("without", |it| provider(it)["roles"] =
                 json!([{ "path": ["roles"] }, { "path": ["scope"], "fallback": true }])),
             ("none", |it| provider(it)["roles"] = json!([{ "path": ["roles"], "only": [] }])),
-            ("no role", |it| provider(it)["roles"] = json!([{ "path": ["roles"], "only": ["a\n"] }])),
+            ("no role", |it| provider(it)["roles"] =
+                json!([{ "path": ["roles"], "only": ["a\n"] }])),
             ("without the provider's prefix", |it| {
                 provider(it)["role_prefix"] = json!("partner:");
-                provider(it)["roles"] = json!([{ "path": ["roles"], "only": ["partner:customer", "admin"] }]);
+                provider(it)["roles"] =
+                    json!([{ "path": ["roles"], "only": ["partner:customer", "admin"] }]);
             }),
             ("a bypass role that nobody can have", |it| {
                 it["services"]["shop"]["ownership_bypass_roles"] = json!(["admin", ""]);
             }),
         ]));
-        let policy = loaded(|it| provider(it)["roles"] = json!([{ "path": ["r"], "only": ["b", "a", "b"] }]));
+        let policy = loaded(|it| {
+            provider(it)["roles"] = json!([{ "path": ["r"], "only": ["b", "a", "b"] }])
+        });
         let source = &policy.providers()[0].roles.sources[0];
         assert_eq!(source.only.as_deref(), Some(&["a".into(), "b".into()][..]));
     }
@@ -158,9 +177,11 @@ mod tests {
     fn names_of_roles_are_printable_and_not_too_long() {
         assert_seen!(report(&[
             ("a prefix", |it| provider(it)["role_prefix"] = json!("a\n")),
-            ("a source's prefix", |it| provider(it)["roles"] = json!([{ "path": ["r"], "prefix": "\u{7}" }])),
+            ("a source's prefix", |it| provider(it)["roles"] =
+                json!([{ "path": ["r"], "prefix": "\u{7}" }])),
             ("an empty name", |it| provider(it)["role_names"] = json!({ "ROLE_ADMIN": "" })),
-            ("a name with a tab", |it| provider(it)["role_names"] = json!({ "ROLE\tADMIN": "admin" })),
+            ("a name with a tab", |it| provider(it)["role_names"] =
+                json!({ "ROLE\tADMIN": "admin" })),
             ("a long one", |it| provider(it)["role_names"] = json!({ "a": "x".repeat(257) })),
         ]));
     }

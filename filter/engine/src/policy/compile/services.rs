@@ -58,8 +58,10 @@ pub(super) fn compile(
             plain(&place.field("assertion_audience"), own, errors);
         }
         if let Some(other) = audiences.insert(assertion_audience, place.to_string()) {
-            let message =
-                format!("{} is the assertion's audience of two services", Quoted(assertion_audience));
+            let message = format!(
+                "{} is the assertion's audience of two services",
+                Quoted(assertion_audience)
+            );
             let help = "give each its own `assertion_audience`: one could use what was meant for the other";
             errors.clash(place, other, message, help);
         }
@@ -127,9 +129,11 @@ impl Services {
 fn check_host(pattern: &str) -> Result<(), (&'static str, &'static str)> {
     const HELP: &str = "write a host as `shop.example`, `*.shop.example`, `[::1]` or `*`";
     let host = pattern.strip_prefix("*.").unwrap_or(pattern);
-    let labels = || host.strip_suffix('.').unwrap_or(host).split('.').all(|label| !label.is_empty());
+    let labels =
+        || host.strip_suffix('.').unwrap_or(host).split('.').all(|label| !label.is_empty());
     let has_port = || {
-        let port = pattern.rsplit_once(':').filter(|(host, _)| !host.contains(':') || host.ends_with(']'));
+        let port =
+            pattern.rsplit_once(':').filter(|(host, _)| !host.contains(':') || host.ends_with(']'));
         port.is_some_and(|(_, port)| !port.ends_with(']'))
     };
     if pattern == "*" {
@@ -148,8 +152,6 @@ fn check_host(pattern: &str) -> Result<(), (&'static str, &'static str)> {
         Ok(())
     }
 }
-
-// One service: whose tokens it accepts, what narrows them, and what its assertion is addressed to.
 
 /// The providers that a service accepts, and where their tokens are looked for; both sorted.
 pub(super) fn accepted(
@@ -231,8 +233,6 @@ pub(super) fn vocabulary<'a>(
     Some(list)
 }
 
-// The rows of one service: an endpoint each, and exactly one requirement.
-
 /// What the rows of a service share.
 pub(super) struct Rows<'a> {
     /// The service's mode.
@@ -266,9 +266,14 @@ impl Rows<'_> {
                 methods.resize_with(at + 1, Vec::new);
             }
             let Some(same_paths) = methods.get_mut(at) else { continue };
-            let known = |row: &&u32| rows.get(**row as usize).is_some_and(|row: &Row| *row.method == *method);
-            if let Some(other) = same_paths.iter().find(known).and_then(|row| places.get(*row as usize)) {
-                let message = format!("{} matches the requests of another row", Quoted(&document.endpoint));
+            let known = |row: &&u32| {
+                rows.get(**row as usize).is_some_and(|row: &Row| *row.method == *method)
+            };
+            if let Some(other) =
+                same_paths.iter().find(known).and_then(|row| places.get(*row as usize))
+            {
+                let message =
+                    format!("{} matches the requests of another row", Quoted(&document.endpoint));
                 let help = "keep one of the two: nothing says which would decide";
                 errors.clash(item.field("match"), place.item(*other).field("match"), message, help);
             }
@@ -304,7 +309,9 @@ impl Rows<'_> {
             (false, true, false) => Some(Requirement::Authenticated),
             (false, false, true) => {
                 let mut list = |field, list: Option<&Vec<String>>| {
-                    list.map_or_else(Box::default, |list| self.roles(&place.field(field), list, errors))
+                    list.map_or_else(Box::default, |list| {
+                        self.roles(&place.field(field), list, errors)
+                    })
                 };
                 let any = list("roles", roles.as_ref());
                 let all = list("all_roles", all_roles.as_ref());
@@ -330,9 +337,14 @@ impl Rows<'_> {
         }
         for (index, role) in list.iter().enumerate() {
             role_is_usable(&place.item(index), role, errors);
-            if let Some(vocabulary) = self.vocabulary.filter(|vocabulary| !vocabulary.contains(role)) {
-                let known =
-                    vocabulary.iter().map(|role| Quoted(role).to_string()).collect::<Vec<_>>().join(", ");
+            if let Some(vocabulary) =
+                self.vocabulary.filter(|vocabulary| !vocabulary.contains(role))
+            {
+                let known = vocabulary
+                    .iter()
+                    .map(|role| Quoted(role).to_string())
+                    .collect::<Vec<_>>()
+                    .join(", ");
                 let message = format!("{} is not in the vocabulary", Quoted(role));
                 let help = format!("mend the name, or add it to the service's vocabulary: {known}");
                 errors.add(place.item(index), message, help);
@@ -346,7 +358,11 @@ impl Rows<'_> {
 }
 
 /// `METHOD /template`.
-fn endpoint<'a>(place: &Place<'_>, text: &'a str, errors: &mut Errors) -> Option<(&'a str, Template)> {
+fn endpoint<'a>(
+    place: &Place<'_>,
+    text: &'a str,
+    errors: &mut Errors,
+) -> Option<(&'a str, Template)> {
     let Some((method, template)) = text.split_once(' ') else {
         let message = format!("{} is not a method and a path template", Quoted(text));
         errors.add(place, message, "write it as `GET /orders/{order_id}`");
@@ -398,7 +414,10 @@ fn mend_of_template(method: &str, template: &str, error: TemplateError) -> Strin
 /// Methods are compared exactly (RFC 9110 9.1).
 fn check_method(method: &str) -> Result<(), (&'static str, String)> {
     if !is_token(method) {
-        return Err(("is none", "write one as `GET`, then one space, then the template".to_owned()));
+        return Err((
+            "is none",
+            "write one as `GET`, then one space, then the template".to_owned(),
+        ));
     }
     if method.bytes().any(|b| b.is_ascii_lowercase()) {
         let help = format!("write `{}`: methods are compared exactly", method.to_ascii_uppercase());
@@ -417,7 +436,9 @@ mod tests {
 
     use crate::authz::path::PathError;
     use crate::authz::route_template::TemplateError;
-    use crate::policy::testing::{assert_seen, load, loaded, provider, report, rows, service, shop};
+    use crate::policy::testing::{
+        assert_seen, load, loaded, provider, report, rows, service, shop,
+    };
 
     /// A second service.
     fn other(policy: &mut Value, hosts: &[&str]) {
@@ -437,11 +458,14 @@ mod tests {
         assert_seen!(report(&[
             ("none", |it| service(it)["hosts"] = json!([])),
             ("empty", |it| service(it)["hosts"] = json!([""])),
-            ("a port", |it| service(it)["hosts"] = json!(["shop.example:8080", "[::1]:80", "*:80"])),
+            ("a port", |it| service(it)["hosts"] =
+                json!(["shop.example:8080", "[::1]:80", "*:80"])),
             ("a URL", |it| service(it)["hosts"] = json!(["https://shop.example"])),
             ("a path", |it| service(it)["hosts"] = json!(["shop.example/"])),
-            ("a star elsewhere", |it| service(it)["hosts"] = json!(["shop.*", "*shop.example", "**", "*."])),
-            ("an empty label", |it| service(it)["hosts"] = json!([".shop.example", "*..example", "a..b"])),
+            ("a star elsewhere", |it| service(it)["hosts"] =
+                json!(["shop.*", "*shop.example", "**", "*."])),
+            ("an empty label", |it| service(it)["hosts"] =
+                json!([".shop.example", "*..example", "a..b"])),
             ("no host", |it| service(it)["hosts"] =
                 json!(["shop example", "::1", "*.[::1]", "käse.example"])),
         ]));
@@ -463,7 +487,8 @@ mod tests {
                 other(it, &["Shop.Example"]);
             }),
             ("every host twice", |it| other(it, &["*"])),
-            ("a suffix twice", |it| service(it)["hosts"] = json!(["*.shop.example", "*.SHOP.example"])),
+            ("a suffix twice", |it| service(it)["hosts"] =
+                json!(["*.shop.example", "*.SHOP.example"])),
         ]));
     }
 
@@ -484,7 +509,8 @@ mod tests {
             service(it)["providers"] = json!(["partner", "partner"]);
             other(it, &["other.example"]);
         });
-        let accepted: Vec<_> = policy.services().iter().map(|it| (it.name(), it.providers().len())).collect();
+        let accepted: Vec<_> =
+            policy.services().iter().map(|it| (it.name(), it.providers().len())).collect();
         assert_eq!(accepted, [("other", 2), ("shop", 1)]);
     }
 
@@ -503,7 +529,10 @@ mod tests {
         });
         let service = &policy.services()[0];
         assert_eq!(service.audiences(), Some(&["orders-api".into()][..]));
-        assert_eq!((service.clusters(), service.preflight()), (Some(&["backend".into()][..]), true));
+        assert_eq!(
+            (service.clusters(), service.preflight()),
+            (Some(&["backend".into()][..]), true)
+        );
     }
 
     #[test]
@@ -520,7 +549,8 @@ mod tests {
             provider(it)["issuer"] = json!("");
             provider(it)["algorithms"] = json!(["HS256"]);
             service(it)["hosts"] = json!(["a b"]);
-            service(it)["routes"] = json!([{ "match": "get /x" }, { "match": "GET x", "roles": [] }]);
+            service(it)["routes"] =
+                json!([{ "match": "get /x" }, { "match": "GET x", "roles": [] }]);
             it["identity"] = json!({ "assertion": { "ttl": "2m" } });
             it["problem_base"] = json!("errors");
         })]));
@@ -560,7 +590,10 @@ mod tests {
             ("a fragment", |it| row(it, "GET /orders#x")),
             ("a path parameter", |it| row(it, "GET /orders;x=1")),
             ("a space behind", |it| row(it, "GET /orders ")),
-            ("a path of over 4,096 bytes", |it| row(it, &format!("GET {}", "/abcdefg".repeat(513)))),
+            ("a path of over 4,096 bytes", |it| row(
+                it,
+                &format!("GET {}", "/abcdefg".repeat(513))
+            )),
             ("half a segment", |it| row(it, "GET /{id}.json")),
             ("a parameter without a name", |it| row(it, "GET /{}")),
             ("a name twice", |it| row(it, "GET /{id}/{id}")),
@@ -616,9 +649,15 @@ mod tests {
     fn a_row_has_exactly_one_requirement() {
         assert_seen!(report(&[
             ("none", |it| requirement(it, json!({}))),
-            ("all denied", |it| requirement(it, json!({ "public": false, "authenticated": false }))),
+            ("all denied", |it| requirement(
+                it,
+                json!({ "public": false, "authenticated": false })
+            )),
             ("an empty list", |it| requirement(it, json!({ "roles": [] }))),
-            ("an empty list of all", |it| requirement(it, json!({ "roles": ["a"], "all_roles": [] }))),
+            ("an empty list of all", |it| requirement(
+                it,
+                json!({ "roles": ["a"], "all_roles": [] })
+            )),
             ("public and authenticated", |it| requirement(
                 it,
                 json!({ "public": true, "authenticated": true })
@@ -628,7 +667,10 @@ mod tests {
                 it,
                 json!({ "authenticated": true, "all_roles": ["a"] })
             )),
-            ("public and an empty list", |it| requirement(it, json!({ "public": true, "roles": [] }))),
+            ("public and an empty list", |it| requirement(
+                it,
+                json!({ "public": true, "roles": [] })
+            )),
         ]));
         let mut document = shop();
         requirement(&mut document, json!({ "roles": ["a", "b"], "all_roles": ["c"] }));
@@ -654,7 +696,8 @@ mod tests {
                 service(it)["vocabulary"] = json!(["customer", "admin"]);
                 requirement(it, json!({ "roles": ["custmer"], "all_roles": ["Admin"] }));
             }),
-            ("an empty name in it", |it| service(it)["vocabulary"] = json!(["customer", "admin", ""])),
+            ("an empty name in it", |it| service(it)["vocabulary"] =
+                json!(["customer", "admin", ""])),
         ]));
     }
 
@@ -693,7 +736,8 @@ mod tests {
             ("shadow alone", |it| service(it)["mode"] = json!("shadow")),
             ("no day of the calendar", |it| rows(it)[1]["mode"] =
                 json!({ "shadow": { "until": "2027-02-29" } })),
-            ("a moment", |it| it["mode"] = json!({ "shadow": { "until": "2027-01-31T00:00:00Z" } })),
+            ("a moment", |it| it["mode"] =
+                json!({ "shadow": { "until": "2027-01-31T00:00:00Z" } })),
             ("something else", |it| it["mode"] = json!({ "insecure": true })),
         ]));
     }

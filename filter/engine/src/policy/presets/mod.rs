@@ -1,9 +1,10 @@
-//! What is known of products: each preset says what a document leaves unsaid, and nothing that it says. Written out, a
-//! preset is a provider like any other; nothing else in the engine knows of presets.
+//! What is known of products: each preset says what a document leaves unsaid, and nothing that it
+//! says. Written out, a preset is a provider like any other; nothing else in the engine knows of
+//! presets.
 
 use super::document::{
-    ClaimRuleDocument, HeaderDocument, JwksDocument, Preset, ProviderDocument, RoleSourceDocument, Split,
-    TokenSourceDocument,
+    ClaimRuleDocument, HeaderDocument, JwksDocument, Preset, ProviderDocument, RoleSourceDocument,
+    Split, TokenSourceDocument,
 };
 
 /// What Google's proxy signs with, and under which name: the same for everybody.
@@ -27,7 +28,8 @@ impl ProviderDocument {
         // a rule more never opens what the preset closes
         let mut rules = provider.required_claims.take().unwrap_or_default();
         let unsaid = known.required_claims.into_iter().flatten();
-        let unsaid: Vec<_> = unsaid.filter(|rule| rules.iter().all(|said| said.path != rule.path)).collect();
+        let unsaid: Vec<_> =
+            unsaid.filter(|rule| rules.iter().all(|said| said.path != rule.path)).collect();
         rules.extend(unsaid);
         provider.required_claims = (!rules.is_empty()).then_some(rules);
         if let (Some(jwks), Some(known)) = (&mut provider.jwks, known.jwks)
@@ -43,8 +45,15 @@ impl ProviderDocument {
 
 impl Preset {
     /// Every preset, in the order of the documentation.
-    pub const ALL: [Self; 7] =
-        [Self::Keycloak, Self::Auth0, Self::Okta, Self::Entra, Self::Cognito, Self::GoogleIap, Self::Oauth2];
+    pub const ALL: [Self; 7] = [
+        Self::Keycloak,
+        Self::Auth0,
+        Self::Okta,
+        Self::Entra,
+        Self::Cognito,
+        Self::GoogleIap,
+        Self::Oauth2,
+    ];
 
     /// What it says of a provider.
     pub fn provider(self) -> ProviderDocument {
@@ -60,8 +69,9 @@ impl Preset {
     }
 }
 
-/// Source: Keycloak, "Server Administration Guide", the chapters on realm roles and on a realm's keys. The payload's `typ`
-/// tells access tokens (`Bearer`) from ID, refresh and logout tokens, whose header says `JWT` all the same.
+/// Source: Keycloak, "Server Administration Guide", the chapters on realm roles and on a realm's
+/// keys. The payload's `typ` tells access tokens (`Bearer`) from ID, refresh and logout tokens,
+/// whose header says `JWT` all the same.
 fn keycloak() -> ProviderDocument {
     ProviderDocument {
         algorithms: Some(texts(&["RS256", "PS256", "ES256", "EdDSA"])),
@@ -72,8 +82,9 @@ fn keycloak() -> ProviderDocument {
     }
 }
 
-/// Source: Auth0, "Access Token Profiles" (`JWT` in its own profile, `at+jwt` in that of RFC 9068) and "Enable Role-Based
-/// Access Control for APIs" (`permissions`). An ID token has the application as its audience, never the API.
+/// Source: Auth0, "Access Token Profiles" (`JWT` in its own profile, `at+jwt` in that of RFC 9068)
+/// and "Enable Role-Based Access Control for APIs" (`permissions`). An ID token has the application
+/// as its audience, never the API.
 fn auth0() -> ProviderDocument {
     ProviderDocument {
         algorithms: Some(texts(&["RS256", "PS256"])),
@@ -83,8 +94,9 @@ fn auth0() -> ProviderDocument {
     }
 }
 
-/// Source: Okta, "OpenID Connect & OAuth 2.0 API" (tokens of a custom authorization server; their header has no `typ`) and
-/// "Customize tokens returned from Okta with a Groups claim". An ID token has the client as its audience, never the server.
+/// Source: Okta, "OpenID Connect & OAuth 2.0 API" (tokens of a custom authorization server; their
+/// header has no `typ`) and "Customize tokens returned from Okta with a Groups claim". An ID token
+/// has the client as its audience, never the server.
 fn okta() -> ProviderDocument {
     ProviderDocument {
         algorithms: Some(texts(&["RS256"])),
@@ -94,12 +106,15 @@ fn okta() -> ProviderDocument {
     }
 }
 
-/// Source: Microsoft identity platform, "Access token claims reference". Its version 2.0 alone writes `ver` as `2.0`, and of
-/// its tokens only access tokens say in `azpacr` how the client proved who it is: an ID token of the same application does
-/// not pass.
+/// Source: Microsoft identity platform, "Access token claims reference". Its version 2.0 alone
+/// writes `ver` as `2.0`, and of its tokens only access tokens say in `azpacr` how the client
+/// proved who it is: an ID token of the same application does not pass.
 fn entra() -> ProviderDocument {
-    let how =
-        ClaimRuleDocument { path: texts(&["azpacr"]), equals: None, one_of: Some(texts(&["0", "1", "2"])) };
+    let how = ClaimRuleDocument {
+        path: texts(&["azpacr"]),
+        equals: None,
+        one_of: Some(texts(&["0", "1", "2"])),
+    };
     ProviderDocument {
         algorithms: Some(texts(&["RS256"])),
         token_types: Some(texts(&["JWT"])),
@@ -109,8 +124,9 @@ fn entra() -> ProviderDocument {
     }
 }
 
-/// Source: Amazon Cognito, "Understanding the access token". It has no `aud` and no `typ`; what stands for them is the
-/// client that it was issued to, and `token_use`, which tells it from an ID token. `audiences` lists app clients.
+/// Source: Amazon Cognito, "Understanding the access token". It has no `aud` and no `typ`; what
+/// stands for them is the client that it was issued to, and `token_use`, which tells it from an ID
+/// token. `audiences` lists app clients.
 fn cognito() -> ProviderDocument {
     ProviderDocument {
         algorithms: Some(texts(&["RS256"])),
@@ -122,9 +138,9 @@ fn cognito() -> ProviderDocument {
     }
 }
 
-/// Source: Google Cloud, "Securing your app with signed headers": issuer, keys, algorithm and header are the same for
-/// everybody. The audience names the backend service, as `/projects/…/global/backendServices/…`. Access levels
-/// stand in `google.access_levels`.
+/// Source: Google Cloud, "Securing your app with signed headers": issuer, keys, algorithm and
+/// header are the same for everybody. The audience names the backend service, as
+/// `/projects/…/global/backendServices/…`. Access levels stand in `google.access_levels`.
 fn google_iap() -> ProviderDocument {
     ProviderDocument {
         issuer: Some(IAP_ISSUER.to_owned()),
@@ -140,12 +156,16 @@ fn google_iap() -> ProviderDocument {
     }
 }
 
-/// Source: RFC 9068, "JSON Web Token (JWT) Profile for OAuth 2.0 Access Tokens", 2.1 (`typ`) and 2.2.3 (`scope`).
+/// Source: RFC 9068, "JSON Web Token (JWT) Profile for OAuth 2.0 Access Tokens", 2.1 (`typ`) and
+/// 2.2.3 (`scope`).
 fn oauth2() -> ProviderDocument {
     ProviderDocument {
         algorithms: Some(texts(&["RS256", "PS256", "ES256", "EdDSA"])),
         token_types: Some(texts(&["at+jwt"])),
-        roles: Some(vec![RoleSourceDocument { split: Some(Split::Whitespace), ..role(&["scope"]) }]),
+        roles: Some(vec![RoleSourceDocument {
+            split: Some(Split::Whitespace),
+            ..role(&["scope"])
+        }]),
         ..ProviderDocument::default()
     }
 }
@@ -201,7 +221,8 @@ mod tests {
     fn jwks(header: &Value) -> Value {
         let kid = if header["alg"] == "ES256" { "p256" } else { "rsa" };
         let all = corpus::jwks("all");
-        let mut key = all["keys"].as_array().unwrap().iter().find(|key| key["kid"] == kid).unwrap().clone();
+        let mut key =
+            all["keys"].as_array().unwrap().iter().find(|key| key["kid"] == kid).unwrap().clone();
         key["kid"] = header["kid"].clone();
         json!({ "keys": [key] })
     }
@@ -223,7 +244,11 @@ mod tests {
         let policy = load(document).unwrap_or_else(|errors| panic!("{errors}"));
         let headers = [(":method", "GET"), (":path", "/me"), (":authority", "shop"), (name, value)];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
-        Authorizer::new(Rc::new(policy), RUST_CRYPTO).decide(&Request::new(Headers(&headers)), &(), NOW)
+        Authorizer::new(Rc::new(policy), RUST_CRYPTO).decide(
+            &Request::new(Headers(&headers)),
+            &(),
+            NOW,
+        )
     }
 
     /// The roles of who passes.
@@ -248,8 +273,14 @@ mod tests {
     #[test]
     fn a_preset_accepts_the_products_access_token_with_its_roles_and_no_other_token_of_it() {
         let products = products();
-        assert!(Preset::ALL.iter().all(|preset| products.iter().any(|product| product.preset == *preset)));
-        for Product { preset, audience, access, roles: expected, other: (other, reason) } in products {
+        assert!(
+            Preset::ALL
+                .iter()
+                .all(|preset| products.iter().any(|product| product.preset == *preset))
+        );
+        for Product { preset, audience, access, roles: expected, other: (other, reason) } in
+            products
+        {
             let [(name, value), (elsewhere, unseen)] = places(preset, &signed(&access));
             let policy = deciding(preset, audience, &access);
             assert_eq!(roles(&decided(&policy, (name, &value))).unwrap(), expected, "{preset:?}");
@@ -276,8 +307,11 @@ mod tests {
         for (product, passes) in [(&iap, IAP_HEADER), (&keycloak, "authorization")] {
             for (name, value) in places(product.preset, &signed(&product.access)) {
                 let verdict = decided(&both, (name, &value));
-                let expected =
-                    if name == passes { Ok(product.roles.to_vec()) } else { Err(Reason::IssuerNotAccepted) };
+                let expected = if name == passes {
+                    Ok(product.roles.to_vec())
+                } else {
+                    Err(Reason::IssuerNotAccepted)
+                };
                 assert_eq!(roles(&verdict), expected, "{:?} in {name}", product.preset);
             }
         }

@@ -1,4 +1,5 @@
-//! Tokens as the products write them: the names and the forms of their documentation, with the shop's values.
+//! Tokens as the products write them: the names and the forms of their documentation, with the
+//! shop's values.
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,8 @@
 //! Whatever goes wrong at the gateway, the service gets no identity that a client has written.
 //!
-//! CVE-2026-124679, CVE-2026-39999 (APISIX): where the plugin could not decide and the request passed all the same, the client's own
-//! headers passed with it. CVE-2026-88011 (Traefik) and its kin: a spelling that the service folds into the name survived.
+//! CVE-2026-124679, CVE-2026-39999 (APISIX): where the plugin could not decide and the request
+//! passed all the same, the client's own headers passed with it. CVE-2026-88011 (Traefik) and its
+//! kin: a spelling that the service folds into the name survived.
 use dev_idp::{Endpoint, Fault};
 use e2e::{RawH2Reply, Shared, Shop, in_front_of_an_echo, raw_h2};
 use serde_json::{Value, json};
@@ -34,14 +35,16 @@ fn spellings(name: &str) -> Vec<String> {
     })
 }
 
-/// Every spelling of every name, in lower case, and in upper case as an HTTP/1.1 client may write it.
+/// Every spelling of every name, in lower case, and in upper case as an HTTP/1.1 client may write
+/// it.
 fn forged() -> [Vec<String>; 2] {
     let all: Vec<_> = OURS.iter().flat_map(|name| spellings(name)).collect();
     let upper = all.iter().map(|name| name.to_ascii_uppercase()).collect();
     [all, upper]
 }
 
-/// What the service got of each request that was sent with all forged headers, once in lower and once in upper case.
+/// What the service got of each request that was sent with all forged headers, once in lower and
+/// once in upper case.
 async fn received(shop: &Shop, head: &str) -> Vec<Value> {
     let mut all = Vec::new();
     for names in forged() {
@@ -62,8 +65,10 @@ fn nothing_forged(bodies: &[Value], shadow: Option<&str>) {
         let headers = body["headers"].as_array().unwrap();
         let left: Vec<_> = headers.iter().filter(|header| header[1] == FORGED).collect();
         assert!(left.is_empty(), "{left:?}");
-        let mark =
-            headers.iter().find(|header| header[0] == "x-portcullis-shadow").map(|header| header[1].as_str());
+        let mark = headers
+            .iter()
+            .find(|header| header[0] == "x-portcullis-shadow")
+            .map(|header| header[1].as_str());
         assert_eq!(mark.flatten(), shadow, "{body}");
     }
 }
@@ -83,15 +88,23 @@ fn no_clients_identity_survives_a_shadow_mode_or_a_public_row() {
             ("/audit", Some(&good), Some("role-missing")),
             ("/nothing", Some(&good), Some("route-undeclared")),
         ] {
-            let bearer = token.map(|token| format!("\r\nAuthorization: Bearer {token}")).unwrap_or_default();
+            let bearer =
+                token.map(|token| format!("\r\nAuthorization: Bearer {token}")).unwrap_or_default();
             let bodies = received(shop, &format!("GET {target} HTTP/1.1{bearer}")).await;
             nothing_forged(&bodies, shadow);
             let known = token == Some(&good);
             for body in &bodies {
-                let subjects =
-                    body["headers"].as_array().unwrap().iter().filter(|it| it[0] == "x-auth-subject");
+                let subjects = body["headers"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .filter(|it| it[0] == "x-auth-subject");
                 let subjects: Vec<_> = subjects.map(|it| it[1].as_str().unwrap()).collect();
-                assert_eq!(subjects, if known { vec![subject("alice")] } else { vec![] }, "{target}: {body}");
+                assert_eq!(
+                    subjects,
+                    if known { vec![subject("alice")] } else { vec![] },
+                    "{target}: {body}"
+                );
             }
         }
     });
@@ -103,7 +116,8 @@ fn no_clients_identity_survives_missing_keys() {
         let token = shop.token("alice").await;
         shop.stack.idp().fault(Endpoint::Jwks, Fault::Down).await.unwrap();
         shop.stack.envoy_mut().restart().await.unwrap();
-        let bodies = received(shop, &format!("GET /orders HTTP/1.1\r\nAuthorization: Bearer {token}")).await;
+        let bodies =
+            received(shop, &format!("GET /orders HTTP/1.1\r\nAuthorization: Bearer {token}")).await;
         nothing_forged(&bodies, Some("keys-unavailable"));
         nothing_forged(&received(shop, "GET /products HTTP/1.1").await, None);
         shop.stack.idp().heal(Endpoint::Jwks).await.unwrap();
@@ -115,8 +129,8 @@ fn no_clients_identity_survives_missing_keys() {
     });
 }
 
-/// A permit that cannot be handed over is no pass, in a shadow mode neither: the method of this request is no text, so no assertion
-/// can name it.
+/// A permit that cannot be handed over is no pass, in a shadow mode neither: the method of this
+/// request is no text, so no assertion can name it.
 #[test]
 fn a_hand_off_that_fails_ends_the_request_in_a_shadow_mode_too() {
     SHOP.visit(async |shop| {

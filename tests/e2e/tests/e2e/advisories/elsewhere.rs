@@ -1,6 +1,7 @@
 //! A provider cannot send the gateway to another host, port or scheme for its keys.
 //!
-//! CVE-2026-41413 (Istio): `jwks_uri` of a discovery document, and redirects, were followed to wherever they led.
+//! CVE-2026-41413 (Istio): `jwks_uri` of a discovery document, and redirects, were followed to
+//! wherever they led.
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -43,18 +44,21 @@ impl Counter {
     }
 }
 
-/// What a provider answers, by the last part of its address: the text of its discovery document, or where it redirects to.
+/// What a provider answers, by the last part of its address: the text of its discovery document, or
+/// where it redirects to.
 #[derive(Clone)]
 enum Lies {
     Document(String),
     Redirect(u16, String),
 }
 
-/// Each provider's name, what its discovery document or keys are, and whether only its keys are what is false.
+/// Each provider's name, what its discovery document or keys are, and whether only its keys are
+/// what is false.
 fn lies(own: &str, others: [&str; 2]) -> Vec<(String, Lies)> {
     let mut lies = Vec::new();
-    let document =
-        |issuer: &str, jwks_uri: &str| json!({ "issuer": issuer, "jwks_uri": jwks_uri }).to_string();
+    let document = |issuer: &str, jwks_uri: &str| {
+        json!({ "issuer": issuer, "jwks_uri": jwks_uri }).to_string()
+    };
     for (number, other) in others.into_iter().enumerate() {
         for (name, jwks_uri) in [
             ("authority", format!("http://{other}/NAME/jwks")),
@@ -69,7 +73,10 @@ fn lies(own: &str, others: [&str; 2]) -> Vec<(String, Lies)> {
         ] {
             let name = format!("{name}-{number}");
             let issuer = format!("http://{own}/{name}");
-            lies.push((name.clone(), Lies::Document(document(&issuer, &jwks_uri.replace("NAME", &name)))));
+            lies.push((
+                name.clone(),
+                Lies::Document(document(&issuer, &jwks_uri.replace("NAME", &name))),
+            ));
         }
         for status in [301, 302, 303, 307, 308] {
             // of the document, and of the keys
@@ -87,7 +94,10 @@ fn lies(own: &str, others: [&str; 2]) -> Vec<(String, Lies)> {
         ("file", "file:///etc/passwd".to_owned()),
         ("nothing", String::new()),
     ] {
-        lies.push((name.to_owned(), Lies::Document(document(&format!("http://{own}/{name}"), &jwks_uri))));
+        lies.push((
+            name.to_owned(),
+            Lies::Document(document(&format!("http://{own}/{name}"), &jwks_uri)),
+        ));
     }
     let twice = format!(
         r#"{{"issuer":"http://{own}/twice","jwks_uri":"http://{own}/twice/jwks","jwks_uri":"http://{}/"}}"#,
@@ -107,7 +117,8 @@ fn answer(own: &str, lies: &[(String, Lies)], path: &str) -> Response {
     match lies.iter().find(|(known, _)| known == name).map(|(_, lie)| lie) {
         Some(Lies::Document(text)) if is_document => text.clone().into_response(),
         Some(Lies::Redirect(status, to)) if is_document == name.contains("document") => {
-            (StatusCode::from_u16(*status).unwrap(), [(header::LOCATION, to.clone())], keys).into_response()
+            (StatusCode::from_u16(*status).unwrap(), [(header::LOCATION, to.clone())], keys)
+                .into_response()
         }
         _ if is_document => honest.into_response(),
         _ => keys.into_response(),
@@ -139,8 +150,11 @@ fn a_provider_that_names_another_place_for_its_keys_makes_the_gateway_connect_to
 
         let names: Vec<_> = lying.into_iter().map(|(name, _)| name).collect();
         let providers: Vec<_> = names.iter().cloned().chain(["honest".to_owned()]).collect();
-        let location =
-            Location { issuer: format!("http://{authority}/honest"), jwks_uri: String::new(), port };
+        let location = Location {
+            issuer: format!("http://{authority}/honest"),
+            jwks_uri: String::new(),
+            port,
+        };
         let policed = authority.clone();
         let builder = in_front_of_an_echo(Stack::named("advisories-elsewhere").trusting(location));
         let builder = builder.policy(move |policy| {
@@ -190,7 +204,11 @@ fn a_provider_that_names_another_place_for_its_keys_makes_the_gateway_connect_to
             // where the document lies, the keys are not even looked for at the right place
             let lies_in_document =
                 !name.contains("redirects-its-keys") && !name.contains("redirects-its-uri");
-            assert_eq!(asked.contains(&format!("/{name}/jwks")), !lies_in_document, "{name}: {asked:?}");
+            assert_eq!(
+                asked.contains(&format!("/{name}/jwks")),
+                !lies_in_document,
+                "{name}: {asked:?}"
+            );
         }
 
         // both would be counted

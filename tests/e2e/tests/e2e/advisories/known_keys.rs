@@ -1,6 +1,7 @@
 //! Published keys, in this repository or in the module, verify no token.
 //!
-//! CVE-2026-31837 (Istio): where a provider's keys could not be fetched, a key built into the proxy stood in for them.
+//! CVE-2026-31837 (Istio): where a provider's keys could not be fetched, a key built into the proxy
+//! stood in for them.
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
@@ -37,7 +38,8 @@ fn header(alg: &str, kid: Option<&str>) -> Value {
     header
 }
 
-/// Tokens by every key that is known, under the provider's own key ids, under ids of their own, and under none.
+/// Tokens by every key that is known, under the provider's own key ids, under ids of their own, and
+/// under none.
 async fn forged(shop: &Shop) -> Vec<(String, String)> {
     let (idp, issuer) = (shop.stack.idp(), shop.issuer());
     let claims = claims(&issuer).to_string();
@@ -49,15 +51,21 @@ async fn forged(shop: &Shop) -> Vec<(String, String)> {
         let kid = kid.as_deref();
         let name = |key: &str| format!("{key} as {kid:?}");
         for alg in ALGORITHMS {
-            let token = corpus::signed(alg, header(alg, kid).to_string().as_bytes(), claims.as_bytes());
+            let token =
+                corpus::signed(alg, header(alg, kid).to_string().as_bytes(), claims.as_bytes());
             tokens.push((name(&format!("the corpus's {alg}")), token));
         }
         for alg in ["HS256", "none"] {
-            let token = corpus::signed(alg, header(alg, kid).to_string().as_bytes(), claims.as_bytes());
+            let token =
+                corpus::signed(alg, header(alg, kid).to_string().as_bytes(), claims.as_bytes());
             tokens.push((name(alg), token));
         }
         let unsigned = |alg: &str| {
-            format!("{}.{}", BASE64URL.encode(header(alg, kid).to_string()), BASE64URL.encode(&claims))
+            format!(
+                "{}.{}",
+                BASE64URL.encode(header(alg, kid).to_string()),
+                BASE64URL.encode(&claims)
+            )
         };
         for seed in SEEDS {
             let signed = unsigned("EdDSA");
@@ -87,7 +95,9 @@ async fn forged(shop: &Shop) -> Vec<(String, String)> {
         row: "/me",
     };
     let by_the_gateway = [assertion, Assertion { issuer: &issuer, ..assertion }];
-    tokens.extend(by_the_gateway.map(|it| ("the gateway's".to_owned(), it.mint(&shop.gateway_key).unwrap())));
+    tokens.extend(
+        by_the_gateway.map(|it| ("the gateway's".to_owned(), it.mint(&shop.gateway_key).unwrap())),
+    );
     for signature in [Signature::Stranger, Signature::PublicKeyAsSecret, Signature::None] {
         let token = idp.token("ada").signature(signature).sign().await.unwrap();
         tokens.push(("the development provider's others".to_owned(), token));
@@ -106,7 +116,8 @@ async fn all_refused(shop: &Shop, state: &str) -> BTreeMap<u16, usize> {
             let mut asking = JoinSet::new();
             for (name, token) in some.iter().cloned() {
                 let request = client.get(shop.stack.url("/me")).bearer_auth(token);
-                asking.spawn(async move { (name, request.send().await.unwrap().status().as_u16()) });
+                asking
+                    .spawn(async move { (name, request.send().await.unwrap().status().as_u16()) });
             }
             for (name, status) in asking.join_all().await {
                 assert!([401, 429, 503].contains(&status), "{state}: {name} was answered {status}");
@@ -142,8 +153,10 @@ fn no_key_that_anybody_can_read_vouches_for_anybody_in_any_state_of_the_keys() {
             shop.stack.idp().rotate(alg).await.unwrap();
         }
         shop.stack.idp().withdraw_old().await.unwrap();
-        until_all_workers(&shop, &token, (401, "key-unknown"), |status| ![200, 401, 503].contains(&status))
-            .await;
+        until_all_workers(&shop, &token, (401, "key-unknown"), |status| {
+            ![200, 401, 503].contains(&status)
+        })
+        .await;
         all_refused(&shop, "rotated").await;
         let token = shop.token("alice").await;
         until_all_workers(&shop, &token, passes, never).await;
@@ -158,7 +171,8 @@ fn no_key_that_anybody_can_read_vouches_for_anybody_in_any_state_of_the_keys() {
         assert!(none[&503] > 50, "{none:?}");
 
         shop.stack.idp().heal(Endpoint::Jwks).await.unwrap();
-        let back = async || (shop.get("/me").token(&token).send().await.status == 200).then_some(());
+        let back =
+            async || (shop.get("/me").token(&token).send().await.status == 200).then_some(());
         harness::process::eventually("the keys", PATIENCE, back).await.unwrap();
         all_refused(&shop, "keys again").await;
     });

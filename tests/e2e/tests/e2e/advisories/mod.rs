@@ -1,6 +1,7 @@
-//! Faults that gateways, proxies and token libraries had in 2025 and 2026, shown not to be here. Each test names the advisory whose
-//! class it holds. Those that need no gateway are the engine's tests (`products`, `literal_names`, `collisions`, `forwarded`,
-//! `refusal_costs`); those about paths, upgrades, certificates and planted data stand beside the others of their kind.
+//! Faults that gateways, proxies and token libraries had in 2025 and 2026, shown not to be here.
+//! Each test names the advisory whose class it holds. Those that need no gateway are the engine's
+//! tests (`products`, `literal_names`, `collisions`, `forwarded`, `refusal_costs`); those about
+//! paths, upgrades, certificates and planted data stand beside the others of their kind.
 mod degraded;
 mod elsewhere;
 mod known_keys;

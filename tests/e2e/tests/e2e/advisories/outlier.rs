@@ -1,4 +1,5 @@
-//! A balancer in front of the gateway, with outlier detection, does not take it out for what its clients send.
+//! A balancer in front of the gateway, with outlier detection, does not take it out for what its
+//! clients send.
 use e2e::{Shop, run};
 use harness::envoy::{Config, Envoy, Settings};
 use harness::folder::Folder;
@@ -9,7 +10,8 @@ use tokio::task::JoinSet;
 
 use crate::keys::forged;
 
-/// A plain Envoy that sends everything to the gateway, and takes a host out after five answers of 5xx on end.
+/// A plain Envoy that sends everything to the gateway, and takes a host out after five answers of
+/// 5xx on end.
 async fn front(gateway: u16, folder: &Folder) -> Envoy {
     let mut config = Config::shipped().unwrap();
     config.http_filters().unwrap().retain(|filter| filter["name"] == "envoy.filters.http.router");
@@ -58,17 +60,20 @@ fn a_flood_of_random_key_ids_takes_no_gateway_out_of_a_balancer_and_honest_reque
         let front = front(shop.stack.envoy().port(), &folder).await;
         let (issuer, token, url) = (shop.issuer(), shop.token("alice").await, front.url() + "/me");
         let honest = harness::http::client(false).unwrap();
-        let ask = async || honest.get(&url).bearer_auth(&token).send().await.unwrap().status().as_u16();
+        let ask =
+            async || honest.get(&url).bearer_auth(&token).send().await.unwrap().status().as_u16();
         assert_eq!(ask().await, 200);
         let passed = shop.requests_passed().await;
 
         let mut flood = JoinSet::new();
         for lane in 0..LANES {
-            let (client, url, issuer) = (harness::http::client(false).unwrap(), url.clone(), issuer.clone());
+            let (client, url, issuer) =
+                (harness::http::client(false).unwrap(), url.clone(), issuer.clone());
             flood.spawn(async move {
                 let mut statuses = Vec::new();
                 for number in 0..EACH {
-                    let request = client.get(&url).bearer_auth(forged(&issuer, lane * 1_000_000 + number));
+                    let request =
+                        client.get(&url).bearer_auth(forged(&issuer, lane * 1_000_000 + number));
                     statuses.push(request.send().await.unwrap().status().as_u16());
                 }
                 statuses
@@ -81,15 +86,25 @@ fn a_flood_of_random_key_ids_takes_no_gateway_out_of_a_balancer_and_honest_reque
                 other => others.push(other),
             }
             while let Some(lane) = flood.try_join_next() {
-                let wrong: Vec<_> =
-                    lane.unwrap().into_iter().filter(|status| ![401, 429].contains(status)).collect();
+                let wrong: Vec<_> = lane
+                    .unwrap()
+                    .into_iter()
+                    .filter(|status| ![401, 429].contains(status))
+                    .collect();
                 assert!(wrong.is_empty(), "the flood was answered {wrong:?}");
             }
         }
-        assert!(others.is_empty(), "{served} honest requests were served, others were answered {others:?}");
+        assert!(
+            others.is_empty(),
+            "{served} honest requests were served, others were answered {others:?}"
+        );
         assert!(served > 0);
         assert_eq!(ejections(&front, "ejections_active").await, 0);
         assert_eq!(ejections(&front, "ejections_enforced_total").await, 0);
-        assert_eq!(shop.requests_passed().await, passed + served, "no forged one reaches the service");
+        assert_eq!(
+            shop.requests_passed().await,
+            passed + served,
+            "no forged one reaches the service"
+        );
     });
 }

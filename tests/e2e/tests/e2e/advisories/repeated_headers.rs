@@ -1,4 +1,5 @@
-//! A header that comes twice, joined or with bytes beyond ASCII decides nothing that its parts would not.
+//! A header that comes twice, joined or with bytes beyond ASCII decides nothing that its parts
+//! would not.
 use e2e::{RawH2Reply, Shared, Shop, in_front_of_an_echo, raw_h2};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -50,11 +51,13 @@ fn line(method: &str, host: &str, path: &str) -> Line {
 
 type Field<'f> = (&'f str, Vec<u8>);
 
-/// What came back, in both versions of HTTP: the body as JSON, null where Envoy itself refused the request.
+/// What came back, in both versions of HTTP: the body as JSON, null where Envoy itself refused the
+/// request.
 async fn send(shop: &Shop, line: &Line, headers: &[Field<'_>]) -> [Value; 2] {
     let Line { method, host, path } = line;
     let mut h1 =
-        [method, &b" "[..], path, b" HTTP/1.1\r\nHost: ", host, b"\r\nConnection: close\r\n"].concat();
+        [method, &b" "[..], path, b" HTTP/1.1\r\nHost: ", host, b"\r\nConnection: close\r\n"]
+            .concat();
     for (name, value) in headers {
         h1.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
     }
@@ -73,14 +76,15 @@ async fn send(shop: &Shop, line: &Line, headers: &[Field<'_>]) -> [Value; 2] {
 /// A request, and the reasons for which it may be refused.
 type Case<'c> = (Line, Vec<Field<'c>>, &'c [&'c str]);
 
-/// All are refused, in both versions of HTTP, for one of their reasons or by Envoy itself, and none reaches the service: how many
-/// the filter has refused.
+/// All are refused, in both versions of HTTP, for one of their reasons or by Envoy itself, and none
+/// reaches the service: how many the filter has refused.
 async fn refused(shop: &Shop, cases: Vec<Case<'_>>) -> usize {
     let one = async |(line, headers, reasons): Case<'_>| {
         let bodies = send(shop, &line, &headers).await;
         for body in &bodies {
             let known = body.is_null() || reasons.iter().any(|reason| body["reason"] == *reason);
-            let shown = |(name, value): &Field<'_>| format!("{name}: {}", String::from_utf8_lossy(value));
+            let shown =
+                |(name, value): &Field<'_>| format!("{name}: {}", String::from_utf8_lossy(value));
             assert!(known, "{:?}: {body}", headers.iter().map(shown).collect::<Vec<_>>());
         }
         bodies.iter().filter(|body| !body.is_null()).count()
@@ -117,11 +121,14 @@ struct Tokens {
 }
 
 async fn tokens(shop: &Shop, provider: &str) -> Tokens {
-    let who = |name: &str| if provider.is_empty() { name.to_owned() } else { format!("{name}@{provider}") };
+    let who = |name: &str| {
+        if provider.is_empty() { name.to_owned() } else { format!("{name}@{provider}") }
+    };
     Tokens { admin: shop.token(&who("ada")).await, nobody: shop.token(&who("nora")).await }
 }
 
-/// CVE-2026-26308 (Envoy), CVE-2026-31838 (Istio): of several values only the first, or the joined text, was matched.
+/// CVE-2026-26308 (Envoy), CVE-2026-31838 (Istio): of several values only the first, or the joined
+/// text, was matched.
 #[test]
 fn of_two_credentials_none_is_taken_in_any_order_or_form() {
     SHOP.visit(async |shop| {
@@ -139,16 +146,25 @@ fn of_two_credentials_none_is_taken_in_any_order_or_form() {
                 assert!(body["headers"].is_array(), "{name}: alone it is good: {body}");
             }
             let mut cases: Vec<Case<'_>> = Vec::new();
-            for (one, other) in [(&admin, &nobody), (&admin, &garbage), (&admin, &bare), (&admin, &admin)] {
+            for (one, other) in
+                [(&admin, &nobody), (&admin, &garbage), (&admin, &bare), (&admin, &admin)]
+            {
                 for mut headers in together(name, one, other) {
                     if name == "cookie" {
                         // a comma does not separate cookies
                         for (_, value) in &mut headers {
-                            value.iter_mut().filter(|byte| **byte == b',').for_each(|byte| *byte = b';');
+                            value
+                                .iter_mut()
+                                .filter(|byte| **byte == b',')
+                                .for_each(|byte| *byte = b';');
                         }
                     }
                     for path in ["/admin", "/public", "/nothing"] {
-                        cases.push((line("GET", host, path), headers.clone(), &["credentials-ambiguous"]));
+                        cases.push((
+                            line("GET", host, path),
+                            headers.clone(),
+                            &["credentials-ambiguous"],
+                        ));
                     }
                 }
             }
@@ -190,7 +206,8 @@ fn of_two_origins_none_is_ours() {
 fn of_two_hosts_the_wider_ones_rules_open_nothing_at_the_other() {
     SHOP.visit(async |shop| {
         let mut decided = 0;
-        for (first, second) in [("shop.example", "open.example"), ("open.example", "shop.example")] {
+        for (first, second) in [("shop.example", "open.example"), ("open.example", "shop.example")]
+        {
             let second = second.as_bytes().to_vec();
             let joined = format!("{first},{}", String::from_utf8_lossy(&second));
             for (host, headers) in [
@@ -207,7 +224,9 @@ fn of_two_hosts_the_wider_ones_rules_open_nothing_at_the_other() {
                         assert_eq!(fields(&body["headers"])["host"], ["open.example"], "{body}");
                     } else if !body.is_null() {
                         assert!(
-                            ["token-missing", "route-undeclared"].iter().any(|it| body["reason"] == *it),
+                            ["token-missing", "route-undeclared"]
+                                .iter()
+                                .any(|it| body["reason"] == *it),
                             "{body}"
                         );
                     }
@@ -236,7 +255,11 @@ fn identity_headers_that_come_twice_or_joined_leave_the_gateways_word_alone() {
         ] {
             for mut headers in together(name, "admin", "root") {
                 headers.push(bearer.clone());
-                cases.push((line("GET", "shop.example", "/admin"), headers.clone(), &["role-missing"]));
+                cases.push((
+                    line("GET", "shop.example", "/admin"),
+                    headers.clone(),
+                    &["role-missing"],
+                ));
                 for body in send(shop, &line("GET", "shop.example", "/me"), &headers).await {
                     // HTTP/2 forbids upper case in names
                     if body.is_null() {
@@ -246,17 +269,26 @@ fn identity_headers_that_come_twice_or_joined_leave_the_gateways_word_alone() {
                     let received = fields(&body["headers"]);
                     assert_eq!(received["x-auth-subject"], [subject("nora")], "{name}");
                     assert!(
-                        received.iter().filter(|(name, _)| name.starts_with("x-auth-")).all(|(_, values)| {
-                            values.len() == 1 && !values[0].contains("admin") && !values[0].contains("root")
-                        }),
+                        received.iter().filter(|(name, _)| name.starts_with("x-auth-")).all(
+                            |(_, values)| {
+                                values.len() == 1
+                                    && !values[0].contains("admin")
+                                    && !values[0].contains("root")
+                            }
+                        ),
                         "{name}: {received:?}"
                     );
                 }
-                for body in
-                    send(shop, &line("GET", "shop.example", "/public"), &headers[..headers.len() - 1]).await
+                for body in send(
+                    shop,
+                    &line("GET", "shop.example", "/public"),
+                    &headers[..headers.len() - 1],
+                )
+                .await
                 {
                     assert!(
-                        !body.to_string().contains("x-auth-") && !body.to_string().contains("x_auth_"),
+                        !body.to_string().contains("x-auth-")
+                            && !body.to_string().contains("x_auth_"),
                         "{body}"
                     );
                 }
@@ -284,12 +316,16 @@ fn spoilt(value: &[u8], bytes: &[u8], at: &[usize]) -> Vec<Vec<u8>> {
     places.map(|at| [&value[..at], bytes, &value[at..]].concat()).collect()
 }
 
-/// CVE-2026-73552 (Envoy): a matcher that met a byte beyond ASCII (RFC 9110 5.5, `obs-text`) let the request pass.
+/// CVE-2026-73552 (Envoy): a matcher that met a byte beyond ASCII (RFC 9110 5.5, `obs-text`) let
+/// the request pass.
 #[test]
 fn a_byte_beyond_ascii_in_what_the_filter_reads_never_matches() {
     SHOP.visit(async |shop| {
-        let (bearer, cookie, header) =
-            (shop.token("ada").await, shop.token("ada@browsers").await, shop.token("ada@proxies").await);
+        let (bearer, cookie, header) = (
+            shop.token("ada").await,
+            shop.token("ada@browsers").await,
+            shop.token("ada@proxies").await,
+        );
         let no_credential =
             &["token-missing", "token-malformed", "header-malformed", "credentials-ambiguous"][..];
         let mut cases: Vec<Case<'_>> = Vec::new();
@@ -300,7 +336,8 @@ fn a_byte_beyond_ascii_in_what_the_filter_reads_never_matches() {
                 ("proxies.example", "x-token", "jwt ", &header),
             ] {
                 let good = format!("{before}{token}");
-                // in the name or scheme, before what separates them, behind it, and inside of the token
+                // in the name or scheme, before what separates them, behind it, and inside of the
+                // token
                 let at = [2, before.len() - 1, before.len(), before.len() + 9, good.len() - 3];
                 for value in spoilt(good.as_bytes(), bytes, &at) {
                     cases.push((line("GET", host, "/admin"), vec![(name, value)], no_credential));
@@ -309,26 +346,46 @@ fn a_byte_beyond_ascii_in_what_the_filter_reads_never_matches() {
 
             let cookie = ("cookie", format!("__Host-token={cookie}").into_bytes());
             for origin in spoilt(OURS.as_bytes(), bytes, &[5, 12]) {
-                let headers = vec![cookie.clone(), ("origin", origin), ("content-length", b"0".into())];
-                cases.push((line("POST", "browsers.example", "/me"), headers, &["origin-not-allowed"]));
+                let headers =
+                    vec![cookie.clone(), ("origin", origin), ("content-length", b"0".into())];
+                cases.push((
+                    line("POST", "browsers.example", "/me"),
+                    headers,
+                    &["origin-not-allowed"],
+                ));
             }
             // an upgrade is not a plain GET, whatever protocol it names
             for upgrade in spoilt(b"websocket", bytes, &[3]) {
-                let headers = vec![cookie.clone(), ("upgrade", upgrade), ("connection", b"upgrade".into())];
-                cases.push((line("GET", "browsers.example", "/me"), headers, &["origin-not-allowed"]));
+                let headers =
+                    vec![cookie.clone(), ("upgrade", upgrade), ("connection", b"upgrade".into())];
+                cases.push((
+                    line("GET", "browsers.example", "/me"),
+                    headers,
+                    &["origin-not-allowed"],
+                ));
             }
             let open = line("GET", "open.example", "/admin");
             for method in spoilt(b"GET", bytes, &[1]) {
-                let preflight =
-                    vec![("origin", OURS.into()), ("access-control-request-method", method.clone())];
+                let preflight = vec![
+                    ("origin", OURS.into()),
+                    ("access-control-request-method", method.clone()),
+                ];
                 cases.push((line("OPTIONS", "shop.example", "/me"), preflight, &["token-missing"]));
                 cases.push((Line { method, ..open.clone() }, vec![], &["token-missing"]));
             }
             for host in spoilt(b"open.example", bytes, &[2, 4, 5]) {
-                cases.push((Line { host, ..open.clone() }, vec![], &["token-missing", "route-undeclared"]));
+                cases.push((
+                    Line { host, ..open.clone() },
+                    vec![],
+                    &["token-missing", "route-undeclared"],
+                ));
             }
             for path in spoilt(b"/admin", bytes, &[1, 3]) {
-                cases.push((Line { path, ..open.clone() }, vec![], &["path-ambiguous", "token-missing"]));
+                cases.push((
+                    Line { path, ..open.clone() },
+                    vec![],
+                    &["path-ambiguous", "token-missing"],
+                ));
             }
         }
         let decided = refused(shop, cases).await;

@@ -1,7 +1,9 @@
-//! Many requests with many tokens of many providers, that fail, come late and go away: no VM ends by it.
+//! Many requests with many tokens of many providers, that fail, come late and go away: no VM ends
+//! by it.
 //!
-//! CVE-2025-64527 (Envoy): the remote JWKS fetch crashed with several tokens. CVE-2026-26311, CVE-2026-47205, CVE-2026-50572,
-//! CVE-2026-73547, CVE-2026-48090 (Envoy): an answer that came after its stream had ended.
+//! CVE-2025-64527 (Envoy): the remote JWKS fetch crashed with several tokens. CVE-2026-26311,
+//! CVE-2026-47205, CVE-2026-50572, CVE-2026-73547, CVE-2026-48090 (Envoy): an answer that came
+//! after its stream had ended.
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -69,12 +71,19 @@ async fn kinds(shop: &Shop) -> Vec<Kind> {
         kinds.push(Kind { name, headers: carried(es256), good: true });
         kinds.push(Kind { name, headers: carried(bad), good: false });
         // a key id of no key
-        kinds.push(Kind { name, headers: carried(forged(&idp.addresses().issuer, 1)), good: false });
+        kinds.push(Kind {
+            name,
+            headers: carried(forged(&idp.addresses().issuer, 1)),
+            good: false,
+        });
     }
     let bearer = |of: usize| kinds[of].headers[0].clone();
-    for several in
-        [[bearer(0), bearer(4)], [bearer(0), bearer(8)], [bearer(9), bearer(5)], [bearer(2), bearer(10)]]
-    {
+    for several in [
+        [bearer(0), bearer(4)],
+        [bearer(0), bearer(8)],
+        [bearer(9), bearer(5)],
+        [bearer(2), bearer(10)],
+    ] {
         kinds.push(Kind { name: "several", headers: several.into(), good: false });
     }
     kinds
@@ -118,15 +127,20 @@ fn ten_thousand_requests_while_fetches_fail_and_come_late_and_clients_go_away_en
                         let token = forged(&issuer, (lane * EACH + number) as u64);
                         request = client.get(&url).bearer_auth(token);
                     }
-                    // every eighth client goes away while it is answered, if it is not answered at once
-                    let patience =
-                        if number % 8 == 3 { Duration::from_micros(700) } else { Duration::from_secs(25) };
+                    // every eighth client goes away while it is answered, if it is not answered at
+                    // once
+                    let patience = if number % 8 == 3 {
+                        Duration::from_micros(700)
+                    } else {
+                        Duration::from_secs(25)
+                    };
                     let status = match timeout(patience, request.send()).await {
                         Err(_) => 0,
                         Ok(answer) => answer.unwrap().status().as_u16(),
                     };
                     let good = kind.good && number % 50 != 7;
-                    let expected = if good { &[0, 200, 503][..] } else { &[0, 400, 401, 403, 429, 503] };
+                    let expected =
+                        if good { &[0, 200, 503][..] } else { &[0, 400, 401, 403, 429, 503] };
                     assert!(expected.contains(&status), "{}: {status}", kind.name);
                     *statuses.entry((good, status)).or_default() += 1;
                 }
@@ -138,7 +152,8 @@ fn ten_thousand_requests_while_fetches_fail_and_come_late_and_clients_go_away_en
         while !asking.is_empty() {
             let names = ["keycloak", "partner", "browsers"];
             let name = names[round % 3];
-            let idp = if name == "keycloak" { shop.stack.idp() } else { shop.stack.idp_named(name) };
+            let idp =
+                if name == "keycloak" { shop.stack.idp() } else { shop.stack.idp_named(name) };
             match faults()[round % 8].clone() {
                 None => idp.heal(Endpoint::Jwks).await.unwrap(),
                 Some(fault) => idp.fault(Endpoint::Jwks, fault).await.unwrap(),
@@ -160,7 +175,8 @@ fn ten_thousand_requests_while_fetches_fail_and_come_late_and_clients_go_away_en
 
 /// Every provider answers again, and so does the gateway.
 async fn heal(shop: &Shop) {
-    for idp in [shop.stack.idp(), shop.stack.idp_named("partner"), shop.stack.idp_named("browsers")] {
+    for idp in [shop.stack.idp(), shop.stack.idp_named("partner"), shop.stack.idp_named("browsers")]
+    {
         idp.heal(Endpoint::Jwks).await.unwrap();
     }
     let token = shop.token("alice").await;
@@ -200,17 +216,21 @@ async fn open_h1(gateway: SocketAddr, token: &str, sent: Sent) -> Open {
 }
 
 async fn open_h2(h2: &SendRequest<Bytes>, token: &str, sent: Sent) -> Open {
-    let request =
-        axum::http::Request::post("http://shop/orders").header("authorization", format!("Bearer {token}"));
+    let request = axum::http::Request::post("http://shop/orders")
+        .header("authorization", format!("Bearer {token}"));
     let mut h2 = h2.clone().ready().await.unwrap();
     let (answer, mut stream) = h2.send_request(request.body(()).unwrap(), false).unwrap();
     match sent {
         Sent::Head => {}
-        Sent::PartOfTheBody | Sent::TheBody => stream.send_data(Bytes::from_static(b"01234"), false).unwrap(),
+        Sent::PartOfTheBody | Sent::TheBody => {
+            stream.send_data(Bytes::from_static(b"01234"), false).unwrap()
+        }
         Sent::Trailers => {
             stream.send_data(Bytes::from_static(b"01234"), false).unwrap();
-            let trailers =
-                axum::http::HeaderMap::from_iter([("x-trailer".parse().unwrap(), "1".parse().unwrap())]);
+            let trailers = axum::http::HeaderMap::from_iter([(
+                "x-trailer".parse().unwrap(),
+                "1".parse().unwrap(),
+            )]);
             stream.send_trailers(trailers).unwrap();
         }
     }
@@ -238,11 +258,13 @@ async fn wait(shop: &Shop, count: u64) {
     eventually(&format!("{count} requests that wait"), PATIENCE, waits).await.unwrap();
 }
 
-/// Opens requests at each point, over both versions; when all wait, their clients go away, and none is missed.
+/// Opens requests at each point, over both versions; when all wait, their clients go away, and none
+/// is missed.
 async fn come_and_go(shop: &Shop, token: impl Fn(u64) -> String) {
     const ROUNDS: u64 = 3;
     let gateway = SocketAddr::from(([127, 0, 0, 1], shop.stack.envoy().port()));
-    let (h2, connection) = h2::client::handshake(TcpStream::connect(gateway).await.unwrap()).await.unwrap();
+    let (h2, connection) =
+        h2::client::handshake(TcpStream::connect(gateway).await.unwrap()).await.unwrap();
     let connection = tokio::spawn(connection);
     let mut open = Vec::new();
     for round in 0..ROUNDS {

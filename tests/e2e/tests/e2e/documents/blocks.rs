@@ -1,4 +1,5 @@
-//! The fenced blocks of the documents. A block's info string says what it is: how it is run or loaded.
+//! The fenced blocks of the documents. A block's info string says what it is: how it is run or
+//! loaded.
 use std::fmt;
 use std::fs;
 
@@ -63,8 +64,12 @@ fn of(name: &'static str) -> Vec<Block> {
         match (fence, open.as_mut()) {
             (Some(""), Some(_)) => blocks.extend(open.take()),
             (Some(info), None) => {
-                open =
-                    Some(Block { document: name, line: number, info: info.to_owned(), text: String::new() });
+                open = Some(Block {
+                    document: name,
+                    line: number,
+                    info: info.to_owned(),
+                    text: String::new(),
+                });
             }
             (None, Some(block)) => {
                 block.text.push_str(line);

@@ -1,4 +1,5 @@
-//! Commands in documents that need no gateway of their own: `portcullis`, `cargo xtask`, docker compose, and the shop's answers.
+//! Commands in documents that need no gateway of their own: `portcullis`, `cargo xtask`, docker
+//! compose, and the shop's answers.
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
@@ -35,15 +36,17 @@ fn the_shop_answers_as_the_documents_say() {
         session.places.push(("http://127.0.0.1:8080".to_owned(), shop.stack.url("")));
         session.env.push(("TOKEN".to_owned(), shop.token("alice").await));
         // curl waits for the gateway, which needs this runtime for nothing
-        tokio::task::block_in_place(|| blocks_of("console shop").iter().for_each(|block| session.run(block)));
+        tokio::task::block_in_place(|| {
+            blocks_of("console shop").iter().for_each(|block| session.run(block))
+        });
     });
 }
 
 /// The commands, without prompts, comments and what follows a pipe.
 fn commands(block: &Block) -> Vec<Vec<String>> {
     let lines = block.text.lines().map(|line| line.strip_prefix("$ ").unwrap_or(line));
-    let words =
-        lines.map(|line| line.split(" # ").next().unwrap_or(line).split_whitespace().map(str::to_owned));
+    let words = lines
+        .map(|line| line.split(" # ").next().unwrap_or(line).split_whitespace().map(str::to_owned));
     words.map(Iterator::collect).filter(|words: &Vec<String>| !words.is_empty()).collect()
 }
 
@@ -57,8 +60,11 @@ fn the_projects_commands_and_those_of_compose_are_there() {
             match words[..] {
                 ["cargo", "xtask", ref arguments @ ..] => {
                     let program = artifacts::binary("xtask").expect("cargo xtask");
-                    let output =
-                        Command::new(program).args(arguments).arg("--help").output().expect("it runs");
+                    let output = Command::new(program)
+                        .args(arguments)
+                        .arg("--help")
+                        .output()
+                        .expect("it runs");
                     assert!(output.status.success(), "{block}: {words:?}");
                 }
                 ["docker", "compose", ref arguments @ ..] => is_of(&compose, arguments, &block),
@@ -68,7 +74,8 @@ fn the_projects_commands_and_those_of_compose_are_there() {
     }
 }
 
-/// The project's commands in prose: `cargo xtask up`, and `up --keycloak` and `--quick` in a paragraph about them.
+/// The project's commands in prose: `cargo xtask up`, and `up --keycloak` and `--quick` in a
+/// paragraph about them.
 #[test]
 fn every_command_of_the_project_that_is_named_in_prose_takes_what_it_is_given() {
     let mut named = 0;
@@ -95,8 +102,13 @@ fn every_command_of_the_project_that_is_named_in_prose_takes_what_it_is_given() 
                 continue;
             }
             let program = artifacts::binary("xtask").expect("cargo xtask");
-            let output = Command::new(program).args(arguments).arg("--help").output().expect("it runs");
-            assert!(output.status.success(), "`{code}`: {}", String::from_utf8_lossy(&output.stderr));
+            let output =
+                Command::new(program).args(arguments).arg("--help").output().expect("it runs");
+            assert!(
+                output.status.success(),
+                "`{code}`: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
     }
     assert!(named >= 12, "{named}");
@@ -120,7 +132,10 @@ fn the_command_line_is_installed_as_the_documents_say() {
     let words: Vec<_> = COMMAND.split(' ').skip(1).collect();
     let mut install = Command::new(env!("CARGO"));
     // what is there already, and not optimised: only to be quick
-    install.args(words).args(["--debug", "--offline", "--locked", "--no-track", "--root"]).arg(folder.path());
+    install
+        .args(words)
+        .args(["--debug", "--offline", "--locked", "--no-track", "--root"])
+        .arg(folder.path());
     let output = install.current_dir(root()).output().expect("cargo");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let portcullis =
@@ -128,10 +143,12 @@ fn the_command_line_is_installed_as_the_documents_say() {
     assert!(portcullis.status.success());
 }
 
-/// The profiles and services that a command names are there. What the commands do is the suite of docker compose's to show.
+/// The profiles and services that a command names are there. What the commands do is the suite of
+/// docker compose's to show.
 fn is_of(compose: &Value, arguments: &[&str], block: &Block) {
     let services = compose["services"].as_object().expect("services");
-    let profiles: Vec<_> = services.values().filter_map(|it| it["profiles"].as_array()).flatten().collect();
+    let profiles: Vec<_> =
+        services.values().filter_map(|it| it["profiles"].as_array()).flatten().collect();
     let mut words = arguments.iter().copied().peekable();
     let mut verb = None;
     while let Some(word) = words.next() {

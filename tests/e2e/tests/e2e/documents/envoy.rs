@@ -1,4 +1,5 @@
-//! Fragments of Envoy's configuration: put into the shipped one, where they belong, and given to Envoy.
+//! Fragments of Envoy's configuration: put into the shipped one, where they belong, and given to
+//! Envoy.
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -26,8 +27,10 @@ pub(super) fn with(block: &Block, kind: Kind) -> Config {
     let mut config = Config::shipped().expect("envoy.yaml");
     match kind {
         Kind::Clusters => {
-            let clusters =
-                config.document().pointer_mut("/static_resources/clusters").and_then(Value::as_array_mut);
+            let clusters = config
+                .document()
+                .pointer_mut("/static_resources/clusters")
+                .and_then(Value::as_array_mut);
             let clusters = clusters.expect("clusters");
             for cluster in fragment {
                 clusters.retain(|known| known["name"] != cluster["name"]);

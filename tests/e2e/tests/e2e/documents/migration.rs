@@ -1,5 +1,5 @@
-//! From `jwt_authn` and `rbac`: what stands in the document as theirs and what becomes of it, asked for the same, by real
-//! Envoys; and the table, which has a row for every field of theirs.
+//! From `jwt_authn` and `rbac`: what stands in the document as theirs and what becomes of it, asked
+//! for the same, by real Envoys; and the table, which has a row for every field of theirs.
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
@@ -15,7 +15,8 @@ use crate::support::{headers_of, subject};
 
 const GUIDE: &str = "envoy/README.md";
 
-/// Where the keys of a stack's provider are: what the documents say of an example's is put in the place of.
+/// Where the keys of a stack's provider are: what the documents say of an example's is put in the
+/// place of.
 struct Provider {
     issuer: Value,
     jwks: Value,
@@ -30,9 +31,11 @@ impl Provider {
     /// The provider that the filter is about to be given.
     fn configured(config: &mut Config) -> Self {
         let filters = config.http_filters().expect("filters");
-        let filter = filters.iter().find(|filter| filter["name"] == "portcullis").expect("the filter");
+        let filter =
+            filters.iter().find(|filter| filter["name"] == "portcullis").expect("the filter");
         let file = &filter["config_discovery"]["config_source"]["path_config_source"]["path"];
-        let text = fs::read_to_string(file.as_str().expect("a path")).expect("the filter's configuration");
+        let text =
+            fs::read_to_string(file.as_str().expect("a path")).expect("the filter's configuration");
         let discovery: Value = serde_json::from_str(&text).expect("JSON");
         Self::of(&discovery["resources"][0]["typed_config"]["config"]["configuration"]["value"])
     }
@@ -52,7 +55,8 @@ fn theirs(provider: &Provider) -> Vec<Value> {
 
 /// What becomes of them, for this provider.
 fn ours(provider: &Provider) -> Value {
-    let blocks: Vec<_> = blocks_of("yaml policy").into_iter().filter(|it| it.document == GUIDE).collect();
+    let blocks: Vec<_> =
+        blocks_of("yaml policy").into_iter().filter(|it| it.document == GUIDE).collect();
     let [block] = &blocks[..] else { panic!("one block with the policy") };
     let mut policy: Value = serde_saphyr::from_str(&block.text).expect("YAML");
     let new = &mut policy["providers"]["keycloak"];
@@ -141,15 +145,18 @@ fn the_policy_decides_as_the_filters_did() {
         let mut passed = Vec::new();
         for (method, path) in ENDPOINTS {
             for kind in SAME {
-                let (theirs, ours) =
-                    tokio::join!(passes(&old, method, path, kind), passes(&new, method, path, kind));
+                let (theirs, ours) = tokio::join!(
+                    passes(&old, method, path, kind),
+                    passes(&new, method, path, kind)
+                );
                 assert_eq!(theirs, ours, "{method} {path} with {kind}: theirs, ours");
                 if ours {
                     passed.push((path, kind));
                 }
             }
         }
-        let of = |path| passed.iter().filter(move |it| it.0 == path).map(|it| it.1).collect::<Vec<_>>();
+        let of =
+            |path| passed.iter().filter(move |it| it.0 == path).map(|it| it.1).collect::<Vec<_>>();
         assert_eq!(of("/orders"), ["the role", "ended within the leeway"]);
         assert_eq!(
             of("/products"),
@@ -157,9 +164,13 @@ fn the_policy_decides_as_the_filters_did() {
         );
         assert_eq!(passed.len(), 7);
 
-        // where the table says that they differ: another kind of token, and other places to take one from
+        // where the table says that they differ: another kind of token, and other places to take
+        // one from
         let differs = async |kind| {
-            [passes(&old, "POST", "/orders", kind).await, passes(&new, "POST", "/orders", kind).await]
+            [
+                passes(&old, "POST", "/orders", kind).await,
+                passes(&new, "POST", "/orders", kind).await,
+            ]
         };
         assert_eq!(differs("an ID token").await, [true, false]);
         assert_eq!(differs("for a day").await, [false, true]);
@@ -202,13 +213,17 @@ fn a_subject_and_a_token_that_is_forwarded_are_said_in_our_words() {
     run(async {
         let mut shop = Shop::of(after("migration-words")).await.expect("a gateway");
         let token = shop.token("alice").await;
-        let sent = async |shop: &Shop| headers_of(&shop.post("/orders").token(&token).answers(200).await);
+        let sent =
+            async |shop: &Shop| headers_of(&shop.post("/orders").token(&token).answers(200).await);
         // `forward: false`, as in the example
         assert_eq!(sent(&shop).await.get("authorization"), None);
         let of_alice = json!({ "path": ["sub"], "equals": subject("alice") });
         let changed = |policy: &mut Value| {
             policy["identity"]["forward_token"] = json!(true);
-            policy["providers"]["keycloak"]["required_claims"].as_array_mut().expect("claims").push(of_alice);
+            policy["providers"]["keycloak"]["required_claims"]
+                .as_array_mut()
+                .expect("claims")
+                .push(of_alice);
         };
         shop.stack.change_policy(changed).await.expect("it loads");
         let echo = sent(&shop).await;
@@ -232,9 +247,9 @@ fn principals_that_are_no_claims_stay_with_rbac_before_or_behind() {
         })
     }
     run(async {
-        let at_home = json!({ "direct_remote_ip": { "address_prefix": "127.0.0.1", "prefix_len": 32 } });
-        let bob =
-            json!({ "header": { "name": "x-auth-subject", "string_match": { "exact": subject("bob") } } });
+        let at_home =
+            json!({ "direct_remote_ip": { "address_prefix": "127.0.0.1", "prefix_len": 32 } });
+        let bob = json!({ "header": { "name": "x-auth-subject", "string_match": { "exact": subject("bob") } } });
         let builder = after("migration-rbac").envoy(move |config| {
             let filters = config.http_filters().expect("filters");
             filters.insert(0, rbac("before", "ALLOW", &at_home));
@@ -246,10 +261,16 @@ fn principals_that_are_no_claims_stay_with_rbac_before_or_behind() {
         let refused = shop.post("/orders").sent_as("bob").answers(403).await;
         assert!(refused.text.contains("RBAC"), "behind it the filter's word counts: {refused}");
         // and no client's: the identity that they say is taken off before
-        shop.post("/orders").sent_as("alice").header("x-auth-subject", subject("bob")).answers(200).await;
-        let elsewhere = reqwest::Client::builder().local_address(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)));
+        shop.post("/orders")
+            .sent_as("alice")
+            .header("x-auth-subject", subject("bob"))
+            .answers(200)
+            .await;
+        let elsewhere =
+            reqwest::Client::builder().local_address(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)));
         let request = elsewhere.build().expect("a client").post(shop.stack.url("/orders"));
-        let answer = request.bearer_auth(shop.token("alice").await).send().await.expect("an answer");
+        let answer =
+            request.bearer_auth(shop.token("alice").await).send().await.expect("an answer");
         assert_eq!(answer.status(), 403);
         assert!(answer.text().await.expect("a text").contains("RBAC"));
     });
@@ -327,8 +348,11 @@ fn the_table_has_a_row_for_every_field_of_theirs() {
     let table = table.split("\n\n").next().unwrap_or(table);
     let first = table.lines().filter_map(|row| row.split('|').nth(1));
     let words = |cell: &str| {
-        let code = cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>().join(" ");
-        code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').map(str::to_owned).collect::<Vec<_>>()
+        let code =
+            cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>().join(" ");
+        code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
     };
     let told: BTreeSet<_> = first.flat_map(words).collect();
     let untold: Vec<_> = THEIRS.iter().filter(|field| !told.contains(**field)).collect();

@@ -22,7 +22,8 @@ fn check(folder: &Path, text: &str) -> (i32, String) {
     let file = folder.join("policy.yaml");
     fs::write(&file, text).expect("a file");
     let mut command = Command::new(artifacts::binary("portcullis").expect("the command line"));
-    let output = command.arg("check").arg(&file).args(["--at", TODAY]).output().expect("portcullis");
+    let output =
+        command.arg("check").arg(&file).args(["--at", TODAY]).output().expect("portcullis");
     let said = [output.stdout, output.stderr].concat();
     (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&said).into_owned())
 }

@@ -1,6 +1,7 @@
-//! Console blocks: the commands are run in a folder with `portcullis` on the PATH, and what they say is compared with what the
-//! document says. `…` in a line stands for any text, a line of `…` for any lines; of the headers that `curl -i` shows, a
-//! document may leave some out. A command that fails fails the test, unless the next one is `echo $?`.
+//! Console blocks: the commands are run in a folder with `portcullis` on the PATH, and what they
+//! say is compared with what the document says. `…` in a line stands for any text, a line of `…`
+//! for any lines; of the headers that `curl -i` shows, a document may leave some out. A command
+//! that fails fails the test, unless the next one is `echo $?`.
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,9 @@ pub(super) fn steps(block: &Block) -> Vec<Step> {
     let mut steps = Vec::<Step>::new();
     for line in block.text.lines() {
         match (line.strip_prefix("$ "), steps.last_mut()) {
-            (Some(command), _) => steps.push(Step { command: command.to_owned(), said: Vec::new() }),
+            (Some(command), _) => {
+                steps.push(Step { command: command.to_owned(), said: Vec::new() })
+            }
             (None, Some(step)) if step.command.ends_with('\\') => {
                 step.command.push('\n');
                 step.command.push_str(line);
@@ -53,7 +56,10 @@ impl Session {
     pub(super) fn new(name: &str) -> Self {
         let missing = tools::missing_packages();
         for needed in ["curl", "jq"] {
-            assert!(!missing.contains(&needed), "the documents call {needed}: apt-get install {needed}");
+            assert!(
+                !missing.contains(&needed),
+                "the documents call {needed}: apt-get install {needed}"
+            );
         }
         let folder = Folder::empty(name).expect("a folder");
         fs::create_dir(folder.join("bin")).expect("a folder");
@@ -114,7 +120,8 @@ impl Session {
             let lines: Vec<_> = said.lines().map(str::trim_end).collect();
             let expected: Vec<_> = step.said.iter().map(|line| line.trim_end()).collect();
             let some = step.command.contains("curl -i ");
-            let expected = if some { expected.join("\n…\n") + "\n…" } else { expected.join("\n") };
+            let expected =
+                if some { expected.join("\n…\n") + "\n…" } else { expected.join("\n") };
             let expected: Vec<_> = expected.lines().collect();
             assert!(fits(&expected, &lines), "{block}: `{}` says\n{said}", step.command);
             return status;
@@ -130,7 +137,10 @@ impl Session {
         let script = format!("exec 2>&1\n(exit {last})\n{}", self.here(command));
         let mut shell = Command::new("bash");
         shell.args(["-c", &script]).current_dir(self.folder.path()).env("PATH", self.path());
-        shell.env("HOME", self.folder.path()).env_remove("RUST_BACKTRACE").envs(self.env.iter().cloned());
+        shell
+            .env("HOME", self.folder.path())
+            .env_remove("RUST_BACKTRACE")
+            .envs(self.env.iter().cloned());
         let output = shell.output().expect("bash");
         (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stdout).into_owned())
     }
@@ -142,7 +152,8 @@ impl Session {
             self.folder.path().display(),
             command.replace("envoy --", "exec envoy --")
         );
-        let launch = Launch::new("envoy", "/bin/bash").args(["-c", &script]).env("PATH", self.path());
+        let launch =
+            Launch::new("envoy", "/bin/bash").args(["-c", &script]).env("PATH", self.path());
         launch.start(&self.log()).expect("Envoy starts")
     }
 
@@ -164,7 +175,9 @@ fn fits(expected: &[&str], lines: &[&str]) -> bool {
     match (expected.split_first(), lines.split_first()) {
         (None, None) => true,
         (Some((&"…", rest)), _) => (0..=lines.len()).any(|skipped| fits(rest, &lines[skipped..])),
-        (Some((first, expected)), Some((line, lines))) => line_fits(first, line) && fits(expected, lines),
+        (Some((first, expected)), Some((line, lines))) => {
+            line_fits(first, line) && fits(expected, lines)
+        }
         _ => false,
     }
 }

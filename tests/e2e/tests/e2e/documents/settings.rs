@@ -1,5 +1,5 @@
-//! Settings that are named in prose and in tables: each is one of the policy's, so a setting that gets another name takes its
-//! sentences with it.
+//! Settings that are named in prose and in tables: each is one of the policy's, so a setting that
+//! gets another name takes its sentences with it.
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -95,9 +95,10 @@ fn every_setting_that_is_named_by_its_path_is_one_of_the_policy() {
     let mut named = 0;
     for name in DOCUMENTS {
         let text = prose(name);
-        let claims = |code: &str| ["realm_access.", "google."].iter().any(|claim| code.starts_with(claim));
-        for code in
-            in_backticks(&text).filter(|code| is_path(code) && !theirs.contains(code) && !claims(code))
+        let claims =
+            |code: &str| ["realm_access.", "google."].iter().any(|claim| code.starts_with(claim));
+        for code in in_backticks(&text)
+            .filter(|code| is_path(code) && !theirs.contains(code) && !claims(code))
         {
             named += 1;
             assert!(schema.has(code), "{name}: the policy has no `{code}`");
@@ -118,8 +119,9 @@ fn every_setting_that_theirs_become_is_one_of_the_policy() {
     let mut seen = 0;
     for (_, ours) in migration() {
         for code in in_backticks(&ours) {
-            let words =
-                code.split(|c: char| !c.is_ascii_lowercase() && c != '_').filter(|word| word.len() > 1);
+            let words = code
+                .split(|c: char| !c.is_ascii_lowercase() && c != '_')
+                .filter(|word| word.len() > 1);
             for word in words.filter(|word| !NO_SETTINGS.contains(word)) {
                 seen += 1;
                 assert!(schema.has(word), "the policy has no `{word}`, of `{code}`");

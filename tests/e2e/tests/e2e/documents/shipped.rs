@@ -1,4 +1,5 @@
-//! What ships beside the documents, as far as it can be read: docker compose, images, Grafana's provisioning, and no secret.
+//! What ships beside the documents, as far as it can be read: docker compose, images, Grafana's
+//! provisioning, and no secret.
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -51,12 +52,17 @@ fn every_image_of_others_is_of_one_version() {
 #[test]
 fn the_images_are_of_the_versions_that_the_suites_run() {
     let images = upstream();
-    for (tool, image) in [("envoy", "envoyproxy/envoy:"), ("keycloak", "quay.io/keycloak/keycloak:")] {
+    for (tool, image) in
+        [("envoy", "envoyproxy/envoy:"), ("keycloak", "quay.io/keycloak/keycloak:")]
+    {
         let source = document(&format!("tests/harness/src/tools/{tool}.rs"));
         let (_, version) = source.split_once("const VERSION: &str = \"").expect("a version");
         let (version, _) = version.split_once('"').expect("its end");
         let tag = images.iter().find_map(|it| it.strip_prefix(image)).expect("an image");
-        assert!(tag.trim_start_matches("distroless-v") == version, "{image}{tag}, but {version} is tested");
+        assert!(
+            tag.trim_start_matches("distroless-v") == version,
+            "{image}{tag}, but {version} is tested"
+        );
     }
 }
 
@@ -76,7 +82,10 @@ fn no_secret_is_committed_and_none_has_a_default() {
         let text = fs::read(root().join(name)).unwrap_or_default();
         // in two parts, or this file would be one
         let sign = ["PRIVATE KEY", "-----"].concat();
-        assert!(!text.windows(sign.len()).any(|it| it == sign.as_bytes()), "{name} has a private key");
+        assert!(
+            !text.windows(sign.len()).any(|it| it == sign.as_bytes()),
+            "{name} has a private key"
+        );
     }
     let compose = document("docker-compose.yml");
     for variable in compose.split("${").skip(1).filter_map(|rest| rest.split('}').next()) {
@@ -88,14 +97,16 @@ fn no_secret_is_committed_and_none_has_a_default() {
             "{name}: a secret has no default, every other variable has one"
         );
     }
-    for line in
-        compose.lines().filter(|line| line.contains("PASSWORD") && !line.trim_start().starts_with('#'))
+    for line in compose
+        .lines()
+        .filter(|line| line.contains("PASSWORD") && !line.trim_start().starts_with('#'))
     {
         assert!(line.contains("PASSWORD:?"), "{line}");
     }
 }
 
-/// Grafana reads what is mounted where its provisioning says; a panel asks the one data source by its id.
+/// Grafana reads what is mounted where its provisioning says; a panel asks the one data source by
+/// its id.
 #[test]
 fn grafana_finds_its_data_source_and_the_dashboard() {
     let compose = yaml("docker-compose.yml");
@@ -127,7 +138,8 @@ fn grafana_finds_its_data_source_and_the_dashboard() {
         let text = fs::read_to_string(file.expect("a file").path()).expect("a dashboard");
         let dashboard: Value = serde_json::from_str(&text).expect("JSON");
         let panels = dashboard["panels"].as_array().expect("panels");
-        let ids: BTreeSet<_> = panels.iter().map(|panel| panel["id"].as_u64().expect("an id")).collect();
+        let ids: BTreeSet<_> =
+            panels.iter().map(|panel| panel["id"].as_u64().expect("an id")).collect();
         assert_eq!(ids.len(), panels.len(), "no two panels have one id");
         for panel in panels {
             assert_eq!(panel["datasource"]["uid"], source["uid"], "{}", panel["title"]);

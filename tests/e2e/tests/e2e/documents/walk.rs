@@ -1,4 +1,5 @@
-//! The newcomer's walk of envoy/docs/getting-started.md, with a real Envoy, a provider whose issuer is the documents', and the service as shown.
+//! The newcomer's walk of envoy/docs/getting-started.md, with a real Envoy, a provider whose issuer
+//! is the documents', and the service as shown.
 use std::fs;
 
 use dev_idp::{Config as IdpConfig, DevIdp};
@@ -19,12 +20,16 @@ const ISSUER: &str = "https://idp.example/realms/notes";
 
 /// The blocks of the walk of this name.
 fn walked(name: &str) -> Vec<Block> {
-    blocks().into_iter().filter(|block| block.document == GETTING_STARTED && block.info == name).collect()
+    blocks()
+        .into_iter()
+        .filter(|block| block.document == GETTING_STARTED && block.info == name)
+        .collect()
 }
 
 /// The service as it is shown is the service that is run.
 fn the_service_is_the_one_shown() {
-    let text = fs::read_to_string(root().join("tests/e2e/tests/e2e/documents/notes.rs")).expect("notes.rs");
+    let text = fs::read_to_string(root().join("tests/e2e/tests/e2e/documents/notes.rs"))
+        .expect("notes.rs");
     let (_, code) = text.split_once('\n').expect("its first line is about the test");
     let [block] = &blocks_of("rust walk")[..] else { panic!("one service") };
     assert_eq!(block.text, code, "{block} and tests/e2e/tests/e2e/documents/notes.rs differ");
@@ -40,9 +45,13 @@ fn configuration(folder: &Folder) -> Value {
 
 /// The same with addresses of this machine, where nobody speaks TLS.
 fn on_this_machine(mut config: Value, ports: &Ports, service: u16, idp: u16) -> Value {
-    let port = |value: &mut Value, to: u16| *value = json!({ "address": "127.0.0.1", "port_value": to });
+    let port =
+        |value: &mut Value, to: u16| *value = json!({ "address": "127.0.0.1", "port_value": to });
     for (listener, to) in [(0, ports.gateway.number()), (1, ports.operations.number())] {
-        port(&mut config["static_resources"]["listeners"][listener]["address"]["socket_address"], to);
+        port(
+            &mut config["static_resources"]["listeners"][listener]["address"]["socket_address"],
+            to,
+        );
     }
     port(&mut config["admin"]["address"]["socket_address"], ports.admin.number());
     for cluster in config["static_resources"]["clusters"].as_array_mut().expect("clusters") {
@@ -51,7 +60,8 @@ fn on_this_machine(mut config: Value, ports: &Ports, service: u16, idp: u16) -> 
             "idp" => idp,
             _ => ports.admin.number(),
         };
-        let endpoint = &mut cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"];
+        let endpoint =
+            &mut cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"];
         port(&mut endpoint["address"]["socket_address"], to);
         cluster.as_object_mut().expect("a cluster").remove("transport_socket");
     }
@@ -72,8 +82,12 @@ fn the_newcomers_walk_ends_in_an_enforced_policy() {
         let ports = Ports { gateway, admin, operations };
         let idp = IdpConfig { issuer: Some(ISSUER.to_owned()), ..IdpConfig::default() };
         let idp = DevIdp::start(idp).await.expect("a provider");
-        let token =
-            idp.token("alice").claim("sub", "alice").claim("aud", "notes-api").roles(["reader"]).sign();
+        let token = idp
+            .token("alice")
+            .claim("sub", "alice")
+            .claim("aud", "notes-api")
+            .roles(["reader"])
+            .sign();
 
         let mut session = Session::new("documents-walk");
         for block in blocks().iter().filter(|block| block.document == GETTING_STARTED) {
@@ -95,9 +109,14 @@ fn the_newcomers_walk_ends_in_an_enforced_policy() {
             for step in steps(&block) {
                 commands += usize::from(envoy.is_none());
                 if step.command.contains(" envoy --config-path") {
-                    let service =
-                        notes::app(&session.folder.join("gateway.jwks.json")).expect("the gateway's keys");
-                    let here = on_this_machine(config.clone(), &ports, serve(service), idp.address().port());
+                    let service = notes::app(&session.folder.join("gateway.jwks.json"))
+                        .expect("the gateway's keys");
+                    let here = on_this_machine(
+                        config.clone(),
+                        &ports,
+                        serve(service),
+                        idp.address().port(),
+                    );
                     session.write("envoy.yaml", &here.to_string());
                     envoy = Some(session.start(&step.command));
                 } else {
@@ -125,8 +144,8 @@ fn the_log_is_read_as_shown(session: &Session, envoy: &mut Process) {
             std::thread::sleep(std::time::Duration::from_millis(200));
             Some(session.output(&block.text)).filter(|said| said.contains("role-missing"))
         });
-        let said =
-            found.unwrap_or_else(|| panic!("{block} finds no refusal: {}", session.output(&block.text)));
+        let said = found
+            .unwrap_or_else(|| panic!("{block} finds no refusal: {}", session.output(&block.text)));
         assert!(said.contains("GET /notes"), "{block}: {said}");
     }
 }
@@ -144,7 +163,12 @@ async fn probed_as_shown(session: &Session, ports: &Ports) {
                 assert_eq!(probe["httpGet"]["port"], 9902, "{block}: {name}");
                 let path = probe["httpGet"]["path"].as_str().expect("a path");
                 let url = ports.operations.url() + path;
-                let answer = http::client(false).expect("a client").get(url).send().await.expect("an answer");
+                let answer = http::client(false)
+                    .expect("a client")
+                    .get(url)
+                    .send()
+                    .await
+                    .expect("an answer");
                 assert_eq!(answer.status(), 200, "{block}: {name}");
             }
         }

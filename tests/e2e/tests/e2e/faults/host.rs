@@ -1,9 +1,10 @@
-//! A host whose `verify_signature` is missing, lies, or fails later: it is not trusted, and nothing passes by it.
+//! A host whose `verify_signature` is missing, lies, or fails later: it is not trusted, and nothing
+//! passes by it.
 use dev_idp::{Algorithm, Signature};
 use e2e::{Shop, invalid_token, run};
 use serde_json::json;
 
-use super::{seen_by_the_vm, with_traps};
+use super::{seen_by_the_vm, with_faults};
 
 /// By name, as the policy, the gauges and the log have it.
 const ALGORITHMS: [(&str, Algorithm); 9] = [
@@ -22,7 +23,7 @@ const ALGORITHMS: [(&str, Algorithm); 9] = [
 const PROVED: [&str; 5] = ["RS256", "RS384", "RS512", "ES256", "ES384"];
 
 async fn shop(name: &str, host: &str) -> Shop {
-    let builder = with_traps(&format!("faults-host-{name}"), json!({}));
+    let builder = with_faults(&format!("faults-host-{name}"), json!({}));
     let builder = builder.policy(|policy| {
         for provider in policy["providers"].as_object_mut().unwrap().values_mut() {
             provider["algorithms"] = json!(ALGORITHMS.map(|(name, _)| name));
@@ -31,15 +32,21 @@ async fn shop(name: &str, host: &str) -> Shop {
     Shop::of(seen_by_the_vm(builder, "PORTCULLIS_FAULT_HOST", host)).await.unwrap()
 }
 
-/// Good tokens pass and forged ones do not, by every algorithm; not the first time, and not from the cache.
+/// Good tokens pass and forged ones do not, by every algorithm; not the first time, and not from
+/// the cache.
 async fn judges(shop: &Shop, host: &str) {
     let idp = shop.stack.idp();
     for (_, alg) in ALGORITHMS {
         let good = idp.token("alice").alg(alg).sign().await.unwrap();
-        let forged = idp.token("alice").alg(alg).signature(Signature::Stranger).sign().await.unwrap();
+        let forged =
+            idp.token("alice").alg(alg).signature(Signature::Stranger).sign().await.unwrap();
         for _ in 0..3 {
             shop.get("/me").named(host).token(&good).answers(200).await;
-            shop.get("/me").named(host).token(&forged).is_stopped(invalid_token("signature-invalid")).await;
+            shop.get("/me")
+                .named(host)
+                .token(&forged)
+                .is_stopped(invalid_token("signature-invalid"))
+                .await;
         }
     }
 }
@@ -59,8 +66,10 @@ async fn trusted(shop: &Shop) -> Vec<&'static str> {
 /// Gauges and log agree on who verifies what.
 async fn divides(shop: &Shop, host: &[&str]) {
     assert_eq!(trusted(shop).await, host);
-    let own: Vec<_> = ALGORITHMS.into_iter().map(|(name, _)| name).filter(|it| !host.contains(it)).collect();
-    let said = format!("the host verifies {}, RustCrypto verifies {}", host.join(" "), own.join(" "));
+    let own: Vec<_> =
+        ALGORITHMS.into_iter().map(|(name, _)| name).filter(|it| !host.contains(it)).collect();
+    let said =
+        format!("the host verifies {}, RustCrypto verifies {}", host.join(" "), own.join(" "));
     let log = shop.stack.envoy().process().log().lines();
     assert!(log.iter().any(|line| line.ends_with(&said)), "the log says `{said}`");
 }
@@ -79,7 +88,8 @@ fn a_host_that_does_not_prove_itself_is_trusted_with_nothing() {
             );
             assert!(
                 log.iter()
-                    .any(|line| line.contains("`verify_signature` of the host passed the self-test of")),
+                    .any(|line| line
+                        .contains("`verify_signature` of the host passed the self-test of")),
                 "{host}"
             );
         }
@@ -93,10 +103,13 @@ fn a_host_that_fails_after_its_self_test_is_stood_in_for_and_counted() {
         divides(&shop, &PROVED).await;
         judges(&shop, "late").await;
         let failed = async || {
-            let failures = shop.stack.stats().await.unwrap().sum(&["portcullis.host_crypto_failures"]);
+            let failures =
+                shop.stack.stats().await.unwrap().sum(&["portcullis.host_crypto_failures"]);
             (failures > 0).then_some(())
         };
-        harness::process::eventually("the count of failures", crate::keys::PATIENCE, failed).await.unwrap();
+        harness::process::eventually("the count of failures", crate::keys::PATIENCE, failed)
+            .await
+            .unwrap();
     });
 }
 

@@ -1,4 +1,5 @@
-//! Another plugin with the same `vm_id` writes keys and leases where ours keep theirs: ignored, counted, and nothing stops.
+//! Another plugin with the same `vm_id` writes keys and leases where ours keep theirs: ignored,
+//! counted, and nothing stops.
 use std::fs;
 
 use base64::Engine as _;
@@ -43,7 +44,8 @@ fn forged(issuer: &str) -> String {
     format!("{signed}.{signature}")
 }
 
-/// What is written under our names: as we would write it, but for the secret that the attacker does not have.
+/// What is written under our names: as we would write it, but for the secret that the attacker does
+/// not have.
 fn entries(provider: &Value) -> Value {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let jwks = &provider["jwks"];
@@ -51,8 +53,11 @@ fn entries(provider: &Value) -> Value {
     let place = Endpoint { uri, cluster, scheme: "".into(), authority: "".into(), path: "".into() };
     let EntryNames { record, lease } = EntryNames::new(&text(&provider["issuer"]), &place);
     let monotonic = |seconds: u64| Monotonic(seconds * 1_000_000_000);
-    let document =
-        Record { started_at: monotonic(1), fresh_for: None, jwks: planted_jwks().to_string().into() };
+    let document = Record {
+        started_at: monotonic(1),
+        fresh_for: None,
+        jwks: planted_jwks().to_string().into(),
+    };
     let late = Record { started_at: monotonic(u64::from(u32::MAX)), ..document.clone() };
     let far = monotonic(u64::from(u32::MAX));
     let busy = Lease { in_flight_until: far, not_before: far, last_on_demand: far, failures: 1 };
@@ -73,8 +78,9 @@ fn entries(provider: &Value) -> Value {
         sealed(&record, &busy.encode()),
         vec![7; 61],
     ];
-    let list =
-        |values: &mut dyn Iterator<Item = Vec<u8>>| values.map(|it| BASE64URL.encode(it)).collect::<Value>();
+    let list = |values: &mut dyn Iterator<Item = Vec<u8>>| {
+        values.map(|it| BASE64URL.encode(it)).collect::<Value>()
+    };
     json!({ (record.clone()): list(&mut records.into_iter()), (lease.clone()): list(&mut leases.into_iter()) })
 }
 
@@ -110,8 +116,9 @@ fn plant(config: &mut Config) {
     filters.insert(ours, rogue_plugin);
 }
 
-/// Envoy 1.39 and 1.40: which plugins share a VM, and what they may do in it, depends on more than the `vm_id`. The filter
-/// does not rely on it: an entry under our names counts only with our MAC, whichever plugin wrote it.
+/// Envoy 1.39 and 1.40: which plugins share a VM, and what they may do in it, depends on more than
+/// the `vm_id`. The filter does not rely on it: an entry under our names counts only with our MAC,
+/// whichever plugin wrote it.
 #[test]
 fn what_another_plugin_writes_to_our_shared_data_is_ignored_and_counted_and_stops_nothing() {
     run(async {
@@ -143,6 +150,9 @@ fn what_another_plugin_writes_to_our_shared_data_is_ignored_and_counted_and_stop
         let new = idp.token("alice").sign().await.unwrap();
         until_all_workers(&shop, &new, (200, ""), |status| ![200, 429].contains(&status)).await;
         idp.withdraw_old().await.unwrap();
-        until_all_workers(&shop, &token, (401, "key-unknown"), |status| ![200, 401].contains(&status)).await;
+        until_all_workers(&shop, &token, (401, "key-unknown"), |status| {
+            ![200, 401].contains(&status)
+        })
+        .await;
     });
 }

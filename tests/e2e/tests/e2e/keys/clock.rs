@@ -1,5 +1,6 @@
-//! The wall clock jumps by an hour while Envoy runs: refresh and staleness go on by the monotonic clock, and no ended token
-//! passes. Envoy's clock is moved by a shim that is loaded before the C library.
+//! The wall clock jumps by an hour while Envoy runs: refresh and staleness go on by the monotonic
+//! clock, and no ended token passes. Envoy's clock is moved by a shim that is loaded before the C
+//! library.
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +13,8 @@ use super::{fetched_again, gaps, until_all_workers, with_keys};
 
 const HOUR: i64 = 3600;
 
-/// A shared library that adds the seconds in the file `$CLOCK_OFFSET` to the wall clock, and to no other.
+/// A shared library that adds the seconds in the file `$CLOCK_OFFSET` to the wall clock, and to no
+/// other.
 const SHIM: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -75,18 +77,21 @@ fn a_step_of_the_wall_clock_stops_no_refresh_and_lets_no_ended_token_pass() {
         let builder = with_keys("keys-clock", json!({ "refresh": "1s", "max_stale": "6s" }))
             .gateway_env("LD_PRELOAD", clock.shim.to_str().unwrap())
             .gateway_env("CLOCK_OFFSET", clock.offset.to_str().unwrap())
-            // the service's clock does not step with the gateway's: what it says of the hand-off is not asked here
+            // the service's clock does not step with the gateway's: what it says of the hand-off is
+            // not asked here
             ;
         let shop = Shop::of(e2e::in_front_of_an_echo(builder)).await.unwrap();
         let idp = shop.stack.idp();
         let never = |status| ![200, 401].contains(&status);
         for step in [HOUR, -HOUR, 0, HOUR] {
-            let token = |from: i64, to: i64| idp.token("alice").issued_in(from).expires_in(to).sign();
+            let token =
+                |from: i64, to: i64| idp.token("alice").issued_in(from).expires_in(to).sign();
             clock.set(step);
             let good_then = token(step - 10, step + 300).await.unwrap();
             let ended_then = token(step - 600, step - 120).await.unwrap();
             until_all_workers(&shop, &good_then, (200, ""), never).await;
-            until_all_workers(&shop, &ended_then, (401, "token-expired"), |status| status != 401).await;
+            until_all_workers(&shop, &ended_then, (401, "token-expired"), |status| status != 401)
+                .await;
             // cached while it was good: the hit spares no clock
             clock.set(step + HOUR);
             until_all_workers(&shop, &good_then, (401, "token-expired"), never).await;
@@ -101,6 +106,9 @@ fn a_step_of_the_wall_clock_stops_no_refresh_and_lets_no_ended_token_pass() {
         idp.fault(dev_idp::Endpoint::Jwks, dev_idp::Fault::Down).await.unwrap();
         clock.set(-HOUR);
         let token = idp.token("alice").issued_in(-HOUR).expires_in(300).sign().await.unwrap();
-        until_all_workers(&shop, &token, (503, "keys-stale"), |status| ![200, 503].contains(&status)).await;
+        until_all_workers(&shop, &token, (503, "keys-stale"), |status| {
+            ![200, 503].contains(&status)
+        })
+        .await;
     });
 }

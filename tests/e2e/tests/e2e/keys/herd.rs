@@ -1,5 +1,5 @@
-//! A thousand requests that wait for keys at once. However their wait ends, each gets its own right answer, no VM ends, and
-//! requests of a healthy provider in the same VM are not touched.
+//! A thousand requests that wait for keys at once. However their wait ends, each gets its own right
+//! answer, no VM ends, and requests of a healthy provider in the same VM are not touched.
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -28,7 +28,8 @@ fn answers(list: &[(u16, &str, usize)]) -> Answers {
     list.iter().map(|(status, reason, count)| ((*status, (*reason).to_owned()), *count)).collect()
 }
 
-/// A gateway without the keys of its first provider, in front of a service that answers with the body that it gets.
+/// A gateway without the keys of its first provider, in front of a service that answers with the
+/// body that it gets.
 async fn without_keys(name: &str, workers: u32, wait: &str) -> Shop {
     let waiting = json!({ "time": wait, "requests": HERD, "unknown_kid_requests": HERD });
     let service = serve(Router::new().fallback(async |body: Bytes| body));
@@ -48,9 +49,11 @@ async fn without_keys(name: &str, workers: u32, wait: &str) -> Shop {
     shop
 }
 
-/// Sends a request for each token, half of them by HTTP/2 on as many connections as Envoy's bound of streams needs.
+/// Sends a request for each token, half of them by HTTP/2 on as many connections as Envoy's bound
+/// of streams needs.
 fn send(shop: &Shop, tokens: impl IntoIterator<Item = String>) -> JoinSet<(u16, String)> {
-    let clients: Vec<_> = (0..20).map(|number| harness::http::client(number % 4 > 1).unwrap()).collect();
+    let clients: Vec<_> =
+        (0..20).map(|number| harness::http::client(number % 4 > 1).unwrap()).collect();
     let mut asking = JoinSet::new();
     for (number, token) in tokens.into_iter().enumerate() {
         let request = clients[number % clients.len()].get(shop.stack.url("/me")).bearer_auth(token);
@@ -89,7 +92,8 @@ async fn bystanders(shop: &Shop) -> Vec<TcpStream> {
             "POST /orders HTTP/1.1\r\nHost: shop\r\nConnection: close\r\nContent-Length: 8\r\n\
              Authorization: Bearer {token}\r\n\r\nhalf"
         );
-        let mut stream = TcpStream::connect(("127.0.0.1", shop.stack.envoy().port())).await.unwrap();
+        let mut stream =
+            TcpStream::connect(("127.0.0.1", shop.stack.envoy().port())).await.unwrap();
         stream.write_all(head.as_bytes()).await.unwrap();
         streams.push(stream);
     }
@@ -223,15 +227,17 @@ fn a_thousand_waits_that_end_by_time_are_all_503_and_harm_nobody_else() {
     });
 }
 
-/// Envoy buffers the body of a request that waits: the bound is the policy's, not Envoy's of 1 MiB for each.
+/// Envoy buffers the body of a request that waits: the bound is the policy's, not Envoy's of 1 MiB
+/// for each.
 #[test]
 fn the_bodies_of_requests_that_wait_are_bounded_in_bytes() {
     const BODY: usize = 900 * 1024;
     run(async {
-        let builder =
-            with_keys("herd-bodies", json!({ "refresh": "1s", "timeout": "2s" })).policy(|policy| {
+        let builder = with_keys("herd-bodies", json!({ "refresh": "1s", "timeout": "2s" })).policy(
+            |policy| {
                 policy["waiting"] = json!({ "time": "20s", "body_bytes": 4 * 1024 * 1024 });
-            });
+            },
+        );
         let service = serve(Router::new().fallback(async |body: Bytes| body.len().to_string()));
         let builder = builder.envoy(move |config| config.cluster("backend", service).unwrap());
         let mut shop = Shop::of(builder.concurrency(1)).await.unwrap();

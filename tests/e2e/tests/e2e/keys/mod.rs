@@ -1,4 +1,5 @@
-//! The keys' life, in an Envoy with four workers, against a provider whose faults are scripted and whose fetches are counted.
+//! The keys' life, in an Envoy with four workers, against a provider whose faults are scripted and
+//! whose fetches are counted.
 mod clock;
 mod discovery;
 mod herd;
@@ -55,9 +56,11 @@ async fn fetches_that_ended(shop: &Shop, outcome: &str) -> u64 {
 /// Waits until the keys were fetched so many times more.
 pub(crate) async fn fetched_again(shop: &Shop, times: u64) {
     let enough = fetches(shop).await + times;
-    eventually("the next fetches", PATIENCE, async || (fetches(shop).await >= enough).then_some(()))
-        .await
-        .unwrap();
+    eventually("the next fetches", PATIENCE, async || {
+        (fetches(shop).await >= enough).then_some(())
+    })
+    .await
+    .unwrap();
 }
 
 /// Seconds between each fetch and the next.
@@ -79,8 +82,9 @@ fn ask(shop: &Shop, token: &str) -> impl Future<Output = Answer> + use<> {
     }
 }
 
-/// Shows the token on so many new connections that every worker is asked: how often there was which status and reason. Whoever
-/// gets 429 or 503 is told when to come back; Envoy's own, where a VM has died, has no reason and says nothing.
+/// Shows the token on so many new connections that every worker is asked: how often there was which
+/// status and reason. Whoever gets 429 or 503 is told when to come back; Envoy's own, where a VM
+/// has died, has no reason and says nothing.
 pub(crate) async fn everywhere(shop: &Shop, token: &str) -> BTreeMap<(u16, String), usize> {
     let asking: JoinSet<_> = (0..CONNECTIONS).map(|_| ask(shop, token)).collect();
     let mut answers = BTreeMap::new();

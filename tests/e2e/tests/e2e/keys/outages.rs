@@ -1,18 +1,25 @@
-//! A provider that fails: the last good keys serve until they are too old, then 503; never a 401, never forever.
+//! A provider that fails: the last good keys serve until they are too old, then 503; never a 401,
+//! never forever.
 use dev_idp::{Answer, Control, Endpoint, Fault};
 use e2e::{Shop, run, unavailable};
 use harness::process::eventually;
 use serde_json::{Value, json};
 
-use super::{PATIENCE, fetched_again, fetches_that_ended, on_all_workers, until_all_workers, with_keys};
+use super::{
+    PATIENCE, fetched_again, fetches_that_ended, on_all_workers, until_all_workers, with_keys,
+};
 
 const PASSES: Option<(u16, String)> = Some((200, String::new()));
 
-/// What no document of keys is, and the outcome that such a fetch is counted under. Where nobody answers in time, Envoy does:
-/// 503 and 504.
+/// What no document of keys is, and the outcome that such a fetch is counted under. Where nobody
+/// answers in time, Envoy does: 503 and 504.
 pub(super) fn faults() -> Vec<(&'static str, Fault, &'static str)> {
     let answer = |status, body: &str| {
-        Fault::Answer(Answer { status, content_type: "application/json".to_owned(), body: body.to_owned() })
+        Fault::Answer(Answer {
+            status,
+            content_type: "application/json".to_owned(),
+            body: body.to_owned(),
+        })
     };
     vec![
         ("down", Fault::Down, "status"),
@@ -57,14 +64,20 @@ fn the_last_good_keys_serve_through_every_fault_until_they_are_too_old_then_503(
             idp.fault(Endpoint::Jwks, fault).await.unwrap();
             fetched_again(&shop, 1).await;
             assert_eq!(on_all_workers(&shop, &token).await, PASSES, "{name}");
-            until_all_workers(&shop, &token, (503, "keys-stale"), |status| ![200, 503].contains(&status))
-                .await;
-            assert!(fetches_that_ended(&shop, outcome).await > before, "{name}: counted as `{outcome}`");
+            until_all_workers(&shop, &token, (503, "keys-stale"), |status| {
+                ![200, 503].contains(&status)
+            })
+            .await;
+            assert!(
+                fetches_that_ended(&shop, outcome).await > before,
+                "{name}: counted as `{outcome}`"
+            );
             shop.get("/me").named(name).token(&token).is_stopped(unavailable("keys-stale")).await;
             // what needs no key is still answered
             shop.get("/products").answers(200).await;
             idp.heal(Endpoint::Jwks).await.unwrap();
-            until_all_workers(&shop, &token, (200, ""), |status| ![200, 503].contains(&status)).await;
+            until_all_workers(&shop, &token, (200, ""), |status| ![200, 503].contains(&status))
+                .await;
         }
     });
 }
@@ -76,7 +89,10 @@ fn a_provider_that_refuses_connections_is_one_that_is_down() {
         let token = shop.token("alice").await;
         shop.stack.idp().refuse_connections().await.unwrap();
         assert_eq!(on_all_workers(&shop, &token).await, PASSES);
-        until_all_workers(&shop, &token, (503, "keys-stale"), |status| ![200, 503].contains(&status)).await;
+        until_all_workers(&shop, &token, (503, "keys-stale"), |status| {
+            ![200, 503].contains(&status)
+        })
+        .await;
         shop.stack.idp().accept_connections().await.unwrap();
         until_all_workers(&shop, &token, (200, ""), |status| ![200, 503].contains(&status)).await;
     });
@@ -90,9 +106,14 @@ fn one_bad_key_or_many_strange_ones_do_not_spoil_the_good_ones() {
             shop.stack.idp().fault(Endpoint::Jwks, fault).await.unwrap();
             let rotated = shop.stack.idp().rotate(dev_idp::Algorithm::ES256).await.unwrap();
             let token = shop.stack.idp().token("alice").key(rotated).sign().await.unwrap();
-            until_all_workers(&shop, &token, (200, ""), |status| ![200, 503].contains(&status)).await;
+            until_all_workers(&shop, &token, (200, ""), |status| ![200, 503].contains(&status))
+                .await;
             fetched_again(&shop, 6).await;
-            assert_eq!(on_all_workers(&shop, &token).await, PASSES, "longer than `max_stale`: {name}");
+            assert_eq!(
+                on_all_workers(&shop, &token).await,
+                PASSES,
+                "longer than `max_stale`: {name}"
+            );
         }
     });
 }

@@ -1,5 +1,5 @@
-//! Several providers: inline keys, and a thousand issuers whose keys have the same id. A key of one never verifies a token
-//! of another.
+//! Several providers: inline keys, and a thousand issuers whose keys have the same id. A key of one
+//! never verifies a token of another.
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use e2e::{Shop, invalid_token, run};
@@ -24,7 +24,10 @@ impl Issuer {
     fn number(number: u32) -> Self {
         let mut seed = [7; 32];
         seed[..4].copy_from_slice(&number.to_be_bytes());
-        Self { name: format!("https://issuer-{number}.example"), key: SigningKey::from_bytes(&seed) }
+        Self {
+            name: format!("https://issuer-{number}.example"),
+            key: SigningKey::from_bytes(&seed),
+        }
     }
 
     fn jwks(&self) -> Value {
@@ -46,8 +49,8 @@ impl Issuer {
     }
 }
 
-/// A provider with a key of 3072 bits for RSA-PSS, and a token that it signed. The sandbox verifies such signatures itself, and
-/// what a bad one costs grows with the square of the key's length.
+/// A provider with a key of 3072 bits for RSA-PSS, and a token that it signed. The sandbox verifies
+/// such signatures itself, and what a bad one costs grows with the square of the key's length.
 #[test]
 fn an_rsa_pss_key_over_2048_bits_is_used_only_with_permission() {
     run(async {
@@ -77,8 +80,7 @@ fn an_rsa_pss_key_over_2048_bits_is_used_only_with_permission() {
         });
         let mut shop = Shop::of(builder).await.unwrap();
         shop.get("/me").token(&token).is_stopped(invalid_token("key-unsuitable")).await;
-        let warned =
-            "the key \"large\" of provider large has 3072 bits and verifies no PS256, PS384 or PS512";
+        let warned = "the key \"large\" of provider large has 3072 bits and verifies no PS256, PS384 or PS512";
         let log = shop.stack.envoy().process().log().clone();
         assert!(log.lines().iter().any(|line| line.contains(warned)), "{:?}", log.lines());
 

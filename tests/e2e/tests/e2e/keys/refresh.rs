@@ -15,7 +15,10 @@ fn four_workers_fetch_once_a_refresh_from_the_first_on() {
         fetched_again(&shop, 20).await;
         let gaps = gaps(&shop).await;
         assert!(gaps.iter().all(|gap| *gap > HALF_A_REFRESH), "{gaps:?}");
-        assert_eq!(on_all_workers(&shop, &shop.token("alice").await).await, Some((200, String::new())));
+        assert_eq!(
+            on_all_workers(&shop, &shop.token("alice").await).await,
+            Some((200, String::new()))
+        );
     });
 }
 
@@ -23,12 +26,16 @@ fn four_workers_fetch_once_a_refresh_from_the_first_on() {
 fn a_provider_may_ask_for_a_shorter_refresh_never_for_a_longer_one() {
     run(async {
         let header = |value: &str| Caching { cache_control: Some(value.to_owned()), expires: None };
-        let expires = |value: &str| Caching { cache_control: None, expires: Some(value.to_owned()) };
-        let mut slow = Shop::of(with_keys("keys-shorter", json!({ "refresh": "1h" }))).await.unwrap();
+        let expires =
+            |value: &str| Caching { cache_control: None, expires: Some(value.to_owned()) };
+        let mut slow =
+            Shop::of(with_keys("keys-shorter", json!({ "refresh": "1h" }))).await.unwrap();
         assert_eq!(fetches(&slow).await, 1);
-        for caching in
-            [header("public, max-age=1"), header("MAX-AGE=1"), expires("Thu, 01 Jan 1970 00:00:00 GMT")]
-        {
+        for caching in [
+            header("public, max-age=1"),
+            header("MAX-AGE=1"),
+            expires("Thu, 01 Jan 1970 00:00:00 GMT"),
+        ] {
             slow.stack.idp().caching(Endpoint::Jwks, caching).await.unwrap();
             slow.stack.envoy_mut().restart().await.unwrap();
             fetched_again(&slow, 3).await;
@@ -44,7 +51,9 @@ fn a_provider_may_ask_for_a_shorter_refresh_never_for_a_longer_one() {
             quick.stack.idp().caching(Endpoint::Jwks, caching).await.unwrap();
             fetched_again(&quick, 3).await;
         }
-        for caching in [header("max-age=0"), header("no-store"), expires("Thu, 01 Jan 1970 00:00:00 GMT")] {
+        for caching in
+            [header("max-age=0"), header("no-store"), expires("Thu, 01 Jan 1970 00:00:00 GMT")]
+        {
             quick.stack.idp().caching(Endpoint::Jwks, caching).await.unwrap();
             fetched_again(&quick, 5).await;
         }
@@ -80,7 +89,8 @@ async fn gaps_of_failures(name: &str, refresh: &str, count: usize) -> Vec<f64> {
 
 #[test]
 fn after_each_failure_the_next_fetch_waits_twice_as_long_up_to_the_refresh() {
-    /// Jitter shortens by a quarter at most; a worker looks once a second, and may be late on a busy machine.
+    /// Jitter shortens by a quarter at most; a worker looks once a second, and may be late on a
+    /// busy machine.
     fn must_be(gaps: &[f64], waits: &[f64]) {
         assert!(gaps.len() >= waits.len(), "{gaps:?}");
         for (gap, wait) in gaps.iter().zip(waits) {

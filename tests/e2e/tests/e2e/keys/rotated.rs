@@ -1,4 +1,5 @@
-//! A key that is new, at a moment at which nobody can look for it: its tokens are told to come back, and never that they are bad.
+//! A key that is new, at a moment at which nobody can look for it: its tokens are told to come
+//! back, and never that they are bad.
 use dev_idp::{Algorithm, Endpoint, Fault};
 use e2e::{Shop, invalid_token, run};
 use serde_json::json;

@@ -1,4 +1,5 @@
-//! What one worker has fetched, all workers know at the first request that asks: none waits for its next look.
+//! What one worker has fetched, all workers know at the first request that asks: none waits for its
+//! next look.
 use dev_idp::Algorithm;
 use e2e::{Shop, invalid_token, run};
 use serde_json::json;
@@ -7,7 +8,9 @@ use super::{fetches, on_all_workers, with_keys};
 
 /// The refresh is far away, and so is a second extra fetch.
 async fn shop(name: &str) -> Shop {
-    Shop::of(with_keys(name, json!({ "refresh": "1h", "unknown_kid_interval": "1h" }))).await.unwrap()
+    Shop::of(with_keys(name, json!({ "refresh": "1h", "unknown_kid_interval": "1h" })))
+        .await
+        .unwrap()
 }
 
 #[test]

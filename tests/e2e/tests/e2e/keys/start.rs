@@ -1,4 +1,5 @@
-//! Before the first keys: requests wait, bounded in count and time, are decided again, and end in 503; never 401, never a pass.
+//! Before the first keys: requests wait, bounded in count and time, are decided again, and end in
+//! 503; never 401, never a pass.
 use std::time::{Duration, Instant};
 
 use dev_idp::{Endpoint, Fault, Signature};
@@ -14,7 +15,8 @@ use super::{everywhere, until_all_workers, with_keys};
 /// A shop whose gateway has just started anew, with a provider that fails so.
 async fn without_keys(name: &str, fault: Fault, waiting: serde_json::Value) -> Shop {
     let builder = with_keys(name, json!({ "refresh": "1s", "timeout": "15s" }));
-    let mut shop = Shop::of(builder.policy(move |policy| policy["waiting"] = waiting)).await.unwrap();
+    let mut shop =
+        Shop::of(builder.policy(move |policy| policy["waiting"] = waiting)).await.unwrap();
     shop.stack.idp().fault(Endpoint::Jwks, fault).await.unwrap();
     shop.stack.envoy_mut().restart().await.unwrap();
     shop
@@ -23,7 +25,8 @@ async fn without_keys(name: &str, fault: Fault, waiting: serde_json::Value) -> S
 #[test]
 fn requests_that_come_before_the_keys_wait_for_them_and_are_decided_again() {
     run(async {
-        let shop = without_keys("keys-wait", Fault::Slow { ms: 8_000 }, json!({ "time": "30s" })).await;
+        let shop =
+            without_keys("keys-wait", Fault::Slow { ms: 8_000 }, json!({ "time": "30s" })).await;
         let idp = shop.stack.idp();
         let (good, forged, powerless) = (
             idp.token("alice").sign().await.unwrap(),
@@ -57,13 +60,19 @@ fn a_wait_ends_with_503_and_what_needs_no_key_does_not_wait() {
         let begun = Instant::now();
         shop.get("/me").token(&token).is_stopped(unavailable("keys-unavailable")).await;
         let waited = begun.elapsed();
-        // a worker looks once a second for waits that are over; without the policy's word it would be 5 s
-        assert!(Duration::from_millis(1_900) < waited && waited < Duration::from_millis(4_900), "{waited:?}");
+        // a worker looks once a second for waits that are over; without the policy's word it would
+        // be 5 s
+        assert!(
+            Duration::from_millis(1_900) < waited && waited < Duration::from_millis(4_900),
+            "{waited:?}"
+        );
         // a bad token is not told apart before there are keys to tell it by
-        let forged = shop.stack.idp().token("alice").signature(Signature::Stranger).sign().await.unwrap();
+        let forged =
+            shop.stack.idp().token("alice").signature(Signature::Stranger).sign().await.unwrap();
         for token in [&token, &forged] {
             let answers = shop.unreached(everywhere(&shop, token)).await;
-            let unavailable = answers.keys().all(|answer| *answer == (503, "keys-unavailable".to_owned()));
+            let unavailable =
+                answers.keys().all(|answer| *answer == (503, "keys-unavailable".to_owned()));
             assert!(unavailable, "{answers:?}");
         }
         shop.stack.idp().heal(Endpoint::Jwks).await.unwrap();
@@ -84,7 +93,8 @@ async fn starts_under(name: &str, faults: &[(&str, Option<Fault>)]) {
         }
         shop.stack.envoy_mut().restart().await.unwrap();
         let answers = shop.unreached(everywhere(&shop, &token)).await;
-        let unavailable = answers.keys().all(|answer| *answer == (503, "keys-unavailable".to_owned()));
+        let unavailable =
+            answers.keys().all(|answer| *answer == (503, "keys-unavailable".to_owned()));
         assert!(unavailable, "{name}: {answers:?}");
         shop.get("/products").named(*name).answers(200).await;
         shop.stack.idp().accept_connections().await.unwrap();
@@ -96,7 +106,8 @@ async fn starts_under(name: &str, faults: &[(&str, Option<Fault>)]) {
 #[test]
 fn through_every_fault_of_the_provider_a_start_without_keys_is_503_until_it_is_over() {
     run(async {
-        let mut all: Vec<_> = faults().into_iter().map(|(name, fault, _)| (name, Some(fault))).collect();
+        let mut all: Vec<_> =
+            faults().into_iter().map(|(name, fault, _)| (name, Some(fault))).collect();
         all.push(("refuses connections", None));
         let stacks = all.chunks(5).zip(["keys-start-1", "keys-start-2", "keys-start-3"]);
         join_all(stacks.map(|(faults, name)| starts_under(name, faults))).await;

@@ -1,4 +1,5 @@
-//! A key id that the keys do not have: found by one extra fetch, and no way to make the gateway fetch without end.
+//! A key id that the keys do not have: found by one extra fetch, and no way to make the gateway
+//! fetch without end.
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -12,7 +13,9 @@ use super::{PATIENCE, ask, fetches, on_all_workers, until_all_workers, with_keys
 
 /// The refresh is far away: every fetch but the first is an extra one.
 async fn shop(name: &str, interval: &str) -> Shop {
-    Shop::of(with_keys(name, json!({ "refresh": "1h", "unknown_kid_interval": interval }))).await.unwrap()
+    Shop::of(with_keys(name, json!({ "refresh": "1h", "unknown_kid_interval": interval })))
+        .await
+        .unwrap()
 }
 
 #[test]
@@ -41,7 +44,8 @@ fn a_kid_that_a_fetch_did_not_bring_is_401_and_fetched_for_once_in_an_interval()
     });
 }
 
-/// A request that says tomorrow's key id today is answered 401, and takes nothing from those who come with the key.
+/// A request that says tomorrow's key id today is answered 401, and takes nothing from those who
+/// come with the key.
 #[test]
 fn a_kid_that_was_asked_for_before_the_rotation_is_never_401_after_it() {
     const INTERVAL: Duration = Duration::from_secs(7);
@@ -90,7 +94,8 @@ fn a_kid_that_no_fetch_may_look_for_yet_is_429_that_says_when() {
         let issuer = shop.issuer();
         shop.get("/me").token(&forged(&issuer, 1)).is_stopped(invalid_token("key-unknown")).await;
         let before = fetches(&shop).await;
-        let answer = shop.get("/me").token(&forged(&issuer, 2)).is_stopped(KEY_NOT_YET_FETCHED).await;
+        let answer =
+            shop.get("/me").token(&forged(&issuer, 2)).is_stopped(KEY_NOT_YET_FETCHED).await;
         assert_eq!(answer.body["reason"], "key-not-yet-fetched");
         let seconds: u32 = answer.header("retry-after").unwrap().parse().unwrap();
         // the next refresh looks for it, and begins up to a tenth earlier than the policy says
@@ -99,14 +104,16 @@ fn a_kid_that_no_fetch_may_look_for_yet_is_429_that_says_when() {
     });
 }
 
-/// So that random key ids can neither fill the queue of honest requests nor hold connections for long.
+/// So that random key ids can neither fill the queue of honest requests nor hold connections for
+/// long.
 #[test]
 fn those_who_wait_for_an_unknown_kid_are_bounded_in_count_and_time_and_others_do_not_wait() {
     const WAIT: Duration = Duration::from_secs(2);
     run(async {
         let builder = with_keys("keys-kid-queue", json!({ "refresh": "1h", "timeout": "20s" }));
-        let builder =
-            builder.policy(|policy| policy["waiting"] = json!({ "unknown_kid_requests": 2, "time": "2s" }));
+        let builder = builder.policy(|policy| {
+            policy["waiting"] = json!({ "unknown_kid_requests": 2, "time": "2s" })
+        });
         let shop = Shop::of(builder).await.unwrap();
         let good = shop.token("alice").await;
         assert_eq!(on_all_workers(&shop, &good).await, Some((200, String::new())));
@@ -138,7 +145,11 @@ fn those_who_wait_for_an_unknown_kid_are_bounded_in_count_and_time_and_others_do
         }
         assert!((1..=4 * 2).contains(&waited), "four workers, two each: {waited}");
         assert_eq!(waited + refused_at_once, 60);
-        assert_eq!(shop.requests_passed().await, passed + known, "no forged one reaches the service");
+        assert_eq!(
+            shop.requests_passed().await,
+            passed + known,
+            "no forged one reaches the service"
+        );
     });
 }
 
@@ -153,14 +164,16 @@ pub(crate) fn forged(issuer: &str, kid: u64) -> String {
     format!("{header}.{claims}.{}", BASE64URL.encode([1; 256]))
 }
 
-/// While a flood of random key ids comes: at most one extra fetch per interval over all workers, honest tokens pass and wait for
-/// none of them, and a freshly rotated key is 429 until it passes, never 401.
+/// While a flood of random key ids comes: at most one extra fetch per interval over all workers,
+/// honest tokens pass and wait for none of them, and a freshly rotated key is 429 until it passes,
+/// never 401.
 #[test]
 fn thousands_of_random_kids_are_neither_a_flood_to_the_provider_nor_401_for_honest_tokens() {
     const INTERVAL: Duration = Duration::from_secs(5);
     const FETCH: Duration = Duration::from_secs(3);
     run(async {
-        let builder = with_keys("keys-flood", json!({ "refresh": "1h", "unknown_kid_interval": "5s" }));
+        let builder =
+            with_keys("keys-flood", json!({ "refresh": "1h", "unknown_kid_interval": "5s" }));
         let builder = builder.policy(|policy| policy["waiting"] = json!({ "time": "1s" }));
         let shop = Shop::of(builder).await.unwrap();
         let idp = shop.stack.idp();
@@ -175,7 +188,8 @@ fn thousands_of_random_kids_are_neither_a_flood_to_the_provider_nor_401_for_hone
             let issuer = issuer.clone();
             flood.spawn(async move {
                 for number in 0..200 {
-                    let request = client.get(&url).bearer_auth(forged(&issuer, lane * 1_000_000 + number));
+                    let request =
+                        client.get(&url).bearer_auth(forged(&issuer, lane * 1_000_000 + number));
                     let status = request.send().await.unwrap().status().as_u16();
                     assert!([401, 429].contains(&status), "never a 5xx: {status}");
                 }
@@ -186,7 +200,11 @@ fn thousands_of_random_kids_are_neither_a_flood_to_the_provider_nor_401_for_hone
         while !flood.is_empty() {
             let begun = Instant::now();
             shop.get("/me").token(&good).answers(200).await;
-            assert!(begun.elapsed() < FETCH, "a known key waits for no fetch: {:?}", begun.elapsed());
+            assert!(
+                begun.elapsed() < FETCH,
+                "a known key waits for no fetch: {:?}",
+                begun.elapsed()
+            );
             if rounds == 20 {
                 idp.rotate(Algorithm::RS256).await.unwrap();
                 rotated = Some(idp.token("alice").sign().await.unwrap());
@@ -207,7 +225,8 @@ fn thousands_of_random_kids_are_neither_a_flood_to_the_provider_nor_401_for_hone
         assert!(extra <= intervals, "{extra} extra fetches in {intervals} intervals");
 
         let token = rotated.expect("the flood lasts longer than twenty requests");
-        let passes = async || (shop.get("/me").token(&token).send().await.status == 200).then_some(());
+        let passes =
+            async || (shop.get("/me").token(&token).send().await.status == 200).then_some(());
         harness::process::eventually("the fresh key", PATIENCE, passes).await.unwrap();
     });
 }

@@ -9,7 +9,8 @@ use super::{everywhere, fetched_again, fetches, on_all_workers, with_keys};
 
 /// Long enough that every worker's tick lies between two refreshes.
 const REFRESH: &str = "5s";
-/// Every worker looks once a second for what another has fetched; the rest is for the fetch, on a busy machine.
+/// Every worker looks once a second for what another has fetched; the rest is for the fetch, on a
+/// busy machine.
 const SOON: Duration = Duration::from_millis(1_500);
 
 async fn ends_before_the_next_refresh(shop: &Shop, token: &str, reason: &str) {
@@ -30,7 +31,8 @@ async fn ends_before_the_next_refresh(shop: &Shop, token: &str, reason: &str) {
 #[test]
 fn a_withdrawn_key_ends_its_cached_tokens_on_every_worker() {
     run(async {
-        let shop = Shop::of(with_keys("keys-withdrawn", json!({ "refresh": REFRESH }))).await.unwrap();
+        let shop =
+            Shop::of(with_keys("keys-withdrawn", json!({ "refresh": REFRESH }))).await.unwrap();
         let idp = shop.stack.idp();
         let old = idp.token("alice").sign().await.unwrap();
         idp.rotate(Algorithm::RS256).await.unwrap();
@@ -46,7 +48,8 @@ fn a_withdrawn_key_ends_its_cached_tokens_on_every_worker() {
 #[test]
 fn another_key_under_the_same_kid_ends_the_cached_tokens_of_the_first() {
     run(async {
-        let shop = Shop::of(with_keys("keys-same-kid", json!({ "refresh": REFRESH }))).await.unwrap();
+        let shop =
+            Shop::of(with_keys("keys-same-kid", json!({ "refresh": REFRESH }))).await.unwrap();
         let idp = shop.stack.idp();
         for alg in [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA] {
             let old = idp.token("alice").alg(alg).sign().await.unwrap();

@@ -49,7 +49,8 @@ impl Outcome {
             return Self::Passed { target, row, route: text("route").unwrap_or_default() };
         }
         let location = || head.lines().find_map(|line| line.strip_prefix("location: "));
-        let by_envoy = || location().map_or(Self::ByEnvoy, |url| Self::SentTo(without_host(url).to_owned()));
+        let by_envoy =
+            || location().map_or(Self::ByEnvoy, |url| Self::SentTo(without_host(url).to_owned()));
         text("reason").map_or_else(by_envoy, Self::Refused)
     }
 }
@@ -69,20 +70,27 @@ pub(super) async fn over_h1(gateway: &Gateway, target: &[u8], token: &str) -> Ou
     );
     let request = [b"GET ", target, head.as_bytes()].concat();
     let to = SocketAddr::from((Ipv4Addr::LOCALHOST, gateway.port()));
-    let text = harness::http::raw(to, &request).await.map_or_else(|_| String::new(), |reply| reply.text);
+    let text =
+        harness::http::raw(to, &request).await.map_or_else(|_| String::new(), |reply| reply.text);
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     Outcome::of(head, body)
 }
 
 /// A `GET` of this target over HTTP/2.
 pub(super) async fn over_h2(gateway: &Gateway, target: &[u8], token: &str) -> Outcome {
-    asked_over_h2(gateway, &[(":method", b"GET"), (":scheme", b"http"), (":path", target)], token).await
+    asked_over_h2(gateway, &[(":method", b"GET"), (":scheme", b"http"), (":path", target)], token)
+        .await
 }
 
 /// A request with these pseudo-headers, and the authority, over HTTP/2.
-pub(super) async fn asked_over_h2(gateway: &Gateway, pseudo: &[(&str, &[u8])], token: &str) -> Outcome {
+pub(super) async fn asked_over_h2(
+    gateway: &Gateway,
+    pseudo: &[(&str, &[u8])],
+    token: &str,
+) -> Outcome {
     let bearer = format!("Bearer {token}");
-    let others: [(&str, &[u8]); 2] = [(":authority", b"shop.example"), ("authorization", bearer.as_bytes())];
+    let others: [(&str, &[u8]); 2] =
+        [(":authority", b"shop.example"), ("authorization", bearer.as_bytes())];
     match raw_h2(gateway.port(), &[pseudo, &others].concat()).await {
         RawH2Reply::Answer(body) => Outcome::of("", &body),
         RawH2Reply::Reset => Outcome::ByEnvoy,

@@ -1,4 +1,5 @@
-//! One Envoy that listens once for each way in which Envoy itself may rewrite paths, in front of a service with axum's router.
+//! One Envoy that listens once for each way in which Envoy itself may rewrite paths, in front of a
+//! service with axum's router.
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -65,7 +66,8 @@ impl Gateway {
         let listeners = config.document()["static_resources"]["listeners"].as_array_mut().unwrap();
         let mut listener = listeners[0].clone();
         listener["name"] = json!(self.name);
-        listener["address"]["socket_address"] = json!({ "address": "127.0.0.1", "port_value": self.port() });
+        listener["address"]["socket_address"] =
+            json!({ "address": "127.0.0.1", "port_value": self.port() });
         let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];
         manager["normalize_path"] = json!(self.normalize_path);
         manager["merge_slashes"] = json!(self.merge_slashes);
@@ -80,7 +82,10 @@ pub(super) fn routed(paths: &Paths) -> Router {
     paths.templates().fold(router, |router, template| router.route(template, any(told)))
 }
 
-async fn told(parameters: Result<RawPathParams, RawPathParamsRejection>, request: Request) -> Json<Value> {
+async fn told(
+    parameters: Result<RawPathParams, RawPathParamsRejection>,
+    request: Request,
+) -> Json<Value> {
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let assertion = request.headers().get("x-auth-principal").and_then(|value| value.to_str().ok());
     let parameters: BTreeMap<_, _> = parameters.iter().flatten().collect();

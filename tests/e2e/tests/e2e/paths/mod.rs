@@ -1,5 +1,6 @@
-//! The table of paths through a real Envoy, over HTTP/1.1 and HTTP/2: what the filter decides on is what the service gets,
-//! whatever Envoy itself does to paths, and the row that the filter chose is the route that axum's router chose.
+//! The table of paths through a real Envoy, over HTTP/1.1 and HTTP/2: what the filter decides on is
+//! what the service gets, whatever Envoy itself does to paths, and the row that the filter chose is
+//! the route that axum's router chose.
 mod ask;
 mod gateways;
 mod routers;
@@ -16,8 +17,8 @@ use self::ask::{Outcome, asked_over_h2, over_h1, over_h2};
 use self::gateways::{GATEWAYS, Gateway, SHOP};
 use crate::support::now;
 
-/// Whether a target comes as it is over HTTP/1.1: Envoy takes other forms apart (RFC 9112 3.2), and where there is a space
-/// the target ends.
+/// Whether a target comes as it is over HTTP/1.1: Envoy takes other forms apart (RFC 9112 3.2), and
+/// where there is a space the target ends.
 fn over_h1_too(target: &[u8]) -> bool {
     target.starts_with(b"/") && !target.iter().any(u8::is_ascii_whitespace)
 }
@@ -26,7 +27,10 @@ fn over_h1_too(target: &[u8]) -> bool {
 type Pseudo<'a> = (&'a str, &'a [u8]);
 
 /// What became of every target of the table, over HTTP/1.1 (`None`: not sent) and over HTTP/2.
-async fn outcomes<'p>(gateway: &Gateway, paths: &'p Paths) -> Vec<(PathCase<'p>, Option<Outcome>, Outcome)> {
+async fn outcomes<'p>(
+    gateway: &Gateway,
+    paths: &'p Paths,
+) -> Vec<(PathCase<'p>, Option<Outcome>, Outcome)> {
     let token = corpus::honest_token(now());
     let cases: Vec<_> = paths.cases().collect();
     let mut outcomes = Vec::new();
@@ -62,8 +66,8 @@ fn expected(case: &PathCase<'_>) -> Outcome {
     }
 }
 
-/// What is wrong with a path that passed, if anything is: the row must be the one that decides what the service got, and the
-/// one that axum's router chose.
+/// What is wrong with a path that passed, if anything is: the row must be the one that decides what
+/// the service got, and the one that axum's router chose.
 fn bypass(policy: &Policy, outcome: &Outcome) -> Option<String> {
     let Outcome::Passed { target, row, route } = outcome else { return None };
     let service = policy.service_of_host(b"shop.example").and_then(|id| policy.service(id));
@@ -74,11 +78,13 @@ fn bypass(policy: &Policy, outcome: &Outcome) -> Option<String> {
         }
     });
     let right = decides.as_deref() == Some(row) && row == route;
-    (!right).then(|| format!("`{target}` passed by {row}, decided by {decides:?}, routed to `{route}`"))
+    (!right)
+        .then(|| format!("`{target}` passed by {row}, decided by {decides:?}, routed to `{route}`"))
 }
 
 fn load(paths: &Paths) -> Policy {
-    Policy::from_json(paths.policy().to_string().as_bytes()).unwrap_or_else(|errors| panic!("{errors}"))
+    Policy::from_json(paths.policy().to_string().as_bytes())
+        .unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 #[test]
@@ -95,17 +101,26 @@ fn as_shipped_every_path_is_decided_as_the_table_says_and_reaches_the_service_by
                 let by_envoy =
                     *outcome == Outcome::ByEnvoy && case.outcome.reason() == Some("path-ambiguous");
                 if *outcome != expected(&case) && !by_envoy {
-                    wrongs.push(format!("{}: {outcome} instead of {}", shown(&case.target), expected(&case)));
+                    wrongs.push(format!(
+                        "{}: {outcome} instead of {}",
+                        shown(&case.target),
+                        expected(&case)
+                    ));
                 }
             }
         }
         assert_eq!(wrongs, [""; 0]);
-        assert_eq!(shop.requests_passed().await - before, passed, "what is refused reaches no service");
+        assert_eq!(
+            shop.requests_passed().await - before,
+            passed,
+            "what is refused reaches no service"
+        );
     });
 }
 
-/// Envoy's settings for paths make more or less of them canonical, before the filter sees them. Whatever it makes of one is
-/// what the filter decides on and what the service gets. What Envoy does is a committed file: no rule of ours.
+/// Envoy's settings for paths make more or less of them canonical, before the filter sees them.
+/// Whatever it makes of one is what the filter decides on and what the service gets. What Envoy
+/// does is a committed file: no rule of ours.
 #[test]
 fn what_envoy_rewrote_is_what_is_decided_and_what_the_service_gets() {
     SHOP.visit(async |shop| {
@@ -122,7 +137,9 @@ fn what_envoy_rewrote_is_what_is_decided_and_what_the_service_gets() {
                 }
                 let target = shown(&case.target);
                 let is_canonical = case.outcome.reason() != Some("path-ambiguous");
-                if is_canonical && (h1.iter().chain([&h2])).any(|outcome| *outcome != expected(&case)) {
+                if is_canonical
+                    && (h1.iter().chain([&h2])).any(|outcome| *outcome != expected(&case))
+                {
                     wrongs.push(format!("{target}: {h1:?}, {h2} instead of {}", expected(&case)));
                 }
                 let rewritten = |outcome: &Outcome| match outcome {
@@ -140,14 +157,19 @@ fn what_envoy_rewrote_is_what_is_decided_and_what_the_service_gets() {
                 }
             }
             assert_eq!(wrongs, [""; 0], "{}", gateway.name);
-            assert_eq!(shop.requests_passed().await - before, passed, "what is refused reaches no service");
+            assert_eq!(
+                shop.requests_passed().await - before,
+                passed,
+                "what is refused reaches no service"
+            );
         }
         insta::assert_snapshot!("what_envoy_makes_of_paths", done);
     });
 }
 
-/// RFC 9112 3.2: the other forms of a target, and methods that are not for endpoints. Envoy refuses most of them itself.
-/// Envoy CVE-2026-26311, CVE-2026-73547 and CVE-2026-48090: a filter that takes a path for granted ends with its process.
+/// RFC 9112 3.2: the other forms of a target, and methods that are not for endpoints. Envoy refuses
+/// most of them itself. Envoy CVE-2026-26311, CVE-2026-73547 and CVE-2026-48090: a filter that
+/// takes a path for granted ends with its process.
 #[test]
 fn no_endpoint_is_refused_and_no_vm_ends() {
     SHOP.visit(async |shop| {
@@ -174,7 +196,8 @@ fn no_endpoint_is_refused_and_no_vm_ends() {
         let undeclared = || Outcome::Refused("route-undeclared".to_owned());
         let no_path = || Outcome::Refused("path-ambiguous".to_owned());
         let (get, trace): (Pseudo<'_>, Pseudo<'_>) = ((":method", b"GET"), (":method", b"TRACE"));
-        let (options, connect): (Pseudo<'_>, Pseudo<'_>) = ((":method", b"OPTIONS"), (":method", b"CONNECT"));
+        let (options, connect): (Pseudo<'_>, Pseudo<'_>) =
+            ((":method", b"OPTIONS"), (":method", b"CONNECT"));
         let (http, me, star): (Pseudo<'_>, Pseudo<'_>, Pseudo<'_>) =
             ((":scheme", b"http"), (":path", b"/me"), (":path", b"*"));
         let empty: Pseudo<'_> = (":path", b"");
@@ -236,6 +259,7 @@ fn an_absolute_target_is_decided_by_its_path_and_its_host() {
 
 /// Sends a request with this line over HTTP/1.1.
 async fn ask(shop: &Shop, line: &str, token: &str) -> Answer {
-    let headers = format!("Host: shop.example\r\nConnection: close\r\nAuthorization: Bearer {token}");
+    let headers =
+        format!("Host: shop.example\r\nConnection: close\r\nAuthorization: Bearer {token}");
     shop.raw(format!("{line} HTTP/1.1\r\n{headers}\r\n\r\n")).await
 }

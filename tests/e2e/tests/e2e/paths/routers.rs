@@ -1,5 +1,6 @@
-//! Five real routers behind one Envoy: axum, Express, Starlette, Go's `ServeMux` and Tomcat, each with the rows of the table as
-//! its routes. The row that the filter chose is the route that each router serves, with the value of each parameter.
+//! Five real routers behind one Envoy: axum, Express, Starlette, Go's `ServeMux` and Tomcat, each
+//! with the rows of the table as its routes. The row that the filter chose is the route that each
+//! router serves, with the value of each parameter.
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -28,11 +29,14 @@ struct Served {
     listener: Port,
 }
 
-/// The routes in the order that routers without an order of their own need: the most specific template first.
+/// The routes in the order that routers without an order of their own need: the most specific
+/// template first.
 fn templates(paths: &Paths) -> Vec<&str> {
     let mut templates: Vec<_> = paths.templates().collect();
     templates.sort_by_key(|template| {
-        let kind = |segment: &str| u8::from(segment.starts_with('{')) + u8::from(segment.starts_with("{*"));
+        let kind = |segment: &str| {
+            u8::from(segment.starts_with('{')) + u8::from(segment.starts_with("{*"))
+        };
         template.split('/').map(kind).collect::<Vec<_>>()
     });
     templates
@@ -42,7 +46,8 @@ async fn start(routers: &[Router], folder: &Folder, paths: &Paths) -> Vec<Runnin
     let templates = templates(paths);
     let mut running = Vec::new();
     for router in routers {
-        running.push(router.start(folder, &templates).await.unwrap_or_else(|error| panic!("{error}")));
+        running
+            .push(router.start(folder, &templates).await.unwrap_or_else(|error| panic!("{error}")));
     }
     running
 }
@@ -55,8 +60,7 @@ fn listens(config: &mut Config, served: &Served) {
     listener["name"] = json!(served.name);
     listener["address"]["socket_address"] =
         json!({ "address": "127.0.0.1", "port_value": served.listener.number() });
-    let hosts =
-        &mut listener["filter_chains"][0]["filters"][0]["typed_config"]["route_config"]["virtual_hosts"];
+    let hosts = &mut listener["filter_chains"][0]["filters"][0]["typed_config"]["route_config"]["virtual_hosts"];
     for route in hosts[0]["routes"].as_array_mut().unwrap() {
         route["route"]["cluster"] = json!(served.name);
     }
@@ -133,7 +137,9 @@ fn parameters(template: &str, path: &str) -> BTreeMap<String, String> {
     let mut parameters = BTreeMap::new();
     for part in template.split('/') {
         let segment = segments.next().expect("as many segments");
-        let Some(name) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) else { continue };
+        let Some(name) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) else {
+            continue;
+        };
         let value = match name.strip_prefix('*') {
             None => segment.to_owned(),
             Some(_) => [segment].into_iter().chain(segments.by_ref()).collect::<Vec<_>>().join("/"),
@@ -153,9 +159,10 @@ fn decoded(text: &str) -> String {
     String::from_utf8(bytes).expect("UTF-8")
 }
 
-/// Traefik CVE-2026-40912 and CVE-2026-48020, OPA-Envoy CVE-2026-26205, Oathkeeper CVE-2026-33494, APISIX CVE-2026-124680: a
-/// path that the gateway reads in one way and the service in another. Envoy CVE-2026-73511, CVE-2026-73551 and
-/// CVE-2026-73553: `;` and `..;`, which Tomcat cuts: the table has them, and none reaches Tomcat.
+/// Traefik CVE-2026-40912 and CVE-2026-48020, OPA-Envoy CVE-2026-26205, Oathkeeper CVE-2026-33494,
+/// APISIX CVE-2026-124680: a path that the gateway reads in one way and the service in another.
+/// Envoy CVE-2026-73511, CVE-2026-73551 and CVE-2026-73553: `;` and `..;`, which Tomcat cuts: the
+/// table has them, and none reaches Tomcat.
 #[test]
 fn what_is_decided_is_what_each_of_five_routers_serves() {
     run(async {
@@ -176,23 +183,33 @@ fn what_is_decided_is_what_each_of_five_routers_serves() {
         let shop = Shop::of(stack).await.unwrap_or_else(|error| panic!("{error}"));
         let token = corpus::honest_token(now());
         let cases: Vec<_> = paths.cases().collect();
-        let to_pass = cases.iter().filter(|case| matches!(case.outcome, PathOutcome::Passes(_))).count();
+        let to_pass =
+            cases.iter().filter(|case| matches!(case.outcome, PathOutcome::Passes(_))).count();
         let mut wrongs = Vec::new();
         for Served { name, listener, .. } in &*served {
             for (chunk, cases) in cases.chunks(50).enumerate() {
                 let asked = cases.iter().enumerate().map(|(at, case)| {
                     let target = &*case.target;
                     // each protocol for one half of the targets
-                    ask(listener.number(), target, &token, (chunk + at) % 2 == 1 || !over_h1_too(target))
+                    ask(
+                        listener.number(),
+                        target,
+                        &token,
+                        (chunk + at) % 2 == 1 || !over_h1_too(target),
+                    )
                 });
                 for (case, seen) in cases.iter().zip(join_all(asked).await) {
                     let expected = expected(name, case);
                     if seen != expected {
-                        wrongs.push(format!("{name}: {}: {seen:?}, not {expected:?}", shown(&case.target)));
+                        wrongs.push(format!(
+                            "{name}: {}: {seen:?}, not {expected:?}",
+                            shown(&case.target)
+                        ));
                     }
                 }
             }
-            let reached = shop.stack.stats().await.unwrap().get(&format!("cluster.{name}.upstream_rq_total"));
+            let reached =
+                shop.stack.stats().await.unwrap().get(&format!("cluster.{name}.upstream_rq_total"));
             if reached != to_pass as u64 {
                 wrongs.push(format!("{name}: {reached} requests reached it, not {to_pass}"));
             }
@@ -201,7 +218,8 @@ fn what_is_decided_is_what_each_of_five_routers_serves() {
     });
 }
 
-/// What the test above would see without the filter: the routers do read these targets in another way than the bytes say.
+/// What the test above would see without the filter: the routers do read these targets in another
+/// way than the bytes say.
 #[test]
 fn without_the_filter_a_router_serves_another_route_than_the_bytes_name() {
     run(async {
@@ -221,7 +239,9 @@ fn without_the_filter_a_router_serves_another_route_than_the_bytes_name() {
         ] {
             let router = running.iter().find(|it| it.router.name() == name).expect("it runs");
             let seen = ask(router.port(), target.as_bytes(), "", false).await;
-            let Seen::Served { route: served, .. } = &seen else { panic!("{name}: {target}: {seen:?}") };
+            let Seen::Served { route: served, .. } = &seen else {
+                panic!("{name}: {target}: {seen:?}")
+            };
             assert_eq!(served, route, "{name}: {target}");
             let case = paths.cases().find(|case| case.target == target.as_bytes());
             let reason = case.and_then(|case| case.outcome.reason());

@@ -14,13 +14,15 @@ pub(crate) fn routes(config: &mut Config) -> &mut Vec<Value> {
     routes.and_then(Value::as_array_mut).expect("the routes")
 }
 
-/// Lets trailers of HTTP/1.1 through in both directions. Envoy drops them by default, so what is removed from them would be
-/// Envoy's work and not the filter's.
+/// Lets trailers of HTTP/1.1 through in both directions. Envoy drops them by default, so what is
+/// removed from them would be Envoy's work and not the filter's.
 pub(crate) fn passes_trailers(config: &mut Config) {
     let trailers = json!({ "enable_trailers": true });
     manager(config)["http_protocol_options"] = trailers.clone();
-    let clusters = config.document()["static_resources"]["clusters"].as_array_mut().expect("clusters");
-    let backend = clusters.iter_mut().find(|cluster| cluster["name"] == "backend").expect("the service");
+    let clusters =
+        config.document()["static_resources"]["clusters"].as_array_mut().expect("clusters");
+    let backend =
+        clusters.iter_mut().find(|cluster| cluster["name"] == "backend").expect("the service");
     backend["typed_extension_protocol_options"] = json!({
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
             "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
@@ -29,7 +31,8 @@ pub(crate) fn passes_trailers(config: &mut Config) {
     });
 }
 
-/// Only to be quick: Envoy waits a second before it closes a connection whose request it or the filter has refused.
+/// Only to be quick: Envoy waits a second before it closes a connection whose request it or the
+/// filter has refused.
 pub(crate) fn closes_at_once(config: &mut Config) {
     manager(config)["delayed_close_timeout"] = json!("0.05s");
 }

@@ -17,7 +17,8 @@ pub(crate) const ABSENT: &str = "00000000-0000-7000-8000-000000000000";
 /// The subject of a demo user or service: the same at every provider.
 pub(crate) fn subject(name: &str) -> &'static str {
     let user = users().iter().find(|user| user.name == name).map(|user| &user.sub);
-    let service = || clients().iter().find(|client| client.id == name)?.service.as_ref().map(|it| &it.sub);
+    let service =
+        || clients().iter().find(|client| client.id == name)?.service.as_ref().map(|it| &it.sub);
     user.or_else(service).unwrap_or_else(|| panic!("nobody is called {name}"))
 }
 
@@ -32,7 +33,8 @@ pub(crate) fn payload(jws: &str) -> Value {
     serde_json::from_slice(&payload).expect("JSON")
 }
 
-/// The headers that reached an echo, by the names that a CGI-like service reads: each with its values.
+/// The headers that reached an echo, by the names that a CGI-like service reads: each with its
+/// values.
 pub(crate) fn headers_of(echo: &Answer) -> BTreeMap<String, Vec<String>> {
     fields(&echo.body["headers"])
 }

@@ -11,7 +11,8 @@ pub(crate) fn shipped() -> Value {
     serde_saphyr::from_str(&text).expect("YAML")
 }
 
-/// Lets the providers' roles claim yield any role: for tests about roles that the shipped policy does not list.
+/// Lets the providers' roles claim yield any role: for tests about roles that the shipped policy
+/// does not list.
 pub(crate) fn any_role(policy: &mut Value) {
     for provider in policy["providers"].as_object_mut().expect("providers").values_mut() {
         let source = provider["roles"][0].as_object_mut().expect("a source of roles");
@@ -36,8 +37,12 @@ pub(crate) fn underlined(document: &Value) -> Vec<String> {
     let text = fs::read_to_string(root().join("envoy/policy.schema.json")).expect("the schema");
     let schema = serde_json::from_str(&text).expect("JSON");
     let options = jsonschema::options().should_validate_formats(true);
-    let validator = options.build(&schema).unwrap_or_else(|error| panic!("the schema is none: {error}"));
-    validator.iter_errors(document).map(|error| format!("{}: {error}", error.instance_path())).collect()
+    let validator =
+        options.build(&schema).unwrap_or_else(|error| panic!("the schema is none: {error}"));
+    validator
+        .iter_errors(document)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect()
 }
 
 /// Loads a document as the gateway does, or says what is wrong with it.

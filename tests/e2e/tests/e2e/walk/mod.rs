@@ -1,5 +1,6 @@
-//! The endpoint walk, through Envoy and the filter: every operation of the service as everybody there is. After each refusal
-//! everything is read again and is unchanged. The outcome is a committed file, so a change of who may do what is a diff.
+//! The endpoint walk, through Envoy and the filter: every operation of the service as everybody
+//! there is. After each refusal everything is read again and is unchanged. The outcome is a
+//! committed file, so a change of who may do what is a diff.
 mod people;
 mod world;
 
@@ -43,7 +44,10 @@ async fn walk(shop: &Shop, setting: Setting, walk: &mut Walk) {
             }
             who_refuses(shop, route, walker, &answer);
             let outcomes = walk.entry(route.id).or_default();
-            outcomes.entry(outcome(&answer)).or_default().push(format!("{walker}{}", setting.suffix()));
+            outcomes
+                .entry(outcome(&answer))
+                .or_default()
+                .push(format!("{walker}{}", setting.suffix()));
         }
     }
 }
@@ -55,7 +59,8 @@ fn outcome(answer: &Answer) -> String {
     }
 }
 
-/// What does not depend on whose anything is: levels 1 and 2 refuse, and what they refuse the service never sees.
+/// What does not depend on whose anything is: levels 1 and 2 refuse, and what they refuse the
+/// service never sees.
 #[track_caller]
 fn who_refuses(shop: &Shop, route: &Route, walker: &str, answer: &Answer) {
     let reason = answer.body["reason"].as_str().filter(|_| answer.status >= 400);

@@ -30,7 +30,8 @@ impl Setting {
 }
 
 const EVERYBODY: &[&str] = &[
-    // level 1: nobody, nobody who says they are the owner, and the owner with a token that is not good
+    // level 1: nobody, nobody who says they are the owner, and the owner with a token that is not
+    // good
     "nobody",
     "forger",
     "owner-expired",

@@ -34,13 +34,18 @@ impl<'s> World<'s> {
             [("seller", "editor"), ("editor", "editor"), ("member", "member"), ("owner", "member")]
         {
             let membership = world.invite(name, role).await;
-            world.post(name, &format!("/memberships/{membership}/acceptance"), Value::Null).await.is(200);
+            world
+                .post(name, &format!("/memberships/{membership}/acceptance"), Value::Null)
+                .await
+                .is(200);
         }
         let membership = world.invite("invited", "manager").await;
         world.ids.insert("membership", membership);
-        for (name, lasts) in
-            [("delegate-ended", SHORT), ("delegate-revoked", AN_HOUR), ("delegate-everything", AN_HOUR)]
-        {
+        for (name, lasts) in [
+            ("delegate-ended", SHORT),
+            ("delegate-revoked", AN_HOUR),
+            ("delegate-everything", AN_HOUR),
+        ] {
             let delegation = world.delegate(name, "everything", lasts).await;
             if name == "delegate-revoked" {
                 let path = format!("/delegations/{delegation}");
@@ -80,25 +85,30 @@ impl<'s> World<'s> {
         let lines = json!({ "lines": [{ "product_id": self.ids["product"], "quantity": 1 }] });
         self.make("order", "owner", "/orders", lines).await;
         let co_owners = format!("/orders/{}/co-owners", self.ids["order"]);
-        let shared =
-            self.post("owner", &co_owners, json!({ "subject": self.subject("co-owner") })).await.is(201);
+        let shared = self
+            .post("owner", &co_owners, json!({ "subject": self.subject("co-owner") }))
+            .await
+            .is(201);
         let id = shared.body["co_owners"][0]["id"].as_str().expect("an id").to_owned();
         self.ids.insert("co_owner", id);
     }
 
-    /// The request that ought to succeed for somebody. An operation that is not in the table fails the walk.
+    /// The request that ought to succeed for somebody. An operation that is not in the table fails
+    /// the walk.
     pub(super) async fn request(&self, walker: &str, method: &str, operation: &str) -> Ask<'s> {
         let ids = self.ids.iter().map(|(name, id)| (format!("{{{name}}}"), id.clone()));
         let in_an_hour = ("{in_an_hour}".to_owned(), from_now(AN_HOUR));
-        let table =
-            ids.chain([in_an_hour]).fold(WALK.to_owned(), |table, (name, id)| table.replace(&name, &id));
+        let table = ids
+            .chain([in_an_hour])
+            .fold(WALK.to_owned(), |table, (name, id)| table.replace(&name, &id));
         let table: Value = serde_json::from_str(&table).expect("walk.json");
         let request = &table[operation];
         assert!(request.is_object(), "the operation {operation} is not in walk.json");
         let path = request["path"].as_str().expect("a path");
         let ask = self.ask(walker, method, path).await.named(format!("{operation} as {walker}"));
         let headers = request["headers"].as_object().into_iter().flatten();
-        let ask = headers.fold(ask, |ask, (name, value)| ask.header(name, value.as_str().expect("a text")));
+        let ask = headers
+            .fold(ask, |ask, (name, value)| ask.header(name, value.as_str().expect("a text")));
         if request["body"].is_null() { ask } else { ask.json(request["body"].clone()) }
     }
 

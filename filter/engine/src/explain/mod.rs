@@ -261,7 +261,7 @@ impl<'a> ExplanationBuilder<'a> {
         match self.row() {
             Some(row) => because.push(format!("the row admits {}", self.admits(&row.requirement))),
             None if self.trace.preflight => {
-                because.push("a preflight is admitted without roles".to_owned())
+                because.push("a preflight is admitted without roles".to_owned());
             }
             None => {}
         }

@@ -162,7 +162,7 @@ async fn every_operation_except_public_ones_requires_a_principal() {
         let response = shop.send(route.method, &path, &[], "").await;
         match route.access {
             backend::Access::Public => {
-                assert_ne!(response.status, 401, "{} {}", route.method, route.path)
+                assert_ne!(response.status, 401, "{} {}", route.method, route.path);
             }
             backend::Access::Authenticated => {
                 let response = response.problem(401, "assertion-missing");

@@ -184,7 +184,7 @@ async fn what_the_gateway_did_not_decide_is_nobodys_and_no_assertion_of_another_
         match expected {
             Ok(who) => assert_eq!((status, &*body), (StatusCode::OK, who)),
             Err(why) => {
-                assert_eq!((status, error), (StatusCode::UNAUTHORIZED, Some(why)), "{path}")
+                assert_eq!((status, error), (StatusCode::UNAUTHORIZED, Some(why)), "{path}");
             }
         }
     }

@@ -119,7 +119,7 @@ impl World {
         match u.arbitrary::<u8>()? % 9 {
             0 => {
                 self.now =
-                    self.now.plus(Duration::from_millis(u64::from(u.arbitrary::<u16>()?) * 20))
+                    self.now.plus(Duration::from_millis(u64::from(u.arbitrary::<u16>()?) * 20));
             }
             1 => self.take(u)?,
             2 => self.give_back(u)?,

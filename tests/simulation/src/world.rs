@@ -535,7 +535,7 @@ impl<'l> World<'l> {
                 resuming.on_resume(stream, &(), &mut Shared(&self.store, &mut self.random), clocks);
             match (resumed, self.streams.contains_key(&stream)) {
                 (Some((received, decided)), true) => {
-                    self.decided(worker, stream, &received, decided)?
+                    self.decided(worker, stream, &received, decided)?;
                 }
                 (None, true) => {
                     let what =

@@ -98,7 +98,7 @@ pub(super) fn look(inspection: &mut Inspection<'_>, contract: &Contract) {
         {
             Ok(Found::Row(row)) => used.push(row.id),
             found => {
-                undeclared(inspection, contract, operation, matches!(found, Ok(Found::PathKnown)))
+                undeclared(inspection, contract, operation, matches!(found, Ok(Found::PathKnown)));
             }
         }
     }

@@ -463,7 +463,7 @@ mod tests {
             (Decision::Allow(_), Outcome::Allow | Outcome::AllowInShadow(_))
             | (Decision::Wait(..), Outcome::Wait { .. }) => {}
             (Decision::Refuse(reason), Outcome::Refuse(refusal)) => {
-                assert_eq!(reason.id(), refusal.reason)
+                assert_eq!(reason.id(), refusal.reason);
             }
             other => panic!("{other:?}"),
         }

@@ -154,7 +154,7 @@ fn numbers_may_be_the_doubles_of_a_protobuf_struct() {
 #[test]
 fn only_roles_that_some_row_names_can_decide() {
     let policy = loaded(|policy| {
-        rows(policy).push(json!({ "match": "GET /x", "all_roles": ["admin", "admin"] }))
+        rows(policy).push(json!({ "match": "GET /x", "all_roles": ["admin", "admin"] }));
     });
     assert_eq!(policy.role_names().iter().collect::<Vec<_>>(), ["customer", "admin"]);
     let Requirement::Roles { any, all } = &policy.services()[0].rows()[4].requirement else {

@@ -35,7 +35,7 @@ static SHOP: Shared = Shared::made("clusters", |stack| {
     let elsewhere = serve(an_echo());
     in_front_of_an_echo(stack)
         .policy(|policy| {
-            policy["services"]["shop"]["clusters"] = json!(["backend", "backend-of-old"])
+            policy["services"]["shop"]["clusters"] = json!(["backend", "backend-of-old"]);
         })
         .envoy(move |config| {
             config.cluster("elsewhere", elsewhere).unwrap();

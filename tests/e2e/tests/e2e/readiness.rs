@@ -96,7 +96,7 @@ fn without_a_policy_or_a_key_everything_is_answered_with_500() {
     run(async {
         let key = || vec![("PORTCULLIS_SIGNING_KEY".to_owned(), keys::secret())];
         let wrong = |policy: &mut Value| {
-            policy["services"]["shop"]["routes"][0]["match"] = json!("POST orders")
+            policy["services"]["shop"]["routes"][0]["match"] = json!("POST orders");
         };
         for (name, env, change, said) in [
             ("policy", key(), Some(wrong), "services.shop.routes[0].match"),
@@ -112,7 +112,9 @@ fn without_a_policy_or_a_key_everything_is_answered_with_500() {
             let mut config = Config::shipped().unwrap();
             config
                 .filter_from(&rendered(&folder, |policy| {
-                    change.into_iter().for_each(|it| it(policy))
+                    for change in change {
+                        change(policy);
+                    }
                 }))
                 .unwrap();
             let nobody = Port::free().unwrap();

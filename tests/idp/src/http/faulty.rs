@@ -55,7 +55,7 @@ async fn spoiled(fault: Fault, request: Request, next: Next) -> Response {
         }
         Fault::Oversize { bytes } => {
             edited(next.run(request).await, |document| {
-                document["padding"] = json!("x".repeat(bytes))
+                document["padding"] = json!("x".repeat(bytes));
             })
             .await
         }

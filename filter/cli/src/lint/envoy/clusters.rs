@@ -20,7 +20,7 @@ pub(super) fn look(inspection: &mut Inspection<'_>, survey: &Survey<'_>) {
             survey.clusters.iter().find(|cluster| cluster.value["name"] == *endpoint.cluster);
         match named {
             Some(cluster) if &*endpoint.scheme == "https" => {
-                validates(inspection, provider, cluster)
+                validates(inspection, provider, cluster);
             }
             None if !survey.has_cds => {
                 let message = format!(

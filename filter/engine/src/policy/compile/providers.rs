@@ -417,7 +417,7 @@ mod tests {
         ))]));
         // compared byte for byte
         let two = loaded(|it| {
-            partner(it, |partner| partner["issuer"] = json!("https://idp.example/realms/shop/"))
+            partner(it, |partner| partner["issuer"] = json!("https://idp.example/realms/shop/"));
         });
         assert_eq!(two.providers().len(), 2);
     }

@@ -167,7 +167,7 @@ mod tests {
             }),
         ]));
         let policy = loaded(|it| {
-            provider(it)["roles"] = json!([{ "path": ["r"], "only": ["b", "a", "b"] }])
+            provider(it)["roles"] = json!([{ "path": ["r"], "only": ["b", "a", "b"] }]);
         });
         let source = &policy.providers()[0].roles.sources[0];
         assert_eq!(source.only.as_deref(), Some(&["a".into(), "b".into()][..]));

@@ -223,7 +223,7 @@ async fn open_h2(h2: &SendRequest<Bytes>, token: &str, sent: Sent) -> Open {
     match sent {
         Sent::Head => {}
         Sent::PartOfTheBody | Sent::TheBody => {
-            stream.send_data(Bytes::from_static(b"01234"), false).unwrap()
+            stream.send_data(Bytes::from_static(b"01234"), false).unwrap();
         }
         Sent::Trailers => {
             stream.send_data(Bytes::from_static(b"01234"), false).unwrap();

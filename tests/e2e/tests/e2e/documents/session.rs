@@ -38,7 +38,7 @@ pub(super) fn steps(block: &Block) -> Vec<Step> {
     for line in block.text.lines() {
         match (line.strip_prefix("$ "), steps.last_mut()) {
             (Some(command), _) => {
-                steps.push(Step { command: command.to_owned(), said: Vec::new() })
+                steps.push(Step { command: command.to_owned(), said: Vec::new() });
             }
             (None, Some(step)) if step.command.ends_with('\\') => {
                 step.command.push('\n');

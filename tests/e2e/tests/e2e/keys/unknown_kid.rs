@@ -112,7 +112,7 @@ fn those_who_wait_for_an_unknown_kid_are_bounded_in_count_and_time_and_others_do
     run(async {
         let builder = with_keys("keys-kid-queue", json!({ "refresh": "1h", "timeout": "20s" }));
         let builder = builder.policy(|policy| {
-            policy["waiting"] = json!({ "unknown_kid_requests": 2, "time": "2s" })
+            policy["waiting"] = json!({ "unknown_kid_requests": 2, "time": "2s" });
         });
         let shop = Shop::of(builder).await.unwrap();
         let good = shop.token("alice").await;

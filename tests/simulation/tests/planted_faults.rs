@@ -88,8 +88,8 @@ const FAULTS: &[Fault] = &[
     Fault {
         name: "the queue is not bounded",
         file: "worker/wait_queue.rs",
-        sound: "let has_room = ",
-        faulty: "let has_room = PLANTED || ",
+        sound: "let has_room =",
+        faulty: "let has_room = PLANTED ||",
         rules: &["Unbounded"],
     },
     Fault {
